@@ -1,0 +1,5 @@
+"""Small real data sets, in the conventions of ``sklearn.datasets``."""
+
+from ._loaders import load_beta_blockers, load_old_faithful, load_saxony, load_two_coins
+
+__all__ = ["load_beta_blockers", "load_old_faithful", "load_saxony", "load_two_coins"]
