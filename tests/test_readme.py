@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parents[1] / "README.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.S | re.M)
 
 
 def test_there_is_an_example_of_each_class():
@@ -18,4 +18,4 @@ def test_there_is_an_example_of_each_class():
 def test_example(example, capsys):
     exec(compile(example, str(README), "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    assert printed == re.findall(r"^ *print\(.*\)  # (.*)$", example, re.MULTILINE)
+    assert printed == re.findall(r"^ *print\(.*\)  # (.*)$", example, re.M)
