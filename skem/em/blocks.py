@@ -1,0 +1,85 @@
+"""The one place that knows blocks of rows and threads.
+
+Rows are cut into blocks small enough for a block's work space to stay in the cache, and blocks
+into a few segments. Both depend on the shape of the problem alone; threads only decide who works
+on which segment. Results come back in the order of the segments, so a sum over them is the same
+to the last bit for any number of threads.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["Workers", "block_rows", "segments", "workers"]
+
+Result = TypeVar("Result")
+
+#: Work space of one block, in float64 numbers (512 KiB: half of a common L2 cache).
+BLOCK_NUMBERS = 2**16
+MIN_BLOCK, MAX_BLOCK = 256, 8192
+MAX_SEGMENTS = 32
+
+#: Below this many multiplications neither threads nor BLAS's own threads pay (OpenBLAS itself
+#: works alone on matrix products that small).
+SMALL = 2**18
+
+
+def block_rows(width: int, n_components: int) -> int:
+    """Return how many rows make a block, a power of two."""
+    fitting = BLOCK_NUMBERS // (width + 2 * n_components + 1)
+    return max(MIN_BLOCK, min(MAX_BLOCK, 1 << max(fitting, 1).bit_length() - 1))
+
+
+def segments(n_rows: int, block: int) -> list[range]:
+    """Cut n_rows into at most MAX_SEGMENTS ranges of block starts, of nearly equal length."""
+    n_blocks = -(-n_rows // block)
+    n_segments = min(n_blocks, MAX_SEGMENTS)
+    bounds = [i * n_blocks // n_segments * block for i in range(n_segments + 1)]
+    bounds[-1] = n_rows
+    return [range(a, b, block) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    """Return the controller of the loaded BLAS libraries; finding them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work: a pool of threads, or the calling thread where there is none."""
+
+    pool: ThreadPoolExecutor | None = None
+
+    def map(
+        self, function: Callable[[range], Result], n_rows: int, block: int
+    ) -> Iterator[Result]:
+        """Apply function to each segment, and yield the results in the order of the rows."""
+        mapper = map if self.pool is None else self.pool.map
+        return iter(mapper(function, segments(n_rows, block)))
+
+
+@contextmanager
+def workers(work: int) -> Iterator[Workers]:
+    """Provide workers for passes of about ``work`` multiplications each.
+
+    Large passes run on as many threads as the BLAS is allowed (limit them with
+    :func:`threadpoolctl.threadpool_limits`, ``OPENBLAS_NUM_THREADS`` or joblib's
+    ``inner_max_num_threads``), each with a BLAS of one thread.
+    """
+    if work < SMALL:
+        yield Workers()
+        return
+    blas = _blas()
+    n_threads = max((library.num_threads for library in blas.lib_controllers), default=1)
+    with blas.limit(limits=1):
+        if n_threads == 1:
+            yield Workers()
+            return
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="skem") as pool:
+            yield Workers(pool)

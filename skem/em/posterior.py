@@ -1,0 +1,62 @@
+"""From the log-joint of rows and components to evidence and responsibilities.
+
+This is the one log-sum-exp of the package, and the seam at which the latent structure enters:
+rows with independent labels here; known labels, hard assignment or a Markov chain would be
+another function of the same (K, b) log-joint.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.families.base import LOG_IMPOSSIBLE
+
+__all__ = ["normalise"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+#: Sums of exponentials within these bounds have lost nothing to underflow or overflow: a term
+#: that vanished was less than 1e-300 / 1e-200 of its sum.
+_SAFE = (1e-200, 1e200)
+
+
+def normalise(
+    log_joint: FloatArray, weights: FloatArray, responsibilities: FloatArray
+) -> FloatArray:
+    """Return each row's log evidence, and write its responsibilities.
+
+    Parameters
+    ----------
+    log_joint : ndarray of shape (K, b)
+        ``log(weight_k f_k(x_i))``, give or take a constant. Overwritten.
+    weights : ndarray of shape (K,)
+        Mixing weights: the posterior of a row that no component can have produced.
+    responsibilities : ndarray of shape (K, b)
+        Where to write ``p(k | x_i)``.
+
+    Returns
+    -------
+    log_evidence : ndarray of shape (b,)
+        ``log sum_k exp(log_joint_ki)`` in nats; -inf for an impossible row.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        # The largest log-joint of a row need not be taken out first where all sums are safe.
+        np.exp(log_joint, out=responsibilities)
+        evidence = responsibilities.sum(axis=0)
+        if evidence.min() > _SAFE[0] and evidence.max() < _SAFE[1]:
+            responsibilities /= evidence
+            return np.log(evidence, out=evidence)
+
+        largest = log_joint.max(axis=0)
+        log_joint -= largest
+        np.exp(log_joint, out=responsibilities)
+        evidence = responsibilities.sum(axis=0)
+        responsibilities /= evidence
+        log_evidence = np.log(evidence, out=evidence)
+        log_evidence += largest
+    impossible = largest < LOG_IMPOSSIBLE
+    if impossible.any():
+        responsibilities[:, impossible] = weights[:, np.newaxis]
+        log_evidence[impossible] = -np.inf
+    return log_evidence

@@ -1,0 +1,84 @@
+"""A family and the rows it is to be fitted to: one step of EM."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.em.blocks import Workers
+from skem.em.rows import Rows
+from skem.em.sweep import Assignment, GivenResponsibilities, Posterior, sweep
+from skem.families.base import Family, LossOfPrecision
+
+__all__ = ["Problem", "Step"]
+
+
+class Step(NamedTuple):
+    """One E/M evaluation.
+
+    Attributes
+    ----------
+    params : object
+        The parameters that the M-step gives.
+    objective : float
+        Mean log-likelihood (penalised, where the family has a penalty) of the parameters that
+        the E-step *started from*, in nats per row.
+    """
+
+    params: Any
+    objective: float
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is to be fitted to what.
+
+    Parameters
+    ----------
+    family : Family
+        The distributions.
+    rows : Rows
+        The data.
+    workers : Workers
+        Who passes over the rows.
+    """
+
+    family: Family
+    rows: Rows
+    workers: Workers = Workers()
+
+    def step(self, params: Any) -> Step:
+        """Return the next parameters and the objective of these ones.
+
+        Raises DegenerateComponentError where the M-step has no solution.
+        """
+        new, total = self._maximize(params, Posterior(params.weights))
+        return Step(new, (total + self._log_base_total) / self.rows.total_weight)
+
+    def start(self, responsibilities: NDArray[Any]) -> Any:
+        """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
+        return self._maximize(None, GivenResponsibilities(responsibilities))[0]
+
+    def _maximize(self, params: Any, assignment: Assignment) -> tuple[Any, float]:
+        kernel = self.family.kernel(params)
+        while True:
+            total, totals = sweep(kernel, self.rows, assignment, self.workers)
+            try:
+                return self.family.maximize(totals, kernel, params), total
+            except LossOfPrecision as loss:
+                kernel = loss.kernel
+
+    @cached_property
+    def _log_base_total(self) -> float:
+        """Sum log h(x) over the rows, block by block."""
+        n, block, weights = self.rows.n_rows, 2**14, self.rows.weights
+        total = 0.0
+        for start in range(0, n, block):
+            these = slice(start, min(start + block, n))
+            logs = np.broadcast_to(
+                self.family.log_base_measure(self.rows.X[these]), these.stop - start
+            )
+            total += float(logs.sum() if weights is None else logs @ weights[these])
+        return total

@@ -1,0 +1,69 @@
+"""What a given mixture says of rows: log-density, posterior, labels."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.em.blocks import block_rows, workers
+from skem.em.posterior import normalise
+from skem.families.base import Family
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    family: Family,
+    params: Any,
+    X: NDArray[np.floating[Any]],
+    *,
+    log_density: NDArray[Any] | None = None,
+    posterior: NDArray[Any] | None = None,
+    labels: NDArray[Any] | None = None,
+    log_certainty: NDArray[Any] | None = None,
+) -> None:
+    """Evaluate a mixture on rows, block by block, into whichever arrays are given.
+
+    Parameters
+    ----------
+    family : Family
+        The distributions, without a penalty.
+    params : object
+        Their parameters.
+    X : ndarray of shape (n, n_features)
+        The rows.
+    log_density : ndarray of shape (n,), optional
+        Log-density of each row, in nats.
+    posterior : ndarray of shape (n, n_components), optional
+        Posterior probability of each component.
+    labels : integer ndarray of shape (n,), optional
+        The likeliest component.
+    log_certainty : ndarray of shape (n,), optional
+        Log of the posterior probability of the likeliest component.
+    """
+    kernel = family.kernel(params)
+    K = kernel.n_components
+    b = block_rows(kernel.width, K)
+
+    def evaluate_segment(starts: range) -> None:
+        space, work = np.empty(kernel.width * b), np.empty(2 * K * b)
+        for start in starts:
+            these = slice(start, min(start + b, starts.stop))
+            n = these.stop - these.start
+            block = kernel.load(X[these], space[: kernel.width * n].reshape(-1, n))
+            log_joint, r = work[: 2 * K * n].reshape(2, K, n)
+            kernel.log_joint(block, out=log_joint)
+            log_evidence = normalise(log_joint, params.weights, responsibilities=r)
+            if log_density is not None:
+                log_evidence += kernel.offset + family.log_base_measure(X[these])
+                log_density[these] = log_evidence
+            if posterior is not None:
+                posterior[these] = r.T
+            if labels is not None:
+                labels[these] = r.argmax(axis=0)
+            if log_certainty is not None:
+                np.log(r.max(axis=0), out=log_certainty[these])
+
+    with workers(len(X) * kernel.width * K) as crew:
+        for _ in crew.map(evaluate_segment, len(X), b):
+            pass

@@ -1,0 +1,122 @@
+"""One E/M pass over the data: log-joint, responsibilities, totals."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.em.blocks import Workers, block_rows
+from skem.em.posterior import normalise
+from skem.em.rows import Rows
+from skem.families.base import Kernel
+
+__all__ = ["Assignment", "GivenResponsibilities", "Posterior", "sweep"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class Assignment(Protocol):
+    """How the rows of a block are shared out among the components."""
+
+    def assign(
+        self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
+    ) -> tuple[FloatArray | float, FloatArray]:
+        """Return the rows' contributions to the objective, and responsibilities (K, b).
+
+        ``work`` is uninitialised space of shape (2, K, b).
+        """
+
+
+class Posterior:
+    """Soft assignment, the E-step of EM: responsibilities are posterior probabilities.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_components,)
+        Mixing weights.
+    """
+
+    def __init__(self, weights: FloatArray) -> None:
+        self.weights = weights
+
+    def assign(
+        self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return log evidence, less the kernel's offset, and posterior."""
+        log_joint = kernel.log_joint(block, out=work[0])
+        return normalise(log_joint, self.weights, responsibilities=work[1]), work[1]
+
+
+class GivenResponsibilities:
+    """Responsibilities known beforehand, as at a start.
+
+    Parameters
+    ----------
+    responsibilities : ndarray of shape (n_rows, n_components) or integers of shape (n_rows,)
+        One row of non-negative shares for each row of data, or its label.
+    """
+
+    def __init__(self, responsibilities: NDArray[Any]) -> None:
+        self.responsibilities = responsibilities
+
+    def assign(
+        self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """Return the block's share of them; it has no objective."""
+        given, out = self.responsibilities[rows], work[1]
+        if given.ndim == 1:
+            np.equal(given, np.arange(len(out))[:, np.newaxis], out=out)
+        else:
+            out[:] = given.T
+        return 0.0, out
+
+
+def sweep(
+    kernel: Kernel, rows: Rows, assignment: Assignment, workers: Workers
+) -> tuple[float, FloatArray]:
+    """Pass once over all rows.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The family at the current parameters.
+    rows : Rows
+        The data.
+    assignment : Assignment
+        How responsibilities are made.
+    workers : Workers
+        Who does it.
+
+    Returns
+    -------
+    objective : float
+        Total contribution of the rows, by weight, in nats.
+    totals : ndarray of shape (n_components, n_totals)
+        Statistics summed by component, by weight and responsibility.
+    """
+    K = kernel.n_components
+    b = block_rows(kernel.width, K)
+
+    def sweep_segment(starts: range) -> tuple[float, FloatArray]:
+        space, work = np.empty(kernel.width * b), np.empty(2 * K * b)
+        objective, totals = 0.0, np.zeros(())
+        for start in starts:
+            these = slice(start, min(start + b, starts.stop))
+            n = these.stop - these.start
+            block = kernel.load(rows.X[these], space[: kernel.width * n].reshape(-1, n))
+            contribution, r = assignment.assign(
+                kernel, block, these, work[: 2 * K * n].reshape(2, K, n)
+            )
+            if rows.weights is None:
+                objective += np.sum(contribution)
+            else:
+                r *= rows.weights[these]
+                objective += np.sum(contribution * rows.weights[these])
+            totals = totals + kernel.totals(block, r)
+        return float(objective), totals
+
+    objective, totals = 0.0, np.zeros(())
+    for segment_objective, segment_totals in workers.map(sweep_segment, rows.n_rows, b):
+        objective += segment_objective
+        totals = totals + segment_totals
+    return objective + kernel.offset * rows.total_weight + kernel.constant, totals

@@ -1,0 +1,7 @@
+"""The scikit-learn face of the package: validation on the way in, publication on the way out."""
+
+from skem.estimators.base import MixtureEM
+from skem.estimators.binomial import BinomialMixture
+from skem.estimators.gaussian import GaussianMixtureEM
+
+__all__ = ["BinomialMixture", "GaussianMixtureEM", "MixtureEM"]

@@ -1,0 +1,474 @@
+"""What the estimators have in common: scikit-learn's protocol around one EM fit."""
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skem.em.blocks import workers
+from skem.em.driver import Run, run
+from skem.em.problem import Problem
+from skem.em.restarts import AllStartsFailedError, best_run
+from skem.em.rows import Rows
+from skem.em.scoring import evaluate
+from skem.em.starts import STRATEGIES, lend_rows_to_empty, partition
+from skem.estimators.validation import (
+    Check,
+    array_or,
+    boolean,
+    check_parameters,
+    check_partition,
+    check_sample_weight,
+    function,
+    integer,
+    none,
+    one_of,
+    random_state,
+    real,
+)
+from skem.estimators.verbose import Reporter
+from skem.families.base import Family
+
+__all__ = ["MixtureEM"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
+    """Base of the mixture estimators: everything that does not depend on the family.
+
+    A subclass names its family and its parameters by implementing the abstract methods; see
+    "How to add a family" in the documentation. Its constructor has at least the parameters
+    checked in ``_checks``.
+    """
+
+    _checks: dict[str, Check] = {
+        "n_components": integer(1),
+        "tol": real(0.0),
+        "max_iter": integer(0),
+        "n_init": integer(1),
+        "init_params": array_or(one_of(STRATEGIES), function),
+        "weights_init": array_or(none),
+        "random_state": random_state,
+        "warm_start": boolean,
+        "verbose": integer(0) | boolean,
+        "verbose_interval": integer(1),
+    }
+
+    #: What to do when no start leads to a fit.
+    _advice = "No start led to a fit. Try to decrease the number of components."
+
+    # The family: what a subclass implements.
+
+    @abstractmethod
+    def _check_X(self, X: Any, *, reset: bool) -> FloatArray:
+        """Validate X to a float32 or float64 array; reset on the way into fit."""
+
+    @abstractmethod
+    def _training_family(self, rows: Rows) -> Family:
+        """Return the family to fit, with what it needs to know of the rows."""
+
+    @abstractmethod
+    def _fitted(self) -> tuple[Any, Any]:
+        """Return the family, without penalty, and the parameters that are published."""
+
+    @abstractmethod
+    def _with_initial_values(self, family: Any, partition: Callable[[], Any]) -> Any:
+        """Return starting parameters: the user's where given, else those of ``partition()``."""
+
+    @abstractmethod
+    def _continued(self, family: Any) -> Any:
+        """Return the published parameters as parameters of a family to be fitted."""
+
+    @abstractmethod
+    def _publish(self, family: Any, params: Any, dtype: Any) -> None:
+        """Set the fitted attributes that hold the parameters."""
+
+    def _coordinates(self, X: FloatArray) -> FloatArray:
+        """Return X in coordinates where Euclidean distances make sense, for the starts."""
+        return X
+
+    def _warn_about_data(self, rows: Rows) -> None:
+        """Warn where the data cannot support the model."""
+
+    # Fitting.
+
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the mixture by EM.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data, in the layout that the class describes.
+        y : None
+            Ignored; present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts. An integer weight means that many identical rows, zero an
+            absent one. None means once each.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter is invalid, or if no start led to a fit. The estimator is
+            then left as it was.
+        TypeError
+            If the data are sparse, or a parameter is of the wrong type.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the best run had something left to gain after ``max_iter`` evaluations.
+        """
+        with _unchanged_on_error(self):
+            self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int32]:
+        """Fit the mixture and return the likeliest component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+        y : None
+            Ignored; present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, as in :meth:`fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int32
+            The same as ``fit(X, sample_weight=sample_weight).predict(X)``.
+        """
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def _fit(self, X: Any, sample_weight: Any) -> None:
+        check_parameters(self, self._checks)
+        continuing = self.warm_start and hasattr(self, "weights_")
+        X = self._check_X(X, reset=not continuing)
+        weights = check_sample_weight(sample_weight, len(X))
+        present = slice(None) if weights is None or weights.all() else weights > 0
+        rows = Rows(X[present], None if weights is None else weights[present])
+        n_rows = max(rows.n_rows, int(rows.total_weight))
+        if n_rows < self.n_components:
+            raise ValueError(
+                "Expected n_samples >= n_components but got "
+                f"n_components = {self.n_components}, n_samples = {n_rows}"
+            )
+        self._warn_about_data(rows)
+
+        family = self._training_family(rows)
+        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
+            problem = Problem(family, rows, crew)
+            attempts = (
+                [partial(self._run, problem, self._continued(family), self._history())]
+                if continuing
+                else self._attempts(problem, present, len(X))
+            )
+            try:
+                best, restarts = best_run(attempts, self._advice)
+            except AllStartsFailedError as error:
+                raise ValueError(str(error)) from None
+
+        self._publish(family, best.params, X.dtype)
+        self.converged_ = best.converged
+        self.n_iter_ = best.n_evaluations
+        self.lower_bounds_ = list(best.trace)
+        self.restarts_ = restarts
+        self.labels_ = np.empty(len(X), dtype=np.int32)
+        log_density = np.empty(len(X))
+        evaluate(*self._fitted(), X, log_density=log_density, labels=self.labels_)
+        self.lower_bound_ = _weighted_mean(log_density, weights)
+        self.n_parameters_ = self._n_parameters()
+        self._sampler = None
+        self._warn_about_fit()
+
+    def _attempts(
+        self, problem: Problem, present: Any, n_samples: int
+    ) -> list[Callable[[], Run]]:
+        """Return one function for each start, which makes it and runs EM from it."""
+        rng = check_random_state(self.random_state)
+        K, rows = self.n_components, problem.rows
+        named = isinstance(self.init_params, str)
+        coordinates: list[FloatArray] = []
+
+        def responsibilities() -> NDArray[Any]:
+            if named:
+                if not coordinates:
+                    coordinates.append(self._coordinates(rows.X))
+                return partition(self.init_params, coordinates[0], rows.weights, K, rng)
+            if callable(self.init_params):
+                given = self.init_params(rows.X, n_components=K, random_state=rng)
+                return check_partition(given, rows.n_rows, K)
+            return check_partition(self.init_params, n_samples, K)[present]
+
+        def attempt(index: int) -> Run:
+            def start() -> Any:
+                return problem.start(lend_rows_to_empty(responsibilities(), K))
+
+            params = self._with_initial_values(problem.family, start)
+            return self._run(problem, params, (), index)
+
+        once = not (named or callable(self.init_params))
+        return [partial(attempt, index) for index in range(1 if once else self.n_init)]
+
+    def _run(self, problem: Problem, start: Any, history: Any, index: int = 0) -> Run:
+        reporter = Reporter(self.verbose, self.verbose_interval)
+        reporter.begin(index)
+        result = run(
+            problem,
+            start,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            history=history,
+            report=reporter.iteration if self.verbose else None,
+        )
+        reporter.end(result)
+        return result
+
+    def _history(self) -> list[float]:
+        return getattr(self, "lower_bounds_", [])
+
+    def _warn_about_fit(self) -> None:
+        if not self.converged_ and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data. "
+                f"(After max_iter={self.max_iter} evaluations more than tol={self.tol:g} nats "
+                "per row were left to gain.)",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        if self.max_iter > 0:
+            empty = np.flatnonzero(self.weights_ <= np.finfo(np.float64).eps)
+            if empty.size:
+                warnings.warn(
+                    f"{empty.size} of {self.n_components} components are empty (the first is "
+                    f"component {empty[0]}): no row belongs to them. Decrease n_components.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+
+    # What a fitted mixture says of rows.
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
+        """Return the likeliest component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int32
+            Index of the component with the largest posterior probability.
+        """
+        X = self._checked(X)
+        labels = np.empty(len(X), dtype=np.int32)
+        evaluate(*self._fitted(), X, labels=labels)
+        return labels
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Return the posterior probability of each component, given each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+
+        Returns
+        -------
+        responsibilities : ndarray of shape (n_samples, n_components)
+            Rows sum to one. A row that is impossible under every component has the weights.
+        """
+        X = self._checked(X)
+        posterior = np.empty((len(X), self._n_fitted_components()), dtype=X.dtype)
+        evaluate(*self._fitted(), X, posterior=posterior)
+        return posterior
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Return the log-density (log-probability, for counts) of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            In nats, of the dtype of X; -inf for a row impossible under every component.
+        """
+        X = self._checked(X)
+        log_density = np.empty(len(X), dtype=X.dtype)
+        evaluate(*self._fitted(), X, log_density=log_density)
+        return log_density
+
+    def score(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the mean log-likelihood per row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+        y : None
+            Ignored; present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the mean.
+
+        Returns
+        -------
+        log_likelihood : float
+            In nats per row. On the training data it is ``lower_bound_``.
+        """
+        log_density, weights = self._log_densities(X, sample_weight)
+        return _weighted_mean(log_density, weights)
+
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return Akaike's information criterion: -2 log L + 2 n_parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        aic : float
+            The lower the better.
+        """
+        log_likelihood, _ = self._total_log_likelihood(X, sample_weight)
+        return -2 * log_likelihood + 2 * self._n_parameters()
+
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the Bayesian information criterion: -2 log L + n_parameters log N.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts; N is their sum.
+
+        Returns
+        -------
+        bic : float
+            The lower the better (R's mclust reports its negative).
+        """
+        log_likelihood, N = self._total_log_likelihood(X, sample_weight)
+        return float(-2 * log_likelihood + self._n_parameters() * np.log(N))
+
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the integrated completed likelihood criterion.
+
+        It is the BIC with each row's log-density replaced by its log-joint with its likeliest
+        component: ``bic(X) - 2 sum_i log max_k p(k | x_i)`` (Biernacki, Celeux & Govaert 2000,
+        with the labels of the maximum posterior probability; R's mclust reports its negative).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts; N is their sum.
+
+        Returns
+        -------
+        icl : float
+            The lower the better. At least the BIC, and equal to it where components are
+            separated completely.
+        """
+        checked = self._checked(X)
+        weights = check_sample_weight(sample_weight, len(checked))
+        log_certainty = np.empty(len(checked))
+        evaluate(*self._fitted(), checked, log_certainty=log_certainty)
+        uncertainty = _weighted_mean(log_certainty, weights) * _total(weights, len(checked))
+        return self.bic(X, sample_weight) - 2 * uncertainty
+
+    def _draw(
+        self, n_samples: int, random_state: Any, family: Any, params: Any
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Draw rows, component by component, and their labels."""
+        if not integer(1).accepts(n_samples):
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples!r}. Sampling requires an int of at "
+                "least one."
+            )
+        if random_state is None:
+            # One generator for all calls, so that they differ and yet can be reproduced.
+            if getattr(self, "_sampler", None) is None:
+                self._sampler = check_random_state(self.random_state)
+            random_state = self._sampler
+        rng = check_random_state(random_state)
+        counts = rng.multinomial(n_samples, params.weights)
+        return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
+
+    def _checked(self, X: Any) -> FloatArray:
+        check_is_fitted(self)
+        return self._check_X(X, reset=False)
+
+    def _n_fitted_components(self) -> int:
+        return len(self.weights_)
+
+    def _n_parameters(self) -> int:
+        family, params = self._fitted()
+        return family.n_parameters(params)
+
+    def _log_densities(
+        self, X: Any, sample_weight: Any
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        X = self._checked(X)
+        weights = check_sample_weight(sample_weight, len(X))
+        log_density = np.empty(len(X))
+        evaluate(*self._fitted(), X, log_density=log_density)
+        return log_density, weights
+
+    def _total_log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
+        log_density, weights = self._log_densities(X, sample_weight)
+        N = _total(weights, len(log_density))
+        return _weighted_mean(log_density, weights) * N, N
+
+
+def _total(weights: NDArray[np.float64] | None, n: int) -> float:
+    return float(n if weights is None else weights.sum())
+
+
+def _weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
+    """Return the mean; a row of weight zero does not count even where its value is -inf."""
+    if weights is None:
+        return float(values.mean())
+    present = weights > 0
+    return float(np.average(values[present], weights=weights[present]))
+
+
+@contextmanager
+def _unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Leave the estimator as it was if an exception passes through."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

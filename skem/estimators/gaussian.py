@@ -1,0 +1,396 @@
+"""GaussianMixtureEM: a superset of scikit-learn's GaussianMixture."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skem.em.rows import Rows
+from skem.estimators.base import MixtureEM
+from skem.estimators.validation import (
+    array_or,
+    check_finite_array,
+    check_initial_weights,
+    check_parameters,
+    check_shape,
+    none,
+    one_of,
+    real,
+)
+from skem.families.covariance import STRUCTURES, Structure
+from skem.families.gaussian import Gaussian, GaussianParameters
+
+__all__ = ["GaussianMixtureEM"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class GaussianMixtureEM(MixtureEM):
+    """Gaussian mixture, fitted by EM.
+
+    Every parameter, method and attribute of :class:`sklearn.mixture.GaussianMixture` is here
+    under the same name. New are sample weights, covariances as starting values, any partition
+    as a start, ICL, :meth:`from_parameters` and a report on every start.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components K.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Structure of the covariances: one matrix per component, one for all, one variance per
+        component and feature, or one per component.
+    tol : float, default=1e-6
+        EM stops when the estimated gain still to come is below this, in nats per row. (In
+        scikit-learn, whose default is 1e-3, it is compared with the last change.)
+    reg_covar : float, default=1e-6
+        Added to every variance, in squared units of the data. The fit then maximises the
+        log-likelihood less ``reg_covar / 2 * trace(precision)`` in each component's
+        log-density.
+    max_iter : int, default=1000
+        Largest number of E/M evaluations in a run. With 0 the start itself is published.
+    n_init : int, default=1
+        Number of starts; the best run is kept.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or callable, \
+default='kmeans'
+        The start. A name: clusters of k-means; rows shared out among K rows picked by
+        k-means++, or at random; random responsibilities. An array: labels (n_samples,) or
+        responsibilities (n_samples, K). A callable: ``f(X, n_components=, random_state=)`` that
+        returns such an array.
+    weights_init : array-like of shape (n_components,), default=None
+        Weights to start from.
+    means_init : array-like of shape (n_components, n_features), default=None
+        Means to start from.
+    precisions_init : array-like, default=None
+        Precisions to start from, in the shape of ``precisions_``.
+    covariances_init : array-like, default=None
+        Covariances to start from, instead of ``precisions_init``, in the shape of
+        ``covariances_``.
+    random_state : int, RandomState instance or None, default=None
+        Source of randomness of the starts and of :meth:`sample`.
+    warm_start : bool, default=False
+        Continue from the published parameters, if there are any; ``n_init`` is then ignored.
+    verbose : int, default=0
+        1 prints the progress, 2 also times and changes.
+    verbose_interval : int, default=10
+        Evaluations between two lines of progress.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixing weights.
+    means_ : ndarray of shape (n_components, n_features)
+        Means.
+    covariances_ : ndarray
+        Covariances: (n_components, n_features, n_features) if full, (n_features, n_features) if
+        tied, (n_components, n_features) if diag, (n_components,) if spherical.
+    precisions_ : ndarray
+        Their inverses, in the same shape.
+    precisions_cholesky_ : ndarray
+        Upper triangles U (standard deviations' inverses, if diag or spherical) with ``U U'``
+        the precision.
+    converged_ : bool
+        Whether the best run had less than ``tol`` left to gain.
+    n_iter_ : int
+        E/M evaluations of the best run.
+    lower_bound_ : float
+        Mean log-likelihood of the published parameters: ``score(X)``, in nats per row.
+    lower_bounds_ : list of float
+        Mean penalised log-likelihood at each evaluation of the best run, before its M-step.
+    restarts_ : tuple of Restart
+        What each start came to: its log-likelihood, evaluations, convergence, or failure.
+    labels_ : ndarray of shape (n_samples,), int32
+        Likeliest component of each training row.
+    n_parameters_ : int
+        Number of free parameters.
+    n_features_in_ : int
+        Number of features seen by fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    BinomialMixture : Mixture of binomials, for counts out of trials.
+    sklearn.mixture.GaussianMixture : The class it replaces.
+
+    Notes
+    -----
+    EM for Gaussian mixtures: Dempster, Laird & Rubin (1977), section 4.3; McLachlan & Peel,
+    *Finite Mixture Models* (2000), chapter 3. Attributes have the dtype of X; the computation is
+    in float64.
+
+    Examples
+    --------
+    >>> from skem import GaussianMixtureEM
+    >>> from skem.datasets import load_old_faithful
+    >>> X = load_old_faithful().data
+    >>> mixture = GaussianMixtureEM(n_components=2, random_state=0).fit(X)
+    >>> mixture.means_[mixture.means_[:, 0].argsort()].round(2)
+    array([[ 2.04, 54.48],
+           [ 4.29, 79.97]])
+    >>> round(mixture.lower_bound_ * len(X), 2)
+    -1130.26
+    """
+
+    _checks = {
+        **MixtureEM._checks,
+        "covariance_type": one_of(STRUCTURES),
+        "reg_covar": real(0.0),
+        "means_init": array_or(none),
+        "precisions_init": array_or(none),
+        "covariances_init": array_or(none),
+    }
+
+    _advice = (
+        "Fitting the mixture model failed because some components have ill-defined empirical "
+        "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+        "number of components, increase reg_covar, or scale the input data."
+    )
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        covariances_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.covariances_init = covariances_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        covariance_type: str = "full",
+        **params: Any,
+    ) -> Self:
+        """Make a mixture of known parameters, as if it had been fitted.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            Mixing weights, summing to one.
+        means : array-like of shape (n_components, n_features)
+            Means.
+        covariances : array-like
+            Covariances, in the shape that belongs to ``covariance_type``.
+        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+            Structure of the covariances.
+        **params : dict
+            Further constructor parameters. With ``warm_start=True``, fit continues from here.
+
+        Returns
+        -------
+        mixture : GaussianMixtureEM
+            Ready to predict, score and sample.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not agree, the weights do not sum to one, or a covariance is not
+            positive definite.
+
+        Examples
+        --------
+        >>> from skem import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM.from_parameters(
+        ...     weights=[0.5, 0.5], means=[[-1.0], [1.0]], covariances=[1.0, 1.0],
+        ...     covariance_type="spherical",
+        ... )
+        >>> mixture.predict([[-2.0], [0.5]])
+        array([0, 1], dtype=int32)
+        """
+        shape = np.shape(means)
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(
+                f"means must have the shape (n_components, n_features), but got {shape}"
+            )
+        K, d = shape
+        self = cls(n_components=K, covariance_type=covariance_type, **params)
+        check_parameters(self, self._checks)
+        structure = self._structure()
+        C = check_finite_array(covariances, structure.shape(K, d), "covariances")
+        structure.check_definite(C, "covariance")
+        U = structure.factor(C, np.zeros(d))
+        self._set_parameters(
+            check_initial_weights(weights, K), check_finite_array(means, (K, d), "means"), C, U
+        )
+        self.n_features_in_ = d
+        self.n_parameters_ = self._n_parameters()
+        return self
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Draw rows from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness. None continues a generator started from the estimator's own
+            ``random_state``, so that repeated calls differ.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows, sorted by component.
+        y : ndarray of shape (n_samples,)
+            Their components.
+        """
+        check_is_fitted(self)
+        return self._draw(n_samples, random_state, *self._fitted())
+
+    def _structure(self) -> Structure:
+        return STRUCTURES[self.covariance_type]
+
+    def _check_X(self, X: Any, *, reset: bool) -> FloatArray:
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_min_samples=2 if reset else 1,
+        )
+
+    def _training_family(self, rows: Rows) -> Gaussian:
+        mean, variance, largest = rows.summary
+        scale = np.sqrt(variance)
+        family = Gaussian(
+            structure=self._structure(),
+            n_components=self.n_components,
+            origin=mean,
+            scale=np.where(scale > 0, scale, 1.0),
+            floor=(4 * np.finfo(np.float64).eps * largest) ** 2,
+            ridge=float(self.reg_covar),
+        )
+        return family.pool(rows) if self.covariance_type == "tied" else family
+
+    def _fitted(self) -> tuple[Gaussian, GaussianParameters]:
+        weights, means, U = (
+            np.asarray(values, dtype=np.float64)
+            for values in (self.weights_, self.means_, self.precisions_cholesky_)
+        )
+        structure = self._structure()
+        origin = weights @ means
+        family = Gaussian(
+            structure, len(weights), origin, np.ones_like(origin), np.zeros_like(origin)
+        )
+        covariances = structure.covariances(U)
+        return family, GaussianParameters(weights, means - origin, covariances, U)
+
+    def _with_initial_values(
+        self, family: Gaussian, partition: Callable[[], GaussianParameters]
+    ) -> GaussianParameters:
+        K, d = family.n_components, family.n_features
+        structure = family.structure
+        if self.precisions_init is not None and self.covariances_init is not None:
+            raise ValueError(
+                "precisions_init and covariances_init are two ways to say one thing: "
+                "set one of them to None"
+            )
+        given = GaussianParameters(*self._given(structure, K, d))
+        means = None if given.means is None else given.means - family.origin
+        if given.weights is not None and means is not None and given.covariances is not None:
+            return given._replace(means=means)
+        start = partition()
+        if given.weights is not None:
+            start = start._replace(weights=given.weights)
+        if means is not None:
+            start = start._replace(means=means)
+        if given.covariances is not None:
+            start = start._replace(
+                covariances=given.covariances, precisions_cholesky=given.precisions_cholesky
+            )
+        return start
+
+    def _given(self, structure: Structure, K: int, d: int) -> tuple[Any, Any, Any, Any]:
+        """Return the user's starting values, validated; None for those not given."""
+        weights = means = covariances = U = None
+        if self.weights_init is not None:
+            weights = check_initial_weights(self.weights_init, K)
+        if self.means_init is not None:
+            means = check_finite_array(self.means_init, (K, d), "means")
+        if self.precisions_init is not None:
+            P = check_finite_array(
+                self.precisions_init, structure.shape(K, d), f"{structure.name} precision"
+            )
+            structure.check_definite(P, "precision")
+            covariances, U = structure.invert(P)
+        if self.covariances_init is not None:
+            covariances = check_finite_array(
+                self.covariances_init, structure.shape(K, d), f"{structure.name} covariance"
+            )
+            structure.check_definite(covariances, "covariance")
+            U = structure.factor(covariances, np.zeros(d))
+        return weights, means, covariances, U
+
+    def _continued(self, family: Gaussian) -> GaussianParameters:
+        K, d = family.n_components, family.n_features
+        check_shape(self.means_, (K, d), "means_ to continue from")
+        check_shape(
+            self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
+        )
+        weights, means, covariances, U = (
+            np.asarray(values, dtype=np.float64)
+            for values in (
+                self.weights_,
+                self.means_,
+                self.covariances_,
+                self.precisions_cholesky_,
+            )
+        )
+        return GaussianParameters(weights, means - family.origin, covariances, U)
+
+    def _publish(self, family: Gaussian, params: GaussianParameters, dtype: Any) -> None:
+        means = params.means + family.origin
+        self._set_parameters(
+            *(
+                values.astype(dtype)
+                for values in (
+                    params.weights,
+                    means,
+                    params.covariances,
+                    params.precisions_cholesky,
+                )
+            )
+        )
+
+    def _set_parameters(
+        self, weights: FloatArray, means: FloatArray, covariances: FloatArray, U: FloatArray
+    ) -> None:
+        self.weights_ = weights
+        self.means_ = means
+        self.covariances_ = covariances
+        self.precisions_cholesky_ = U
+        self.precisions_ = self._structure().precisions(U)

@@ -1,0 +1,20 @@
+"""Families of distributions: what a component is, and nothing about how it is fitted.
+
+A family states its sufficient statistics, natural parameters and M-step; the algorithm in
+:mod:`skem.em` does the rest. :mod:`skem.families.base` is the protocol.
+"""
+
+from skem.families.base import ExponentialFamily, Family, Kernel, LinearKernel
+from skem.families.binomial import Binomial, BinomialParameters
+from skem.families.gaussian import Gaussian, GaussianParameters
+
+__all__ = [
+    "Binomial",
+    "BinomialParameters",
+    "ExponentialFamily",
+    "Family",
+    "Gaussian",
+    "GaussianParameters",
+    "Kernel",
+    "LinearKernel",
+]

@@ -1,0 +1,234 @@
+"""The protocol between the EM algorithm and a family of distributions.
+
+For an exponential family the log-joint of row ``x`` and component ``k`` is affine in the
+sufficient statistics ``T(x)``::
+
+    log(weight_k) + log f(x | theta_k) = eta_k . T(x) + log h(x)
+
+with a constant 1 among the statistics. Over a block of rows the E-step is then the one matrix
+product ``eta @ T``, and the data pass of the M-step the one product ``responsibilities @ T'``.
+A family that is content with that subclasses :class:`ExponentialFamily`; one that needs another
+kernel (a centred one for the sake of accuracy, say) implements :class:`Family` and
+:class:`Kernel` directly.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "LOG_IMPOSSIBLE",
+    "LOG_ZERO",
+    "DegenerateComponentError",
+    "ExponentialFamily",
+    "Family",
+    "Kernel",
+    "LinearKernel",
+    "LossOfPrecision",
+    "log_or_impossible",
+    "shares",
+]
+
+FloatArray = NDArray[np.floating[Any]]
+
+#: Stands for log(0) in natural parameters. Unlike -inf it gives 0 when multiplied by a count of
+#: 0, so that matrix products need no special case for probabilities at 0 or 1.
+LOG_ZERO = -1e300
+
+#: A log-joint below this can only come from LOG_ZERO: the row is impossible.
+LOG_IMPOSSIBLE = -1e250
+
+
+class DegenerateComponentError(ValueError):
+    """A component has no maximum-likelihood estimate left.
+
+    Parameters
+    ----------
+    component : int or None
+        Index of the component; None where all components share what degenerated.
+    reason : str
+        What happened to it, for a person.
+    """
+
+    def __init__(self, component: int | None, reason: str) -> None:
+        super().__init__(component, reason)
+        self.component = component
+        self.reason = reason
+
+    def __str__(self) -> str:
+        where = "all components" if self.component is None else f"component {self.component}"
+        return f"{where}: {self.reason}"
+
+
+class LossOfPrecision(Exception):
+    """The totals cancel too much to be trusted; sweep again with ``kernel``."""
+
+    def __init__(self, kernel: "Kernel") -> None:
+        super().__init__("the totals have lost too many digits")
+        self.kernel = kernel
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """What one sweep over blocks of rows needs to know: immutable, made anew for each sweep.
+
+    Attributes
+    ----------
+    n_components : int
+        Number of components K.
+    width : int
+        Rows of the working form of a block, which fixes the size of a block.
+    offset : float
+        Constant left out of :meth:`log_joint`, near its largest value where one is known, so
+        that exponentials neither overflow nor vanish.
+    """
+
+    n_components: int
+    width: int
+    offset: float
+
+    def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Bring rows X (b, n_features) into the working form, (width, b), written to out."""
+
+    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
+        """Write the log-joint of the block, less ``offset`` and log h(x), to out (K, b)."""
+
+    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+        """Sum the statistics of the block by component, weighted: an array (K, n_totals)."""
+
+
+class Family(Protocol):
+    """A family of distributions, the only thing that EM is told about the data.
+
+    ``params`` is an immutable value whose first field is ``weights`` (K,); the algorithm hands
+    it back and forth and never looks inside.
+    """
+
+    def kernel(self, params: Any) -> Kernel:
+        """Return the kernel to sweep with at params; None means that only totals are wanted."""
+
+    def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
+        """M-step: the parameters that maximise the expected complete-data log-likelihood.
+
+        ``previous`` are the parameters behind the totals, from which an empty component keeps
+        its own; None at a start. Raises LossOfPrecision where the sums cancel and another kernel
+        would not, and DegenerateComponentError where no maximum exists.
+        """
+
+    def log_base_measure(self, X: FloatArray) -> FloatArray | float:
+        """Return log h(x) of each row of X, shape (b,), or 0.0 where it vanishes."""
+
+    def n_parameters(self, params: Any) -> int:
+        """Count the free parameters."""
+
+    def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
+        """Draw counts[k] rows from each component k, one component after another."""
+
+    def to_vector(self, params: Any) -> FloatArray:
+        """Flatten the parameters to unconstrained coordinates (may hold inf at a boundary)."""
+
+    def from_vector(self, vector: FloatArray, like: Any) -> Any:
+        """Rebuild parameters of the shapes of like from unconstrained coordinates."""
+
+
+def shares(counts: FloatArray) -> FloatArray:
+    """Return the M-step of the weights: each component's share of the total count."""
+    return counts / counts.sum()
+
+
+def log_or_impossible(probabilities: FloatArray) -> FloatArray:
+    """Return log of each probability, with LOG_ZERO for log(0)."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(probabilities), LOG_ZERO)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearKernel:
+    """Kernel of an exponential family: one matrix product each way.
+
+    Parameters
+    ----------
+    family : ExponentialFamily
+        Supplies the sufficient statistics.
+    natural_parameters : ndarray of shape (n_components, width) or None
+        ``eta``; None where only totals are wanted.
+    width : int
+        Number of sufficient statistics.
+    n_components : int
+        Number of components.
+    offset : float
+        Constant already taken out of ``natural_parameters``.
+    constant : float
+        Part of the total log-likelihood that does not depend on the rows' components.
+    """
+
+    family: Any
+    natural_parameters: FloatArray | None
+    width: int
+    n_components: int
+    offset: float = 0.0
+    constant: float = 0.0
+
+    def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Write T(x) of each row to the columns of out."""
+        return self.family.statistics(X, out)
+
+    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
+        """Write ``eta @ T`` to out."""
+        return np.matmul(self.natural_parameters, block, out=out)
+
+    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+        """Return ``responsibilities @ T'``."""
+        return responsibilities @ block.T
+
+
+class ExponentialFamily(ABC):
+    """An exponential family: both passes of EM follow from its sufficient statistics.
+
+    Subclasses implement the abstract methods below, :meth:`sample` and, to be accelerated,
+    :meth:`to_vector` and :meth:`from_vector`.
+    """
+
+    #: Parameters shared by all rows and components, such as n_components, live in subclasses.
+    n_components: int
+    n_statistics: int
+
+    @abstractmethod
+    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Write T(x) of each row of X (b, n_features) to out (n_statistics, b)."""
+
+    @abstractmethod
+    def natural_parameters(self, params: Any) -> FloatArray:
+        """Return eta (K, n_statistics), log-weights included."""
+
+    @abstractmethod
+    def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
+        """M-step; see :meth:`Family.maximize`."""
+
+    @abstractmethod
+    def n_parameters(self, params: Any) -> int:
+        """Count the free parameters."""
+
+    def log_base_measure(self, X: FloatArray) -> FloatArray | float:
+        """Return log h(x) of each row; 0.0 unless the family says otherwise."""
+        return 0.0
+
+    def kernel(self, params: Any) -> LinearKernel:
+        """Return the linear kernel at params."""
+        eta = None if params is None else self.natural_parameters(params)
+        return LinearKernel(self, eta, self.n_statistics, self.n_components)
+
+    def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
+        """Draw rows; optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement sample")
+
+    def to_vector(self, params: Any) -> FloatArray:
+        """Flatten to unconstrained coordinates; optional, needed by acceleration."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement to_vector")
+
+    def from_vector(self, vector: FloatArray, like: Any) -> Any:
+        """Rebuild parameters; optional, needed by acceleration."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement from_vector")

@@ -1,0 +1,168 @@
+"""What a covariance structure must be able to do for the Gaussian family.
+
+Notation: K components, d features; ``C`` covariance, ``P = U U'`` precision with ``U`` the
+``precisions_cholesky`` (as in scikit-learn), so that ``|U'(x - mean)|^2`` is the squared
+Mahalanobis distance. ``second`` are packed second moments of centred rows ``z``: what a
+structure keeps of ``z z'``, in ``n_second(d)`` numbers.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.families.base import DegenerateComponentError, FloatArray
+
+__all__ = ["Structure", "first_degenerate"]
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def first_degenerate(variances: FloatArray, floor: FloatArray) -> None:
+    """Raise DegenerateComponentError for the first component with a variance <= floor.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (n_components, n_features)
+        Variances, or conditional variances.
+    floor : ndarray broadcastable to ``variances``
+        Largest value that rounding alone could have produced.
+    """
+    # Written so that NaN counts as degenerate.
+    bad = ~(variances > floor)
+    if bad.any():
+        component, feature = (int(i) for i in np.argwhere(bad)[0])
+        raise DegenerateComponentError(
+            component,
+            f"its variance along feature {feature} is {variances[component, feature]:.3g}, "
+            "zero to rounding",
+        )
+
+
+class Structure(ABC):
+    """A covariance structure: what is shared, what is zero, and all that follows from it."""
+
+    name: str
+
+    @abstractmethod
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return the shape of covariances and precisions."""
+
+    @abstractmethod
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Count the free parameters of the covariances."""
+
+    @abstractmethod
+    def n_second(self, n_features: int) -> int:
+        """Return the length of ``second``."""
+
+    @abstractmethod
+    def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
+        """Write ``second`` of each column of Z (d, b) to out (n_second, b)."""
+
+    @abstractmethod
+    def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the sum of ``second`` over the columns of Z (d, b), weighted by (b,) >= 0."""
+
+    @abstractmethod
+    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+        """M-step: the covariances, given totals about an origin and means about the same origin.
+
+        Parameters
+        ----------
+        second : ndarray of shape (n_components, n_second), or (1, n_second) where pooled
+            Totals of the second moments.
+        counts : ndarray of shape (n_components,)
+            Total responsibility of each component, positive.
+        means : ndarray of shape (n_components, n_features)
+            Means, about the origin of ``second``.
+        """
+
+    @abstractmethod
+    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
+        """Return the covariances with ridge added to every variance."""
+
+    def keep(
+        self, covariances: FloatArray, previous: FloatArray, components: NDArray[np.bool_]
+    ) -> FloatArray:
+        """Return the covariances, those of the components in a mask replaced by the previous."""
+        kept = covariances.copy()
+        kept[components] = previous[components]
+        return kept
+
+    @abstractmethod
+    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+        """Return ``U``; raise DegenerateComponentError at a variance <= floor (d,)."""
+
+    @abstractmethod
+    def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the covariances and ``U`` of valid precisions."""
+
+    @abstractmethod
+    def precisions(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return ``P = U U'``."""
+
+    @abstractmethod
+    def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return a (K or 1, n_second) with ``z' P z = a . second(z)``."""
+
+    @abstractmethod
+    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
+        """Return ``U' z`` for each column z of Z (d, b)."""
+
+    @abstractmethod
+    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return ``U_k' mean_k`` for all k, shape (K, d)."""
+
+    @abstractmethod
+    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return ``P_k mean_k`` for all k, shape (K, d)."""
+
+    @abstractmethod
+    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Return log det U, half the log-determinant of P, shape (K,) or (1,)."""
+
+    @abstractmethod
+    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Return the trace of P, shape (K,) or (1,)."""
+
+    @abstractmethod
+    def amplification(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> FloatArray:
+        """Bound the terms whose sum is the Mahalanobis distance of a typical row, by component.
+
+        ``sum_ij |P_ij| sqrt(M_ii M_jj)`` with M the second moment of the component about the
+        origin of ``means``. Times the machine epsilon this is the rounding error of the
+        expanded form, in nats.
+        """
+
+    @abstractmethod
+    def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Return the covariances as full matrices (K, d, d)."""
+
+    @abstractmethod
+    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+        """Colour standard normal rows (sum(counts), d), counts[k] of them for component k."""
+
+    @abstractmethod
+    def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
+        """Return unconstrained coordinates of the covariances: a log-Cholesky form.
+
+        ``scale`` (d,), about the spread of each feature, makes them free of units.
+        """
+
+    @abstractmethod
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, scale: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return covariances and ``U`` of the shape of ``like`` from coordinates."""
+
+    @abstractmethod
+    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the covariances that belong to ``U``."""
+
+    @abstractmethod
+    def check_definite(self, values: FloatArray, kind: str) -> None:
+        """Raise ValueError unless the values, of a kind ('precision', say), are positive."""

@@ -1,0 +1,321 @@
+"""Full and tied: structures with whole matrices."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
+
+from skem.families.base import DegenerateComponentError, FloatArray
+from skem.families.covariance.base import EPS, Structure, first_degenerate
+
+__all__ = ["Full", "Tied"]
+
+
+@lru_cache(maxsize=64)
+def _triangle(d: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return rows and columns of the upper triangle, in the order of packing."""
+    return np.triu_indices(d)
+
+
+def _unpack(second: FloatArray, d: int) -> FloatArray:
+    """Turn packed upper triangles (K, d(d+1)/2) into symmetric matrices (K, d, d)."""
+    i, j = _triangle(d)
+    matrices = np.empty((len(second), d, d))
+    matrices[:, i, j] = second
+    matrices[:, j, i] = second
+    return matrices
+
+
+def _pack_quadratic(P: FloatArray) -> FloatArray:
+    """Pack symmetric (K, d, d) so that the dot product with packed ``z z'`` is ``z' P z``."""
+    i, j = _triangle(P.shape[-1])
+    packed = P[:, i, j]
+    packed[:, i != j] *= 2
+    return packed
+
+
+def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
+    """Return ``U = inv(chol(C))'`` for each covariance of (K, d, d)."""
+    d = C.shape[-1]
+    variances = np.einsum("kii->ki", C)
+    first_degenerate(variances, floor)
+    try:
+        L = np.linalg.cholesky(C)
+    except np.linalg.LinAlgError:
+        raise DegenerateComponentError(_first_indefinite(C), _SINGULAR) from None
+    # The squared pivots are conditional variances: each feature's given those before it.
+    pivots = np.einsum("kii->ki", L) ** 2
+    bad = ~(pivots > 4 * d * EPS * variances)
+    if bad.any():
+        raise DegenerateComponentError(int(np.argwhere(bad)[0, 0]), _SINGULAR)
+    return _inverse_triangles(L).swapaxes(1, 2)
+
+
+_SINGULAR = "its covariance is singular (features collinear, or too few distinct rows)"
+
+
+def _first_indefinite(matrices: FloatArray) -> int:
+    """Return the index of the first matrix without a Cholesky factor."""
+    for k, matrix in enumerate(matrices):
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            return k
+    raise AssertionError("all matrices have a Cholesky factor")
+
+
+def _inverse_triangles(L: FloatArray) -> FloatArray:
+    """Invert lower triangles (K, d, d)."""
+    if L.shape[-1] == 1:
+        return 1 / L
+    # A C-ordered lower triangle is a Fortran-ordered upper one: dtrtri then copies nothing.
+    return np.stack([dtrtri(triangle.T, lower=0)[0].T for triangle in L])
+
+
+def _check_definite(matrices: FloatArray, what: str) -> None:
+    symmetric = np.allclose(matrices, matrices.swapaxes(1, 2))
+    if not (symmetric and np.all(np.linalg.eigvalsh(matrices) > 0.0)):
+        raise ValueError(f"'{what}' should be symmetric, positive-definite")
+
+
+class Full(Structure):
+    """Each component has its own covariance matrix, (K, d, d)."""
+
+    name = "full"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return (K, d, d)."""
+        return (n_components, n_features, n_features)
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Return K d(d+1)/2."""
+        return n_components * self.n_second(n_features)
+
+    def n_second(self, n_features: int) -> int:
+        """Return d(d+1)/2."""
+        return n_features * (n_features + 1) // 2
+
+    def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
+        """Write the upper triangle of ``z z'``, row by row."""
+        d, start = len(Z), 0
+        for i in range(d):
+            np.multiply(Z[i], Z[i:], out=out[start : start + d - i])
+            start += d - i
+
+    def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the upper triangle of ``(Z sqrt(w)) (Z sqrt(w))'``, a symmetric product."""
+        scaled = Z * np.sqrt(weights)
+        return (scaled @ scaled.T)[_triangle(len(Z))]
+
+    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+        """Return the second moments less the outer product of the means."""
+        C = _unpack(second / counts[:, np.newaxis], means.shape[1])
+        C -= means[:, :, np.newaxis] * means[:, np.newaxis, :]
+        return C
+
+    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
+        """Add ridge to the diagonals."""
+        return covariances + ridge * np.eye(covariances.shape[-1])
+
+    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+        """Return the inverse Cholesky factors, transposed."""
+        return _factor(covariances, floor)
+
+    def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return covariances and U."""
+        covariances = np.linalg.inv(precisions)
+        covariances = (covariances + covariances.swapaxes(1, 2)) / 2
+        return covariances, _factor(covariances, np.zeros(1))
+
+    def precisions(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return U U'."""
+        return precisions_cholesky @ precisions_cholesky.swapaxes(-1, -2)
+
+    def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the packed precisions, off-diagonal elements doubled."""
+        return _pack_quadratic(self.precisions(precisions_cholesky))
+
+    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
+        """Return U' Z."""
+        return precisions_cholesky[component].T @ Z
+
+    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return U_k' mean_k."""
+        return np.einsum("kij,ki->kj", precisions_cholesky, means)
+
+    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return P_k mean_k."""
+        whitened = self.whiten_means(precisions_cholesky, means)
+        return np.einsum("kij,kj->ki", precisions_cholesky, whitened)
+
+    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Sum the logs of the diagonal."""
+        return np.log(np.einsum("kii->ki", precisions_cholesky)).sum(axis=1)
+
+    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Return the squared Frobenius norm of U."""
+        return np.einsum("kij,kij->k", precisions_cholesky, precisions_cholesky)
+
+    def amplification(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> FloatArray:
+        """Bound by the absolute precision between root mean squares."""
+        rms = np.sqrt(np.einsum("kii->ki", covariances) + means**2)
+        P = np.abs(self.precisions(precisions_cholesky))
+        return np.einsum("ki,kij,kj->k", rms, P, rms)
+
+    def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Return them as they are."""
+        return covariances
+
+    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+        """Multiply each component's rows by its Cholesky factor."""
+        L = np.linalg.cholesky(covariances)
+        parts = np.split(standard, np.cumsum(counts)[:-1])
+        return np.concatenate([part @ factor.T for part, factor in zip(parts, L, strict=True)])
+
+    def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
+        """Return U with the logarithm of its diagonal."""
+        i, j = _triangle(precisions_cholesky.shape[-1])
+        coordinates = (precisions_cholesky * scale[:, np.newaxis])[:, i, j]
+        coordinates[:, i == j] = np.log(coordinates[:, i == j])
+        return coordinates.ravel()
+
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, scale: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Undo to_vector."""
+        i, j = _triangle(like.shape[-1])
+        coordinates = vector.reshape(len(like), -1).copy()
+        coordinates[:, i == j] = np.exp(coordinates[:, i == j])
+        U = np.zeros(like.shape)
+        U[:, i, j] = coordinates / scale[i]
+        return self.covariances(U), U
+
+    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return inv(U U')."""
+        L = _inverse_triangles(precisions_cholesky.swapaxes(1, 2))
+        return L @ L.swapaxes(1, 2)
+
+    def check_definite(self, values: FloatArray, kind: str) -> None:
+        """Require every matrix to be symmetric, positive-definite."""
+        _check_definite(values, f"{self.name} {kind}")
+
+
+class Tied(Structure):
+    """All components share one covariance matrix, (d, d)."""
+
+    name = "tied"
+    _full = Full()
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return (d, d)."""
+        return (n_features, n_features)
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Return d(d+1)/2."""
+        return self.n_second(n_features)
+
+    def n_second(self, n_features: int) -> int:
+        """Return d(d+1)/2."""
+        return self._full.n_second(n_features)
+
+    def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
+        """Write the upper triangle of ``z z'``."""
+        self._full.second_moments(Z, out)
+
+    def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return a packed symmetric product."""
+        return self._full.weighted_second(Z, weights)
+
+    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+        """Return the pooled second moments less those of the means."""
+        scatter = _unpack(second.sum(axis=0, keepdims=True), means.shape[1])[0]
+        return (scatter - (means.T * counts) @ means) / counts.sum()
+
+    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
+        """Add ridge to the diagonal."""
+        return self._full.add_ridge(covariances, ridge)
+
+    def keep(
+        self, covariances: FloatArray, previous: FloatArray, components: NDArray[np.bool_]
+    ) -> FloatArray:
+        """Return the covariance: it is nobody's own."""
+        return covariances
+
+    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+        """Return the inverse Cholesky factor, transposed."""
+        try:
+            return _factor(covariances[np.newaxis], floor)[0]
+        except DegenerateComponentError as error:
+            raise DegenerateComponentError(None, error.reason) from None
+
+    def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the covariance and U."""
+        covariances, U = self._full.invert(precisions[np.newaxis])
+        return covariances[0], U[0]
+
+    def precisions(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return U U'."""
+        return self._full.precisions(precisions_cholesky)
+
+    def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the packed precision, shape (1, n_second)."""
+        return self._full.quadratic(precisions_cholesky[np.newaxis])
+
+    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
+        """Return U' Z."""
+        return precisions_cholesky.T @ Z
+
+    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return U' mean_k."""
+        return means @ precisions_cholesky
+
+    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return P mean_k."""
+        return means @ precisions_cholesky @ precisions_cholesky.T
+
+    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Sum the logs of the diagonal."""
+        return self._full.log_det(precisions_cholesky[np.newaxis], n_features)
+
+    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Return the squared Frobenius norm of U."""
+        return self._full.trace(precisions_cholesky[np.newaxis], n_features)
+
+    def amplification(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> FloatArray:
+        """Bound by the absolute precision between root mean squares."""
+        rms = np.sqrt(np.einsum("ii->i", covariances) + means**2)
+        P = np.abs(self.precisions(precisions_cholesky))
+        return np.einsum("ki,ij,kj->k", rms, P, rms)
+
+    def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Repeat the one matrix."""
+        return np.repeat(covariances[np.newaxis], n_components, axis=0)
+
+    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+        """Multiply all rows by the Cholesky factor."""
+        return standard @ np.linalg.cholesky(covariances).T
+
+    def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
+        """Return U with the logarithm of its diagonal."""
+        return self._full.to_vector(precisions_cholesky[np.newaxis], scale)
+
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, scale: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Undo to_vector."""
+        covariances, U = self._full.from_vector(vector, like[np.newaxis], scale)
+        return covariances[0], U[0]
+
+    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return inv(U U')."""
+        return self._full.covariances(precisions_cholesky[np.newaxis])[0]
+
+    def check_definite(self, values: FloatArray, kind: str) -> None:
+        """Require the matrix to be symmetric, positive-definite."""
+        _check_definite(values[np.newaxis], f"{self.name} {kind}")

@@ -1,0 +1,189 @@
+"""Diagonal and spherical: structures without correlations, where U is 1 / standard deviation."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.families.base import FloatArray
+from skem.families.covariance.base import Structure, first_degenerate
+
+__all__ = ["Diagonal", "Spherical"]
+
+
+class _Uncorrelated(Structure):
+    """What diagonal and spherical covariances have in common."""
+
+    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
+        """Add ridge to every variance."""
+        return covariances + ridge
+
+    def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return variances and U."""
+        return 1 / precisions, np.sqrt(precisions)
+
+    def precisions(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return U squared."""
+        return precisions_cholesky**2
+
+    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
+        """Divide by the standard deviations."""
+        return Z * precisions_cholesky[component][..., np.newaxis]
+
+    def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
+        """Return log U."""
+        return np.log(precisions_cholesky).ravel()
+
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, scale: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Undo to_vector."""
+        U = np.exp(vector).reshape(like.shape)
+        return self.covariances(U), U
+
+    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return 1 / U^2."""
+        return precisions_cholesky**-2.0
+
+    def check_definite(self, values: FloatArray, kind: str) -> None:
+        """Require every value to be positive."""
+        if np.any(values <= 0.0):
+            raise ValueError(f"'{self.name} {kind}' should be positive")
+
+
+class Diagonal(_Uncorrelated):
+    """Each component has a variance for each feature, (K, d)."""
+
+    name = "diag"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return (K, d)."""
+        return (n_components, n_features)
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Return K d."""
+        return n_components * n_features
+
+    def n_second(self, n_features: int) -> int:
+        """Return d."""
+        return n_features
+
+    def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
+        """Write the squares."""
+        np.multiply(Z, Z, out=out)
+
+    def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the weighted sums of squares."""
+        return (Z * Z) @ weights
+
+    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+        """Return mean squares less squared means."""
+        return second / counts[:, np.newaxis] - means**2
+
+    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+        """Return 1 / standard deviation."""
+        first_degenerate(covariances, floor)
+        return 1 / np.sqrt(covariances)
+
+    def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the precisions."""
+        return precisions_cholesky**2
+
+    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Divide by the standard deviations."""
+        return means * precisions_cholesky
+
+    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Divide by the variances."""
+        return means * precisions_cholesky**2
+
+    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Sum log U."""
+        return np.log(precisions_cholesky).sum(axis=1)
+
+    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Sum the precisions."""
+        return np.einsum("kj,kj->k", precisions_cholesky, precisions_cholesky)
+
+    def amplification(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> FloatArray:
+        """Sum (variance + mean^2) / variance."""
+        return ((covariances + means**2) * precisions_cholesky**2).sum(axis=1)
+
+    def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Put the variances on diagonals."""
+        return covariances[:, :, np.newaxis] * np.eye(n_features)
+
+    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+        """Multiply by the standard deviations."""
+        return standard * np.sqrt(np.repeat(covariances, counts, axis=0))
+
+
+class Spherical(_Uncorrelated):
+    """Each component has one variance for all features, (K,)."""
+
+    name = "spherical"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return (K,)."""
+        return (n_components,)
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Return K."""
+        return n_components
+
+    def n_second(self, n_features: int) -> int:
+        """Return 1: the squared length."""
+        return 1
+
+    def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
+        """Write the squared lengths."""
+        np.einsum("ib,ib->b", Z, Z, out=out[0])
+
+    def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the weighted sum of squared lengths."""
+        return np.atleast_1d(np.einsum("ib,ib->b", Z, Z) @ weights)
+
+    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+        """Return the mean square over features, less that of the means."""
+        return (second[:, 0] / counts - (means**2).sum(axis=1)) / means.shape[1]
+
+    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+        """Return 1 / standard deviation."""
+        first_degenerate(covariances[:, np.newaxis], np.atleast_1d(np.mean(floor)))
+        return 1 / np.sqrt(covariances)
+
+    def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the precisions, shape (K, 1)."""
+        return precisions_cholesky[:, np.newaxis] ** 2
+
+    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Divide by the standard deviations."""
+        return means * precisions_cholesky[:, np.newaxis]
+
+    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Divide by the variances."""
+        return means * precisions_cholesky[:, np.newaxis] ** 2
+
+    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Return d log U."""
+        return n_features * np.log(precisions_cholesky)
+
+    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Return d times the precision."""
+        return n_features * precisions_cholesky**2
+
+    def amplification(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> FloatArray:
+        """Return d + squared Mahalanobis distance."""
+        return means.shape[1] + (means**2).sum(axis=1) * precisions_cholesky**2
+
+    def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Put the variance on the whole diagonal."""
+        return covariances[:, np.newaxis, np.newaxis] * np.eye(n_features)
+
+    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+        """Multiply by the standard deviation."""
+        return standard * np.sqrt(np.repeat(covariances, counts))[:, np.newaxis]
