@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Workers", "block_rows", "segments", "workers"]
+__all__ = ["SERIAL", "Workers", "block_rows", "segments", "workers"]
 
 Result = TypeVar("Result")
 
@@ -41,7 +42,7 @@ def segments(n_rows: int, block: int) -> list[range]:
     n_segments = min(n_blocks, MAX_SEGMENTS)
     bounds = [i * n_blocks // n_segments * block for i in range(n_segments + 1)]
     bounds[-1] = n_rows
-    return [range(a, b, block) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [range(a, b, block) for a, b in pairwise(bounds)]
 
 
 @lru_cache(maxsize=1)
@@ -64,6 +65,10 @@ class Workers:
         return iter(mapper(function, segments(n_rows, block)))
 
 
+#: The calling thread alone.
+SERIAL = Workers()
+
+
 @contextmanager
 def workers(work: int) -> Iterator[Workers]:
     """Provide workers for passes of about ``work`` multiplications each.
@@ -73,13 +78,13 @@ def workers(work: int) -> Iterator[Workers]:
     ``inner_max_num_threads``), each with a BLAS of one thread.
     """
     if work < SMALL:
-        yield Workers()
+        yield SERIAL
         return
     blas = _blas()
     n_threads = max((library.num_threads for library in blas.lib_controllers), default=1)
     with blas.limit(limits=1):
         if n_threads == 1:
-            yield Workers()
+            yield SERIAL
             return
         with ThreadPoolExecutor(n_threads, thread_name_prefix="skem") as pool:
             yield Workers(pool)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import Workers
+from skem.em.blocks import SERIAL, Workers
 from skem.em.rows import Rows
 from skem.em.sweep import Assignment, GivenResponsibilities, Posterior, sweep
 from skem.families.base import Family, LossOfPrecision
@@ -47,7 +47,7 @@ class Problem:
 
     family: Family
     rows: Rows
-    workers: Workers = Workers()
+    workers: Workers = SERIAL
 
     def step(self, params: Any) -> Step:
         """Return the next parameters and the objective of these ones.
@@ -73,12 +73,7 @@ class Problem:
     @cached_property
     def _log_base_total(self) -> float:
         """Sum log h(x) over the rows, block by block."""
-        n, block, weights = self.rows.n_rows, 2**14, self.rows.weights
-        total = 0.0
-        for start in range(0, n, block):
-            these = slice(start, min(start + block, n))
-            logs = np.broadcast_to(
-                self.family.log_base_measure(self.rows.X[these]), these.stop - start
-            )
-            total += float(logs.sum() if weights is None else logs @ weights[these])
-        return total
+        return sum(
+            float(np.sum(weights * self.family.log_base_measure(X)))
+            for X, weights in self.rows.read(2**14)
+        )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from skem.em.driver import LikelihoodFellError, Run
 from skem.families.base import DegenerateComponentError

@@ -50,7 +50,10 @@ class Rows:
         ones = np.ones(min(block, self.n_rows))
         for start in range(0, self.n_rows, block):
             X = self.X[start : start + block]
-            yield X, ones[: len(X)] if self.weights is None else self.weights[start : start + block]
+            yield (
+                X,
+                ones[: len(X)] if self.weights is None else self.weights[start : start + block],
+            )
 
     @cached_property
     def summary(self) -> Summary:

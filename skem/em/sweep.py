@@ -108,12 +108,12 @@ def sweep(
                 kernel, block, these, work[: 2 * K * n].reshape(2, K, n)
             )
             if rows.weights is None:
-                objective += np.sum(contribution)
+                objective += float(np.sum(contribution))
             else:
                 r *= rows.weights[these]
-                objective += np.sum(contribution * rows.weights[these])
+                objective += float(np.sum(contribution * rows.weights[these]))
             totals = totals + kernel.totals(block, r)
-        return float(objective), totals
+        return objective, totals
 
     objective, totals = 0.0, np.zeros(())
     for segment_objective, segment_totals in workers.map(sweep_segment, rows.n_rows, b):

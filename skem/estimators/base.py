@@ -70,7 +70,7 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
     # The family: what a subclass implements.
 
     @abstractmethod
-    def _check_X(self, X: Any, *, reset: bool) -> FloatArray:
+    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
         """Validate X to a float32 or float64 array; reset on the way into fit."""
 
     @abstractmethod
@@ -161,7 +161,7 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
     def _fit(self, X: Any, sample_weight: Any) -> None:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "weights_")
-        X = self._check_X(X, reset=not continuing)
+        X = self._check_data(X, reset=not continuing)
         weights = check_sample_weight(sample_weight, len(X))
         present = slice(None) if weights is None or weights.all() else weights > 0
         rows = Rows(X[present], None if weights is None else weights[present])
@@ -199,9 +199,7 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
         self._sampler = None
         self._warn_about_fit()
 
-    def _attempts(
-        self, problem: Problem, present: Any, n_samples: int
-    ) -> list[Callable[[], Run]]:
+    def _attempts(self, problem: Problem, present: Any, n_samples: int) -> list[Callable[[], Run]]:
         """Return one function for each start, which makes it and runs EM from it."""
         rng = check_random_state(self.random_state)
         K, rows = self.n_components, problem.rows
@@ -321,9 +319,7 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
         evaluate(*self._fitted(), X, log_density=log_density)
         return log_density
 
-    def score(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean log-likelihood per row.
 
         Parameters
@@ -426,7 +422,7 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _checked(self, X: Any) -> FloatArray:
         check_is_fitted(self)
-        return self._check_X(X, reset=False)
+        return self._check_data(X, reset=False)
 
     def _n_fitted_components(self) -> int:
         return len(self.weights_)

@@ -197,7 +197,7 @@ default='kmeans'
         tags.input_tags.positive_only = True
         return tags
 
-    def _check_X(self, X: Any, *, reset: bool) -> FloatArray:
+    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
         X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
         name = type(self).__name__
         _check_cells(X, X < 0, f"Negative values in data passed to {name}: counts must be >= 0")

@@ -274,7 +274,7 @@ default='kmeans'
     def _structure(self) -> Structure:
         return STRUCTURES[self.covariance_type]
 
-    def _check_X(self, X: Any, *, reset: bool) -> FloatArray:
+    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
         return validate_data(
             self,
             X,

@@ -82,8 +82,9 @@ def array_or(*others: Check) -> Check:
     """Accept None, an array-like, or what another check accepts."""
     array = Check(
         lambda value: (
-            hasattr(value, "__len__") or hasattr(value, "__array__")
-        ) and not isinstance(value, str | dict),
+            (hasattr(value, "__len__") or hasattr(value, "__array__"))
+            and not isinstance(value, str | dict)
+        ),
         "an array-like",
     )
     return _combine(*others, array)
@@ -134,7 +135,9 @@ def check_finite_array(values: ArrayLike, shape: tuple[int, ...], name: str) -> 
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"The parameter '{name}' should be an array of numbers: {error}") from None
+        raise ValueError(
+            f"The parameter '{name}' should be an array of numbers: {error}"
+        ) from None
     check_shape(array, shape, name)
     if not np.isfinite(array).all():
         raise ValueError(f"The parameter '{name}' should be finite, but it contains NaN or inf")

@@ -84,11 +84,21 @@ class Kernel(Protocol):
     offset : float
         Constant left out of :meth:`log_joint`, near its largest value where one is known, so
         that exponentials neither overflow nor vanish.
+    constant : float
+        Left out of the log-joint of every row alike, summed over all rows.
     """
 
-    n_components: int
-    width: int
-    offset: float
+    @property
+    def n_components(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def offset(self) -> float: ...
+
+    @property
+    def constant(self) -> float: ...
 
     def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Bring rows X (b, n_features) into the working form, (width, b), written to out."""
@@ -105,7 +115,15 @@ class Family(Protocol):
 
     ``params`` is an immutable value whose first field is ``weights`` (K,); the algorithm hands
     it back and forth and never looks inside.
+
+    Attributes
+    ----------
+    n_statistics : int
+        Width of the sufficient statistics, by which the work of a pass is judged.
     """
+
+    @property
+    def n_statistics(self) -> int: ...
 
     def kernel(self, params: Any) -> Kernel:
         """Return the kernel to sweep with at params; None means that only totals are wanted."""
@@ -178,6 +196,7 @@ class LinearKernel:
 
     def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
         """Write ``eta @ T`` to out."""
+        assert self.natural_parameters is not None
         return np.matmul(self.natural_parameters, block, out=out)
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
@@ -192,9 +211,13 @@ class ExponentialFamily(ABC):
     :meth:`to_vector` and :meth:`from_vector`.
     """
 
-    #: Parameters shared by all rows and components, such as n_components, live in subclasses.
+    #: Number of components K; a subclass is free to make it a field or a property.
     n_components: int
-    n_statistics: int
+
+    @property
+    @abstractmethod
+    def n_statistics(self) -> int:
+        """Number of sufficient statistics, the constant 1 included."""
 
     @abstractmethod
     def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:

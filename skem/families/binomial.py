@@ -117,9 +117,7 @@ class Binomial(ExponentialFamily):
         """Count K - 1 weights and K m probabilities."""
         return params.weights.size - 1 + params.probabilities.size
 
-    def sample(
-        self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any
-    ) -> FloatArray:
+    def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
         if self.n_trials is None:
             raise ValueError("the number of trials of each column is needed to draw counts")

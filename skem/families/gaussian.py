@@ -232,9 +232,7 @@ class Gaussian:
         K, d = params.means.shape
         return K - 1 + K * d + self.structure.n_parameters(K, d)
 
-    def sample(
-        self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any
-    ) -> FloatArray:
+    def sample(self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw rows, coloured standard normals."""
         standard = rng.standard_normal((int(counts.sum()), self.n_features))
         noise = self.structure.noise(params.covariances, counts, standard)

@@ -143,7 +143,9 @@ class Structure(ABC):
         """Return the covariances as full matrices (K, d, d)."""
 
     @abstractmethod
-    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+    def noise(
+        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+    ) -> FloatArray:
         """Colour standard normal rows (sum(counts), d), counts[k] of them for component k."""
 
     @abstractmethod

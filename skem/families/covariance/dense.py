@@ -170,7 +170,9 @@ class Full(Structure):
         """Return them as they are."""
         return covariances
 
-    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+    def noise(
+        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+    ) -> FloatArray:
         """Multiply each component's rows by its Cholesky factor."""
         L = np.linalg.cholesky(covariances)
         parts = np.split(standard, np.cumsum(counts)[:-1])
@@ -297,7 +299,9 @@ class Tied(Structure):
         """Repeat the one matrix."""
         return np.repeat(covariances[np.newaxis], n_components, axis=0)
 
-    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+    def noise(
+        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+    ) -> FloatArray:
         """Multiply all rows by the Cholesky factor."""
         return standard @ np.linalg.cholesky(covariances).T
 

@@ -115,7 +115,9 @@ class Diagonal(_Uncorrelated):
         """Put the variances on diagonals."""
         return covariances[:, :, np.newaxis] * np.eye(n_features)
 
-    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+    def noise(
+        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+    ) -> FloatArray:
         """Multiply by the standard deviations."""
         return standard * np.sqrt(np.repeat(covariances, counts, axis=0))
 
@@ -184,6 +186,8 @@ class Spherical(_Uncorrelated):
         """Put the variance on the whole diagonal."""
         return covariances[:, np.newaxis, np.newaxis] * np.eye(n_features)
 
-    def noise(self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any) -> FloatArray:
+    def noise(
+        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+    ) -> FloatArray:
         """Multiply by the standard deviation."""
         return standard * np.sqrt(np.repeat(covariances, counts))[:, np.newaxis]
