@@ -1,7 +1,6 @@
 """What the estimators have in common: scikit-learn's protocol around one EM fit."""
 
 import warnings
-from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skem.em.blocks import workers
 from skem.em.driver import Run, run
@@ -25,9 +24,11 @@ from skem.estimators.validation import (
     Check,
     array_or,
     boolean,
+    check_initial_weights,
     check_parameters,
     check_partition,
     check_sample_weight,
+    check_shape,
     function,
     integer,
     none,
@@ -36,20 +37,47 @@ from skem.estimators.validation import (
     real,
 )
 from skem.estimators.verbose import Reporter
-from skem.families.base import Family
 
 __all__ = ["MixtureEM"]
 
 FloatArray = NDArray[np.floating[Any]]
 
 
-class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
+class MixtureEM(DensityMixin, BaseEstimator):
     """Base of the mixture estimators: everything that does not depend on the family.
 
-    A subclass names its family and its parameters by implementing the abstract methods; see
-    "How to add a family" in the documentation. Its constructor has at least the parameters
-    checked in ``_checks``.
+    A subclass names its family in ``_family`` and the family's parameters in ``_Parameters``; see
+    "How to add a family" in the documentation. One whose family needs more, such as an origin or
+    a penalty, overrides the methods under "The family". A constructor of its own has at least
+    the parameters of this one.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components K.
+    tol : float, default=1e-6
+        EM stops when the estimated gain still to come is below this, in nats per row.
+    max_iter : int, default=1000
+        Largest number of E/M evaluations in a run. With 0 the start itself is published.
+    n_init : int, default=1
+        Number of starts; the best run is kept.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or callable, \
+default='kmeans'
+        The start: a way to make one, labels or responsibilities, or a function that returns such.
+    weights_init : array-like of shape (n_components,), default=None
+        Weights to start from.
+    random_state : int, RandomState instance or None, default=None
+        Source of randomness of the starts and of :meth:`sample`.
+    warm_start : bool, default=False
+        Continue from the published parameters, if there are any; ``n_init`` is then ignored.
+    verbose : int, default=0
+        1 prints the progress, 2 also times and changes.
+    verbose_interval : int, default=10
+        Evaluations between two lines of progress.
     """
+
+    #: NamedTuple of the family's parameters: field ``x`` is published as the attribute ``x_``.
+    _Parameters: Any
 
     _checks: dict[str, Check] = {
         "n_components": integer(1),
@@ -67,31 +95,72 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
     #: What to do when no start leads to a fit.
     _advice = "No start led to a fit. Try to decrease the number of components."
 
-    # The family: what a subclass implements.
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "kmeans",
+        weights_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
+        self.n_components = n_components
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
-    @abstractmethod
+    # The family: what a subclass says of it.
+
+    def _family(self, n_components: int, n_features: int) -> Any:
+        """Return the family, without penalty, for so many components and columns of X."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _family")
+
     def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
         """Validate X to a float32 or float64 array; reset on the way into fit."""
+        return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
 
-    @abstractmethod
-    def _training_family(self, rows: Rows) -> Family:
+    def _training_family(self, rows: Rows) -> Any:
         """Return the family to fit, with what it needs to know of the rows."""
+        return self._family(self.n_components, rows.X.shape[1])
 
-    @abstractmethod
     def _fitted(self) -> tuple[Any, Any]:
         """Return the family, without penalty, and the parameters that are published."""
+        params = self._Parameters(
+            *(
+                np.asarray(getattr(self, f"{name}_"), dtype=np.float64)
+                for name in self._Parameters._fields
+            )
+        )
+        return self._family(len(params.weights), self.n_features_in_), params
 
-    @abstractmethod
     def _with_initial_values(self, family: Any, partition: Callable[[], Any]) -> Any:
         """Return starting parameters: the user's where given, else those of ``partition()``."""
+        start = partition()
+        if self.weights_init is None:
+            return start
+        weights = check_initial_weights(self.weights_init, family.n_components)
+        return start._replace(weights=weights)
 
-    @abstractmethod
     def _continued(self, family: Any) -> Any:
         """Return the published parameters as parameters of a family to be fitted."""
+        check_shape(self.weights_, (family.n_components,), "weights_ to continue from")
+        return self._fitted()[1]
 
-    @abstractmethod
     def _publish(self, family: Any, params: Any, dtype: Any) -> None:
         """Set the fitted attributes that hold the parameters."""
+        for name, values in zip(params._fields, params, strict=True):
+            setattr(self, f"{name}_", values.astype(dtype))
 
     def _coordinates(self, X: FloatArray) -> FloatArray:
         """Return X in coordinates where Euclidean distances make sense, for the starts."""
@@ -401,6 +470,29 @@ class MixtureEM(DensityMixin, BaseEstimator, metaclass=ABCMeta):
         evaluate(*self._fitted(), checked, log_certainty=log_certainty)
         uncertainty = _weighted_mean(log_certainty, weights) * _total(weights, len(checked))
         return self.bic(X, sample_weight) - 2 * uncertainty
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Draw rows from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness. None continues a generator started from the estimator's own
+            ``random_state``, so that repeated calls differ.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in)
+            Rows, sorted by component.
+        y : ndarray of shape (n_samples,)
+            Their components.
+        """
+        check_is_fitted(self)
+        return self._draw(n_samples, random_state, *self._fitted())
 
     def _draw(
         self, n_samples: int, random_state: Any, family: Any, params: Any

@@ -116,6 +116,7 @@ default='kmeans'
            [0.79]])
     """
 
+    _Parameters = BinomialParameters
     _checks = {
         **MixtureEM._checks,
         "n_trials": array_or(real(0.0), none),
@@ -219,22 +220,9 @@ default='kmeans'
             )
         return None
 
-    def _family(self, n_features: int) -> Binomial:
+    def _family(self, n_components: int, n_features: int) -> Binomial:
         trials = self._trials(n_features)
-        return Binomial(
-            self.n_components, n_features // 2 if trials is None else n_features, trials
-        )
-
-    def _training_family(self, rows: Rows) -> Binomial:
-        return self._family(rows.X.shape[1])
-
-    def _fitted(self) -> tuple[Binomial, BinomialParameters]:
-        weights, probabilities = (
-            np.asarray(values, dtype=np.float64) for values in (self.weights_, self.probabilities_)
-        )
-        trials = self._trials(self.n_features_in_)
-        family = Binomial(len(weights), probabilities.shape[1], trials)
-        return family, BinomialParameters(weights, probabilities)
+        return Binomial(n_components, n_features // 2 if trials is None else n_features, trials)
 
     def _with_initial_values(
         self, family: Binomial, partition: Callable[[], BinomialParameters]
@@ -262,18 +250,14 @@ default='kmeans'
     def _continued(self, family: Binomial) -> BinomialParameters:
         shape = (family.n_components, family.n_columns)
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")
-        return self._fitted()[1]
-
-    def _publish(self, family: Binomial, params: BinomialParameters, dtype: Any) -> None:
-        self.weights_ = params.weights.astype(dtype)
-        self.probabilities_ = params.probabilities.astype(dtype)
+        return super()._continued(family)
 
     def _coordinates(self, X: FloatArray) -> FloatArray:
         """Return arcsine square roots of proportions, whose variance hardly depends on them.
 
         An unobserved cell is put at its column's mean.
         """
-        successes, failures = self._family(X.shape[1]).split(X)
+        successes, failures = self._family(self.n_components, X.shape[1]).split(X)
         trials = successes + failures
         angles = np.arcsin(np.sqrt((successes + 3 / 8) / (trials + 3 / 4)))
         observed = trials > 0
@@ -286,7 +270,7 @@ default='kmeans'
         return np.where(observed, angles, means)
 
     def _warn_about_data(self, rows: Rows) -> None:
-        family = self._family(rows.X.shape[1])
+        family = self._training_family(rows)
         if family.n_columns > 1 or self.n_components == 1:
             return
         successes, failures = family.split(rows.X)

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skem.em.rows import Rows
 from skem.estimators.base import MixtureEM
@@ -247,29 +247,6 @@ default='kmeans'
         self.n_features_in_ = d
         self.n_parameters_ = self._n_parameters()
         return self
-
-    def sample(
-        self, n_samples: int = 1, random_state: Any = None
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Draw rows from the mixture.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness. None continues a generator started from the estimator's own
-            ``random_state``, so that repeated calls differ.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Rows, sorted by component.
-        y : ndarray of shape (n_samples,)
-            Their components.
-        """
-        check_is_fitted(self)
-        return self._draw(n_samples, random_state, *self._fitted())
 
     def _structure(self) -> Structure:
         return STRUCTURES[self.covariance_type]
