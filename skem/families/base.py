@@ -29,7 +29,9 @@ __all__ = [
     "LinearKernel",
     "LossOfPrecision",
     "log_or_impossible",
+    "log_ratios",
     "shares",
+    "shares_of_log_ratios",
 ]
 
 FloatArray = NDArray[np.floating[Any]]
@@ -155,6 +157,18 @@ class Family(Protocol):
 def shares(counts: FloatArray) -> FloatArray:
     """Return the M-step of the weights: each component's share of the total count."""
     return counts / counts.sum()
+
+
+def log_ratios(weights: FloatArray) -> FloatArray:
+    """Return log-weights relative to the last: K - 1 unconstrained coordinates."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_weights = np.log(weights)
+        return log_weights[:-1] - log_weights[-1]
+
+
+def shares_of_log_ratios(ratios: FloatArray) -> FloatArray:
+    """Undo :func:`log_ratios`."""
+    return shares(np.exp(np.append(ratios, 0.0) - ratios.max(initial=0.0)))
 
 
 def log_or_impossible(probabilities: FloatArray) -> FloatArray:

@@ -22,7 +22,9 @@ from skem.families.base import (
     FloatArray,
     Kernel,
     log_or_impossible,
+    log_ratios,
     shares,
+    shares_of_log_ratios,
 )
 
 __all__ = ["Binomial", "BinomialParameters"]
@@ -127,14 +129,11 @@ class Binomial(ExponentialFamily):
 
     def to_vector(self, params: BinomialParameters) -> FloatArray:
         """Return log-weights relative to the last, and log-odds."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_weights = np.log(params.weights)
-            relative = log_weights[:-1] - log_weights[-1]
-        return np.concatenate([relative, logit(params.probabilities).ravel()])
+        log_odds = logit(params.probabilities).ravel()
+        return np.concatenate([log_ratios(params.weights), log_odds])
 
     def from_vector(self, vector: FloatArray, like: BinomialParameters) -> BinomialParameters:
         """Undo :meth:`to_vector`."""
-        n_weights = like.weights.size - 1
-        weights = np.exp(np.append(vector[:n_weights], 0.0) - vector[:n_weights].max(initial=0.0))
-        p = expit(vector[n_weights:]).reshape(like.probabilities.shape)
-        return BinomialParameters(shares(weights), p)
+        ratios, log_odds = np.split(vector, [like.weights.size - 1])
+        p = expit(log_odds).reshape(like.probabilities.shape)
+        return BinomialParameters(shares_of_log_ratios(ratios), p)

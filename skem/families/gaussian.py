@@ -25,7 +25,9 @@ from skem.families.base import (
     LinearKernel,
     LossOfPrecision,
     log_or_impossible,
+    log_ratios,
     shares,
+    shares_of_log_ratios,
 )
 from skem.families.centred import CentredKernel
 from skem.families.covariance import Structure
@@ -240,18 +242,15 @@ class Gaussian:
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
         """Return log-weights relative to the last, scaled means, log-Cholesky factors."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_weights = np.log(params.weights)
-            relative = log_weights[:-1] - log_weights[-1]
         shape = self.structure.to_vector(params.precisions_cholesky, self.scale)
-        return np.concatenate([relative, (params.means / self.scale).ravel(), shape])
+        means = (params.means / self.scale).ravel()
+        return np.concatenate([log_ratios(params.weights), means, shape])
 
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
         """Undo :meth:`to_vector`."""
         K, d = like.means.shape
-        relative, means, shape = np.split(vector, [K - 1, K - 1 + K * d])
-        weights = np.exp(np.append(relative, 0.0) - relative.max(initial=0.0))
+        ratios, means, shape = np.split(vector, [K - 1, K - 1 + K * d])
         covariances, U = self.structure.from_vector(shape, like.precisions_cholesky, self.scale)
         return GaussianParameters(
-            shares(weights), means.reshape(K, d) * self.scale, covariances, U
+            shares_of_log_ratios(ratios), means.reshape(K, d) * self.scale, covariances, U
         )
