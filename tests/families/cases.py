@@ -1,0 +1,134 @@
+"""The families of the package as cases for the laws, held against scipy.stats."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import binom, multivariate_normal
+
+from skem.families import Binomial, BinomialParameters, Gaussian
+from skem.families.covariance import STRUCTURES
+from tests.laws import Case
+
+N_ROWS = 300
+
+
+class Centred(Gaussian):
+    """Gaussian that always uses its centred kernel."""
+
+    def kernel(self, params):
+        """Return it."""
+        if params is None:
+            return super().kernel(params)
+        return self.centred_kernel(params, params.means)
+
+
+def random_covariances(structure, K, d, rng):
+    """Return covariances of a structure, neither equal nor near singular."""
+    full = np.array([B @ B.T / d + 0.3 * np.eye(d) for B in rng.standard_normal((K, d, d))])
+    return {
+        "full": full,
+        "tied": full[0],
+        "diag": np.einsum("kii->ki", full),
+        "spherical": np.einsum("kii->k", full) / d,
+    }[structure]
+
+
+def n_covariance_parameters(structure, K, d):
+    """Return the number of free parameters of the covariances."""
+    triangle = d * (d + 1) // 2
+    return {"full": K * triangle, "tied": triangle, "diag": K * d, "spherical": K}[structure]
+
+
+def gaussian_log_densities(family, params, X):
+    """Return the log-density of each row under each component, by scipy."""
+    K, d = params.means.shape
+    covariances = family.structure.expand(params.covariances, K, d)
+    return np.column_stack(
+        [
+            multivariate_normal(mean + family.origin, C).logpdf(X).reshape(len(X))
+            for mean, C in zip(params.means, covariances, strict=True)
+        ]
+    )
+
+
+def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False):
+    """Return a Gaussian case; the origin is near its data, not at their mean."""
+    rng = np.random.default_rng([K, d])
+    family = kind(
+        structure=STRUCTURES[structure],
+        n_components=K,
+        origin=rng.standard_normal(d),
+        scale=rng.uniform(0.5, 2, d),
+        floor=np.zeros(d),
+        ridge=ridge,
+    )
+    params = family.parameters(
+        rng.dirichlet(np.full(K, 5.0)),
+        2 * rng.standard_normal((K, d)),
+        random_covariances(structure, K, d, rng),
+    )
+    scorer = replace(family, ridge=0.0)
+    X = family.sample(params, rng.multinomial(N_ROWS, params.weights), rng)
+
+    def penalties(params):
+        covariances = family.structure.expand(params.covariances, K, d)
+        return ridge / 2 * np.trace(np.linalg.inv(covariances), axis1=1, axis2=2)
+
+    words = [f"{K} {structure} Gaussians of {d} features"]
+    words += [f"ridge {ridge:g}"] * (ridge > 0) + ["centred"] * (kind is Centred)
+    words += ["pooled"] * pooled
+    return Case(
+        name=", ".join(words),
+        family=family,
+        params=params,
+        X=X.astype(np.float32).astype(np.float64),
+        n_parameters=K - 1 + K * d + n_covariance_parameters(structure, K, d),
+        log_densities=lambda params, X: gaussian_log_densities(family, params, X),
+        penalties=penalties,
+        trained=(lambda family, rows: family.pool(rows)) if pooled else (lambda family, _: family),
+        scorer=scorer,
+        shared=("covariances", "precisions_cholesky") if structure == "tied" else (),
+    )
+
+
+def binomial_case(K, m, n_trials=None):
+    """Return a binomial case; each cell has its own number of trials where none is given."""
+    rng = np.random.default_rng([K, m])
+    family = Binomial(K, m, None if n_trials is None else np.full(m, float(n_trials)))
+    params = BinomialParameters(rng.dirichlet(np.full(K, 5.0)), rng.uniform(0.05, 0.95, (K, m)))
+    trials = rng.integers(0, 30, (N_ROWS, m)) if n_trials is None else n_trials
+    labels = rng.choice(K, N_ROWS, p=params.weights)
+    successes = rng.binomial(trials, params.probabilities[labels]).astype(np.float64)
+    X = successes if n_trials is not None else np.hstack([successes, trials - successes])
+
+    def log_densities(params, X):
+        s, n = (X, n_trials) if n_trials is not None else (X[:, :m], X[:, :m] + X[:, m:])
+        p = params.probabilities
+        return np.column_stack([binom.logpmf(s, n, p[k]).sum(axis=1) for k in range(K)])
+
+    layout = "successes and failures" if n_trials is None else f"{n_trials} trials"
+    return Case(
+        name=f"{K} binomials of {m} columns, {layout}",
+        family=family,
+        params=params,
+        X=X,
+        n_parameters=K - 1 + K * m,
+        log_densities=log_densities,
+        samples=n_trials is not None,
+    )
+
+
+GAUSSIANS = [
+    gaussian_case(structure, K, d, ridge)
+    for structure in STRUCTURES
+    for K, d, ridge in [(2, 1, 0.0), (3, 2, 0.0), (2, 5, 0.0), (3, 3, 0.2)]
+]
+CENTRED = [gaussian_case(structure, 3, 3, 0.2, kind=Centred) for structure in STRUCTURES]
+POOLED = [gaussian_case("tied", 3, 3, ridge, pooled=True) for ridge in (0.0, 0.2)]
+BINOMIALS = [
+    binomial_case(2, 1, n_trials=10),
+    binomial_case(3, 4, n_trials=7),
+    binomial_case(2, 1),
+    binomial_case(3, 3),
+]
+CASES = GAUSSIANS + CENTRED + POOLED + BINOMIALS

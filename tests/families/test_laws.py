@@ -1,0 +1,101 @@
+"""Every family keeps every law, and every law can be broken."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests import laws
+from tests.families.cases import CASES, binomial_case, gaussian_case
+
+
+@pytest.mark.parametrize(
+    ("law", "case"),
+    [
+        pytest.param(law, case, id=f"{law.__name__}-{case}")
+        for case in CASES
+        for law in laws.laws_of(case)
+    ],
+)
+def test_family_keeps_law(law, case):
+    law(case)
+
+
+class Tampered:
+    """A family in which one method, or one of its kernel's, is replaced.
+
+    The replacement is called with the family or kernel, and what the method is called with.
+    """
+
+    def __init__(self, target, method, replacement):
+        self._target, self._method, self._replacement = target, method, replacement
+
+    def __getattr__(self, name):
+        if name == self._method:
+            return partial(self._replacement, self._target)
+        return getattr(self._target, name)
+
+    def kernel(self, params):
+        return Tampered(self._target.kernel(params), self._method, self._replacement)
+
+
+def noisy(scale):
+    """Return an M-step that misses the maximum by a little, elsewhere each time."""
+    rng = np.random.default_rng(0)
+
+    def replacement(family, totals, kernel, previous):
+        answer = family.maximize(totals, kernel, previous)
+        vector = family.to_vector(answer)
+        return family.from_vector(vector + scale * rng.standard_normal(vector.size), answer)
+
+    return replacement
+
+
+def partial_to_the_first(family, totals, kernel, previous):
+    answer = family.maximize(totals, kernel, previous)
+    weights = answer.weights + np.eye(len(answer.weights))[0] / 100
+    return answer._replace(weights=weights / weights.sum())
+
+
+def biased_log_joint(kernel, block, out):
+    out = kernel.log_joint(block, out)
+    out += 1e-10 * np.abs(block[1])
+    return out
+
+
+TAMPERINGS = {
+    laws.log_density_is_that_of_the_reference: ("log_joint", biased_log_joint),
+    laws.objective_is_the_mean_penalised_log_likelihood: ("log_joint", biased_log_joint),
+    laws.totals_add_up_over_any_split: ("totals", lambda k, b, r: k.totals(b, r) + 1e-6),
+    laws.nothing_near_beats_the_m_step: ("maximize", noisy(1e-2)),
+    laws.bound_touches_the_log_likelihood_and_lifts_it: ("maximize", noisy(1.0)),
+    laws.integer_weights_are_repeated_rows: ("totals", lambda k, b, r: k.totals(b, r * r)),
+    laws.permuting_components_permutes_the_answer: ("maximize", partial_to_the_first),
+    laws.parameters_are_counted: ("n_parameters", lambda f, params: f.n_parameters(params) + 1),
+    laws.coordinates_round_trip: ("to_vector", lambda f, params: f.to_vector(params) * (1 + 1e-6)),
+    laws.empty_component_keeps_its_shape: ("maximize", lambda f, t, k, p: f.maximize(t, k, None)),
+    laws.single_precision_and_memory_order_change_nothing: (
+        "load",
+        lambda k, X, out: k.load(X if X.flags.c_contiguous else X + 1e-9, out),
+    ),
+    laws.trace_never_falls: ("maximize", noisy(0.1)),
+    laws.samples_follow_the_parameters: (
+        "sample",
+        lambda f, params, counts, rng: f.sample(params, counts[::-1], rng),
+    ),
+}
+
+
+def test_every_law_is_tampered_with():
+    assert set(TAMPERINGS) == set(laws.LAWS)
+
+
+@pytest.mark.parametrize(
+    "case", [gaussian_case("full", 2, 2), binomial_case(3, 4, n_trials=7)], ids=str
+)
+@pytest.mark.parametrize("law", TAMPERINGS, ids=lambda law: law.__name__)
+def test_law_finds_tampered_family(law, case):
+    family = Tampered(case.family, *TAMPERINGS[law])
+    with pytest.raises(AssertionError):
+        law(replace(case, family=family, scorer=family))

@@ -1,0 +1,280 @@
+"""Laws that every family of distributions keeps.
+
+Describe a family as a :class:`Case` and ask every law of :func:`laws_of` of it. A law is a
+function of the case that raises AssertionError where the family breaks it. What it holds the
+family against is computed from ``Case.log_densities``, which knows nothing of skem.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp, softmax, xlogy
+from scipy.stats import chi2
+
+from skem.em.blocks import Workers
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.em.scoring import evaluate
+from skem.em.sweep import Posterior, sweep
+
+__all__ = ["Case", "laws_of"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family, parameters, rows that they may have produced, and what is known of them.
+
+    Parameters
+    ----------
+    name : str
+        For the reports.
+    family : Family
+        The family, as it is fitted.
+    params : NamedTuple
+        Parameters, no two components alike.
+    X : ndarray of shape (n, n_features)
+        Rows, values of single precision.
+    n_parameters : int
+        Number of free parameters, by the formula.
+    log_densities : callable
+        ``f(params, X)``, the log-density of each row under each component, (n, K).
+    penalties : callable
+        ``f(params)``, what is taken off the log-density of each component, (K,).
+    trained : callable
+        ``f(family, rows)``, the family with what it needs to know of the rows.
+    scorer : Family or None
+        The family without penalty and knowledge of rows, if that is another one.
+    shared : tuple of str
+        Parameters that all components share.
+    samples : bool
+        Whether the family can draw rows.
+    """
+
+    name: str
+    family: Any
+    params: Any
+    X: np.ndarray
+    n_parameters: int
+    log_densities: Callable[[Any, np.ndarray], np.ndarray]
+    penalties: Callable[[Any], Any] = lambda params: 0.0
+    trained: Callable[[Any, Rows], Any] = lambda family, rows: family
+    scorer: Any = None
+    shared: tuple[str, ...] = ()
+    samples: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    def problem(self, X: np.ndarray | None = None, weights: np.ndarray | None = None) -> Problem:
+        """Return the problem of fitting to rows; to those of the case, if not told."""
+        rows = Rows(self.X if X is None else X, weights)
+        return Problem(self.trained(self.family, rows), rows)
+
+    def log_joint(self, params: Any) -> np.ndarray:
+        """Return the penalised log-joint of the rows, from the reference, (n, K)."""
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(params.weights)
+        return log_weights + self.log_densities(params, self.X) - self.penalties(params)
+
+    def responsibilities(self, seed: int) -> np.ndarray:
+        """Return random responsibilities (n, K), far from even."""
+        K = len(self.params.weights)
+        return np.random.default_rng(seed).dirichlet(np.full(K, 0.5), size=len(self.X))
+
+    def start(self, seed: int) -> Any:
+        """Return parameters to start from: not the answer, nor on the plateau of even shares."""
+        hint = softmax(self.log_joint(self.params), axis=1)
+        return self.problem().start((hint + 2 * self.responsibilities(seed)) / 3)
+
+    def permuted(self, params: Any, order: np.ndarray) -> Any:
+        """Return the parameters with their components in another order."""
+        return type(params)(
+            *(
+                values if name in self.shared else values[order]
+                for name, values in zip(params._fields, params, strict=True)
+            )
+        )
+
+
+def assert_same(actual: Any, expected: Any, rtol: float = 1e-10) -> None:
+    """Compare parameters, each to a share of its largest value."""
+    for name, a, b in zip(actual._fields, actual, expected, strict=True):
+        assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
+
+
+def log_density_is_that_of_the_reference(case: Case) -> None:
+    """To 1e-12, relative to the larger of the log-density and one nat."""
+    log_density, posterior = np.empty(len(case.X)), np.empty(case.responsibilities(0).shape)
+    scorer = case.family if case.scorer is None else case.scorer
+    evaluate(scorer, case.params, case.X, log_density=log_density, posterior=posterior)
+    log_joint = np.log(case.params.weights) + case.log_densities(case.params, case.X)
+    assert_allclose(log_density, logsumexp(log_joint, axis=1), rtol=1e-12, atol=1e-12)
+    assert_allclose(posterior, softmax(log_joint, axis=1), rtol=1e-11, atol=1e-300)
+
+
+def objective_is_the_mean_penalised_log_likelihood(case: Case) -> None:
+    """It belongs to the parameters that the step starts from, not to those it returns."""
+    expected = logsumexp(case.log_joint(case.params), axis=1).mean()
+    assert_allclose(case.problem().step(case.params).objective, expected, rtol=1e-12, atol=1e-12)
+
+
+def totals_add_up_over_any_split(case: Case) -> None:
+    """Objective and totals of A and B make those of A and B together."""
+    kernel = case.problem().family.kernel(case.params)
+
+    def swept(X: np.ndarray) -> tuple[float, np.ndarray]:
+        objective, totals = sweep(kernel, Rows(X), Posterior(case.params.weights), Workers())
+        return objective - kernel.constant, totals
+
+    objective, totals = swept(case.X)
+
+    @settings(max_examples=20, deadline=None, database=None)
+    @given(st.integers(1, len(case.X) - 1), st.integers(0, 2**32 - 1))
+    def check(cut: int, seed: int) -> None:
+        X = np.random.default_rng(seed).permutation(case.X)
+        (objective_a, totals_a), (objective_b, totals_b) = swept(X[:cut]), swept(X[cut:])
+        assert_allclose(objective_a + objective_b, objective, rtol=1e-12, atol=1e-10)
+        assert_allclose(totals_a + totals_b, totals, rtol=1e-12, atol=1e-12 * np.abs(totals).max())
+
+    check()
+
+
+def nothing_near_beats_the_m_step(case: Case) -> None:
+    """The M-step maximises the expected complete-data log-likelihood of any responsibilities."""
+    r = case.responsibilities(seed=1)
+    answer = case.problem().start(r)
+    best = np.sum(r * case.log_joint(answer))
+    vector = case.family.to_vector(answer)
+    rng = np.random.default_rng(2)
+    for distance in (1e-3, 1e-2, 1e-1):
+        for direction in rng.standard_normal((8, vector.size)):
+            for step in (distance * direction, -distance * direction):
+                rival = case.family.from_vector(vector + step, answer)
+                assert np.sum(r * case.log_joint(rival)) < best
+
+
+def bound_touches_the_log_likelihood_and_lifts_it(case: Case) -> None:
+    """Q + entropy is the log-likelihood at the old parameters, and below it at the new ones."""
+    problem, old = case.problem(), case.start(seed=3)
+    r = softmax(case.log_joint(old), axis=1)
+
+    def bound(params: Any) -> float:
+        return (np.sum(r * case.log_joint(params)) - xlogy(r, r).sum()) / len(r)
+
+    new, objective = problem.step(old)
+    assert_allclose(bound(old), objective, rtol=1e-12)
+    assert objective < bound(new) < problem.step(new).objective
+
+
+def integer_weights_are_repeated_rows(case: Case) -> None:
+    """In the objective and in the M-step."""
+    weights = np.random.default_rng(4).integers(1, 5, len(case.X))
+    start = case.start(seed=4)
+    weighted = case.problem(weights=weights.astype(float)).step(start)
+    repeated = case.problem(np.repeat(case.X, weights, axis=0)).step(start)
+    assert_allclose(weighted.objective, repeated.objective, rtol=1e-12)
+    assert_same(weighted.params, repeated.params)
+
+
+def permuting_components_permutes_the_answer(case: Case) -> None:
+    """No component is special."""
+    problem, start = case.problem(), case.start(seed=5)
+    order = np.roll(np.arange(len(start.weights)), 1)
+    straight, permuted = problem.step(start), problem.step(case.permuted(start, order))
+    assert_allclose(permuted.objective, straight.objective, rtol=1e-12)
+    assert_same(permuted.params, case.permuted(straight.params, order))
+
+
+def parameters_are_counted(case: Case) -> None:
+    """By the formula, and by the unconstrained coordinates."""
+    assert case.family.n_parameters(case.params) == case.n_parameters
+    assert case.family.to_vector(case.params).size == case.n_parameters
+
+
+def coordinates_round_trip(case: Case) -> None:
+    """And any coordinates are those of some parameters."""
+    family = case.family
+    assert_same(family.from_vector(family.to_vector(case.params), case.params), case.params)
+    vector = np.random.default_rng(6).standard_normal(case.n_parameters)
+    back = family.to_vector(family.from_vector(vector, case.params))
+    assert_allclose(back, vector, rtol=1e-10, atol=1e-10)
+
+
+def empty_component_keeps_its_shape(case: Case) -> None:
+    """And none of it is NaN."""
+    weights = case.params.weights.copy()
+    weights[0] = 0.0
+    old = case.params._replace(weights=weights / weights.sum())
+    new, objective = case.problem().step(old)
+    assert np.isfinite(objective)
+    for name, before, after in zip(old._fields, old, new, strict=True):
+        assert np.isfinite(after).all(), name
+        if name not in case.shared:
+            assert_array_equal(after[0], before[0], err_msg=name)
+
+
+def single_precision_and_memory_order_change_nothing(case: Case) -> None:
+    """Rows of float32, by columns or with gaps between them, count for what they hold."""
+    start = case.start(seed=7)
+    expected = case.problem().step(start)
+    single = case.X.astype(np.float32)
+    assert_array_equal(single, case.X, err_msg="the case is not of single precision")
+    for X in (single, np.asfortranarray(case.X), np.repeat(case.X, 2, axis=0)[::2]):
+        step = case.problem(X).step(start)
+        assert_allclose(step.objective, expected.objective, rtol=1e-13)
+        assert_same(step.params, expected.params, rtol=1e-12)
+
+
+def trace_never_falls(case: Case) -> None:
+    """And rises at first: the start is not the answer."""
+    for seed in range(3):
+        problem, params, trace = case.problem(), case.start(seed), []
+        for _ in range(40):
+            params, objective = problem.step(params)
+            trace.append(objective)
+        gains = np.diff(trace)
+        assert (gains[:3] > 1e-8).all()
+        assert (gains > -1e-12 * np.abs(trace[-1])).all()
+
+
+def samples_follow_the_parameters(case: Case) -> None:
+    """By Wilks' theorem: twice the log of the likelihood ratio to the best fit is chi squared."""
+    rng = np.random.RandomState(8)
+    counts = rng.multinomial(5000, case.params.weights)
+    scorer = case.family if case.scorer is None else case.scorer
+    drawn = replace(case, X=scorer.sample(case.params, counts, rng), penalties=lambda params: 0.0)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    best = Problem(scorer, Rows(drawn.X)).start(labels)
+
+    def log_likelihood(params: Any) -> float:
+        return drawn.log_joint(params)[np.arange(len(labels)), labels].sum()
+
+    ratio = 2 * (log_likelihood(best) - log_likelihood(case.params))
+    assert chi2.ppf(1e-4, case.n_parameters) < ratio < chi2.ppf(1 - 1e-4, case.n_parameters)
+
+
+LAWS: tuple[Callable[[Case], None], ...] = (
+    log_density_is_that_of_the_reference,
+    objective_is_the_mean_penalised_log_likelihood,
+    totals_add_up_over_any_split,
+    nothing_near_beats_the_m_step,
+    bound_touches_the_log_likelihood_and_lifts_it,
+    integer_weights_are_repeated_rows,
+    permuting_components_permutes_the_answer,
+    parameters_are_counted,
+    coordinates_round_trip,
+    empty_component_keeps_its_shape,
+    single_precision_and_memory_order_change_nothing,
+    trace_never_falls,
+    samples_follow_the_parameters,
+)
+
+
+def laws_of(case: Case) -> list[Callable[[Case], None]]:
+    """Return the laws that the family of a case is to keep."""
+    return [law for law in LAWS if case.samples or law is not samples_follow_the_parameters]
