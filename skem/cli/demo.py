@@ -1,0 +1,142 @@
+"""Both mixtures on the data that come with the package."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skem import BinomialMixture, GaussianMixtureEM
+from skem.cli.analysis import select
+from skem.cli.tables import table
+from skem.datasets import load_old_faithful, load_saxony, load_two_coins
+
+__all__ = ["demonstrate"]
+
+
+def demonstrate() -> None:
+    """Print the two coins, the choice of K for Old Faithful, and the Saxon families."""
+    two_coins()
+    old_faithful()
+    saxony()
+
+
+def title(text: str) -> None:
+    """Print a heading."""
+    print(f"{text}\n{'=' * len(text)}\n")
+
+
+def two_coins() -> None:
+    """Print the run of EM that Do & Batzoglou (2008) publish, and where it could have led."""
+    title("Two coins: five series of ten flips, by one of two coins each")
+    flips = load_two_coins()
+    X = flips.data
+    path = equal_weights_run(X, np.array([[0.6], [0.5]]), n_updates=10)
+    responsibilities = path[0].predict_proba(X)
+    print("Each coin's share of each series, starting from A = 0.60, B = 0.50:\n")
+    print(share_table(X, responsibilities))
+
+    known = BinomialMixture(2, init_params=flips.target, max_iter=0).fit(X)
+    free = BinomialMixture(2, probabilities_init=[[0.6], [0.5]], tol=1e-12).fit(X)
+    models = {
+        "start": path[0],
+        "first update": path[1],
+        "ten updates, equal weights": path[-1],
+        "optimum, free weights": free,
+        "with the coins known": known,
+    }
+    rows = [
+        [
+            name,
+            *(f"{p:.2f}" for p in model.probabilities_.ravel()),
+            f"{model.weights_[0]:.2f}",
+            f"{model.score(X) * len(X):.4f}",
+        ]
+        for name, model in models.items()
+    ]
+    print("\nHeads of the coins, the share of series by A, and the log-likelihood:\n")
+    print(table(["", "A", "B", "weight of A", "log-likelihood"], rows))
+    print()
+
+
+def equal_weights_run(X: np.ndarray, start: np.ndarray, n_updates: int) -> list[BinomialMixture]:
+    """Return the mixtures that EM passes through with weights held at one half."""
+
+    def mixture(probabilities: np.ndarray, max_iter: int) -> BinomialMixture:
+        halves = [0.5, 0.5]
+        model = BinomialMixture(
+            2, weights_init=halves, probabilities_init=probabilities, max_iter=max_iter
+        )
+        return model.fit(X)
+
+    path = [start]
+    with warnings.catch_warnings():
+        # One update at a time, because fit lets the weights go after the first.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for _ in range(n_updates):
+            path.append(mixture(path[-1], max_iter=1).probabilities_)
+    return [mixture(probabilities, max_iter=0) for probabilities in path]
+
+
+def share_table(X: np.ndarray, responsibilities: np.ndarray) -> str:
+    """Show each series, its responsibilities, and the flips that they share out."""
+    shared = np.hstack([X * r[:, np.newaxis] for r in responsibilities.T])
+    rows = [
+        [
+            str(i),
+            f"{heads:.0f}",
+            f"{tails:.0f}",
+            *(f"{p:.2f}" for p in r),
+            *(f"{count:.1f}" for count in counts),
+        ]
+        for i, ((heads, tails), r, counts) in enumerate(
+            zip(X, responsibilities, shared, strict=True), start=1
+        )
+    ]
+    heads, tails = X.sum(axis=0)
+    rows.append(
+        [
+            "sum",
+            f"{heads:.0f}",
+            f"{tails:.0f}",
+            "",
+            "",
+            *(f"{count:.1f}" for count in shared.sum(axis=0)),
+        ]
+    )
+    header = ["series", "heads", "tails", "P(A)", "P(B)", "H of A", "T of A", "H of B", "T of B"]
+    return table(header, rows)
+
+
+def old_faithful() -> None:
+    """Print the choice of components and covariances for the geyser."""
+    title("Old Faithful: how many kinds of eruption?")
+    geyser = load_old_faithful()
+    grid = [
+        {"n_components": K, "covariance_type": covariance_type}
+        for covariance_type in ("full", "tied")
+        for K in range(1, 5)
+    ]
+    select(
+        GaussianMixtureEM(random_state=0),
+        grid,
+        geyser.data,
+        by="held-out",
+        names=geyser.feature_names,
+    )
+    print()
+
+
+def saxony() -> None:
+    """Print mixtures of one to three coins for the sexes of children."""
+    title("Saxony: do all families of twelve have boys with the same probability?")
+    families = load_saxony()
+    grid = [{"n_components": K} for K in (1, 2, 3)]
+    # So many families weigh each row that the default tolerance shows in the second decimal.
+    select(
+        BinomialMixture(random_state=0, tol=1e-9),
+        grid,
+        families.data,
+        families.sample_weight,
+        by="bic",
+        names=families.feature_names,
+    )
