@@ -19,7 +19,7 @@ from skem.em.problem import Problem
 from skem.em.restarts import AllStartsFailedError, best_run
 from skem.em.rows import Rows
 from skem.em.scoring import evaluate
-from skem.em.starts import STRATEGIES, lend_rows_to_empty, partition
+from skem.em.starts import STRATEGIES, distinct, lend_rows_to_empty, partition
 from skem.estimators.validation import (
     Check,
     array_or,
@@ -46,10 +46,10 @@ FloatArray = NDArray[np.floating[Any]]
 class MixtureEM(DensityMixin, BaseEstimator):
     """Base of the mixture estimators: everything that does not depend on the family.
 
-    A subclass names its family in ``_family`` and the family's parameters in ``_Parameters``; see
-    "How to add a family" in the documentation. One whose family needs more, such as an origin or
-    a penalty, overrides the methods under "The family". A constructor of its own has at least
-    the parameters of this one.
+    A subclass names its family in ``_family``, a method or the family's class itself, and the
+    family's parameters in ``_Parameters``; see "How to add a family" in the documentation. One
+    whose family needs more, such as an origin or a penalty, overrides the methods under "The
+    family". A constructor of its own has at least the parameters of this one.
 
     Parameters
     ----------
@@ -78,6 +78,9 @@ default='kmeans'
 
     #: NamedTuple of the family's parameters: field ``x`` is published as the attribute ``x_``.
     _Parameters: Any
+
+    #: Whether negative values in X are an error.
+    _non_negative = False
 
     _checks: dict[str, Check] = {
         "n_components": integer(1),
@@ -128,7 +131,19 @@ default='kmeans'
 
     def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
         """Validate X to a float32 or float64 array; reset on the way into fit."""
-        return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_non_negative=self._non_negative,
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        """Declare whether X may be negative."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = self._non_negative
+        return tags
 
     def _training_family(self, rows: Rows) -> Any:
         """Return the family to fit, with what it needs to know of the rows."""
@@ -162,7 +177,7 @@ default='kmeans'
         for name, values in zip(params._fields, params, strict=True):
             setattr(self, f"{name}_", values.astype(dtype))
 
-    def _coordinates(self, X: FloatArray) -> FloatArray:
+    def _coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return X in coordinates where Euclidean distances make sense, for the starts."""
         return X
 
@@ -273,13 +288,15 @@ default='kmeans'
         rng = check_random_state(self.random_state)
         K, rows = self.n_components, problem.rows
         named = isinstance(self.init_params, str)
-        coordinates: list[FloatArray] = []
+        places: list[Any] = []
 
         def responsibilities() -> NDArray[Any]:
             if named:
-                if not coordinates:
-                    coordinates.append(self._coordinates(rows.X))
-                return partition(self.init_params, coordinates[0], rows.weights, K, rng)
+                if not places:
+                    X, weights, index = distinct(rows.X, rows.weights)
+                    places.extend([self._coordinates(X, weights), weights, index])
+                X, weights, index = places
+                return partition(self.init_params, X, weights, K, rng)[index]
             if callable(self.init_params):
                 given = self.init_params(rows.X, n_components=K, random_state=rng)
                 return check_partition(given, rows.n_rows, K)
@@ -287,7 +304,7 @@ default='kmeans'
 
         def attempt(index: int) -> Run:
             def start() -> Any:
-                return problem.start(lend_rows_to_empty(responsibilities(), K))
+                return problem.start(lend_rows_to_empty(responsibilities(), K, rows.total_weight))
 
             params = self._with_initial_values(problem.family, start)
             return self._run(problem, params, (), index)

@@ -117,6 +117,7 @@ default='kmeans'
     """
 
     _Parameters = BinomialParameters
+    _non_negative = True
     _checks = {
         **MixtureEM._checks,
         "n_trials": array_or(real(0.0), none),
@@ -192,12 +193,6 @@ default='kmeans'
         successes, y = self._draw(n_samples, random_state, given, params)
         return np.hstack([successes, trials - successes]), y
 
-    def __sklearn_tags__(self) -> Any:
-        """Declare that counts cannot be negative."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        return tags
-
     def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
         X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
         name = type(self).__name__
@@ -252,7 +247,7 @@ default='kmeans'
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")
         return super()._continued(family)
 
-    def _coordinates(self, X: FloatArray) -> FloatArray:
+    def _coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return arcsine square roots of proportions, whose variance hardly depends on them.
 
         An unobserved cell is put at its column's mean.
@@ -262,8 +257,8 @@ default='kmeans'
         angles = np.arcsin(np.sqrt((successes + 3 / 8) / (trials + 3 / 4)))
         observed = trials > 0
         means = np.divide(
-            (angles * observed).sum(axis=0),
-            observed.sum(axis=0),
+            weights @ (angles * observed),
+            weights @ observed,
             out=np.zeros(trials.shape[1]),
             where=observed.any(axis=0),
         )
