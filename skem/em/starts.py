@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
-__all__ = ["STRATEGIES", "lend_rows_to_empty", "partition"]
+__all__ = ["STRATEGIES", "distinct", "lend_rows_to_empty", "partition"]
 
 FloatArray = NDArray[np.floating[Any]]
 Partition = NDArray[Any]
@@ -53,6 +53,38 @@ STRATEGIES: dict[str, Callable[..., Partition]] = {
 }
 
 
+def distinct(
+    X: FloatArray, weights: FloatArray | None
+) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+    """Return the distinct rows in lexicographic order, what each counts, and where each row went.
+
+    A start made from these depends neither on the order of the rows nor on whether a row is
+    repeated or weighted.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Rows.
+    weights : ndarray of shape (n_rows,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct, n_features)
+        ``X`` is ``rows[index]``.
+    totals : ndarray of shape (n_distinct,)
+        Total weight of each.
+    index : ndarray of shape (n_rows,)
+        Position of each row of X among them.
+    """
+    order = np.lexsort(X.T)
+    X = X[order]
+    first = np.append(True, (X[1:] != X[:-1]).any(axis=1))
+    index = np.empty_like(order)
+    index[order] = np.cumsum(first) - 1
+    return X[first], np.bincount(index, weights).astype(np.float64), index
+
+
 def partition(
     strategy: str, X: FloatArray, weights: FloatArray | None, n_components: int, rng: Any
 ) -> Partition:
@@ -81,7 +113,9 @@ def partition(
     return STRATEGIES[strategy](X, weights, n_components, rng)
 
 
-def lend_rows_to_empty(shares: Partition, n_components: int) -> Partition:
+def lend_rows_to_empty(
+    shares: Partition, n_components: int, total_weight: float | None = None
+) -> Partition:
     """Give every component something to start from.
 
     A component without rows starts as a copy of the whole sample that weighs as much as one row.
@@ -92,6 +126,8 @@ def lend_rows_to_empty(shares: Partition, n_components: int) -> Partition:
         Labels, or responsibilities.
     n_components : int
         Number of components.
+    total_weight : float, default=None
+        How many rows the rows count for. None for once each.
 
     Returns
     -------
@@ -108,5 +144,5 @@ def lend_rows_to_empty(shares: Partition, n_components: int) -> Partition:
         if filled.all():
             return shares
         shares = shares.astype(np.float64)
-    shares[:, ~filled] = 1 / len(shares)
+    shares[:, ~filled] = 1 / (total_weight or len(shares))
     return shares
