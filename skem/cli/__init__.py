@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
             demonstrate()
         else:
             analyse_file(arguments)
+        sys.stdout.flush()  # so that a broken pipe breaks here
     except CommandError as error:
         print(f"{PROG}: error: {one_line(error)}", file=sys.stderr)
         return 2

@@ -8,7 +8,7 @@ import numpy as np
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.cli.arguments import PROG
-from skem.cli.errors import CommandError
+from skem.cli.errors import CommandError, first_sentence
 from skem.cli.files import Table, check_output, read_table, write_labels
 from skem.cli.selection import Candidate, best, fit_all, hold_out
 from skem.cli.tables import candidate_table, component_table
@@ -93,7 +93,8 @@ def select(
         candidates = hold_out(prototype, candidates, X, weights)
     for candidate in candidates:
         for remark in candidate.remarks:
-            warn(f"{candidate.name}: {remark}")
+            failed = "not fitted: " if candidate.model is None else ""
+            warn(f"{candidate.name}: {failed}{first_sentence(remark)}")
     chosen = best(candidates, by)
     if chosen is None and by == "held-out":
         warn("no held-out score is known, the choice is by BIC")

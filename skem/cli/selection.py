@@ -10,7 +10,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
-from skem.cli.errors import CommandError, first_sentence, one_line
+from skem.cli.errors import CommandError
 
 __all__ = ["Candidate", "best", "fit_all", "hold_out"]
 
@@ -61,32 +61,29 @@ def fit_all(
 
     Raises CommandError, with the reason of the first, if no candidate can be fitted.
     """
-    candidates, failures = [], []
-    for params in grid:
-        model = clone(prototype).set_params(**params)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                model.fit(X, sample_weight=weights)
-            except ValueError as error:
-                failures.append(one_line(error))
-                candidates.append(
-                    Candidate(params, remarks=(f"not fitted: {first_sentence(error)}",))
-                )
-                continue
-        total = len(X) if weights is None else weights.sum()
-        candidates.append(
-            Candidate(
-                params,
-                model,
-                tuple(dict.fromkeys(first_sentence(warning.message) for warning in caught)),
-                model.score(X, sample_weight=weights) * total,
-                model.bic(X, sample_weight=weights),
-            )
-        )
-    if len(failures) == len(candidates):
-        raise CommandError(failures[0])
+    candidates = [_fit(prototype, params, X, weights) for params in grid]
+    if all(candidate.model is None for candidate in candidates):
+        raise CommandError(candidates[0].remarks[0])
     return candidates
+
+
+def _fit(
+    prototype: Any, params: dict[str, Any], X: np.ndarray, weights: np.ndarray | None
+) -> Candidate:
+    model = clone(prototype).set_params(**params)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model.fit(X, sample_weight=weights)
+        except ValueError as error:
+            return Candidate(params, remarks=(str(error),))
+    return Candidate(
+        params,
+        model,
+        tuple(dict.fromkeys(str(warning.message) for warning in caught)),
+        model.score(X, sample_weight=weights) * (len(X) if weights is None else weights.sum()),
+        model.bic(X, sample_weight=weights),
+    )
 
 
 def hold_out(

@@ -192,6 +192,8 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
         )
     if not weights.any():
         raise ValueError("sample_weight is zero for every row; at least one must be positive")
+    if not np.isfinite(weights.sum()):
+        raise ValueError("the sum of sample_weight is too large for a number: scale it down")
     return weights
 
 

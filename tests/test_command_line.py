@@ -1,0 +1,561 @@
+"""``python -m skem``: its figures are the published ones, and a bad file is told in one line."""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+from sklearn.model_selection import KFold, cross_val_score
+
+import skem
+from skem import GaussianMixtureEM
+from skem.cli import main
+from skem.cli.tables import table
+from skem.datasets import load_old_faithful
+
+ROOT = Path(__file__).parents[1]
+DATA = files("skem.datasets") / "data"
+GEYSER = str(DATA / "old_faithful.csv")
+SAXONY = str(DATA / "saxony.csv")
+COINS = "heads,tails\n5,5\n9,1\n8,2\n4,6\n7,3\n"
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command line in this process; return status, output and errors."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file, and return its path."""
+
+    def to_file(content, name="data.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return to_file
+
+
+def row(output, *words):
+    """Return the words of the first line that starts with some, the mark of the chosen apart."""
+    lines = (line.replace("*", " ").split() for line in output.splitlines())
+    return next(line for line in lines if tuple(line[: len(words)]) == words)
+
+
+def python_m_skem(*arguments, cwd=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "skem", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd or ROOT,
+        timeout=120,
+        **options,
+    )
+
+
+# Without a file.
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """What the command prints without arguments, on both streams."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        assert main([]) == 0
+    assert "warning" not in printed.getvalue()
+    return printed.getvalue()
+
+
+def section(shown, first, last=None):
+    return shown[shown.index(first) : None if last is None else shown.index(last)]
+
+
+def test_demonstration_fits_the_screen(shown):
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_demonstration_shows_the_two_coins_as_published(shown):
+    """Do & Batzoglou (2008), figure 1; the optimum with free weights is that of R."""
+    coins = section(shown, "Two coins", "Old Faithful")
+    shares = [[float(cell) for cell in row(coins, str(i))[3:5]] for i in range(1, 6)]
+    assert [a for a, _ in shares] == [0.45, 0.80, 0.73, 0.35, 0.65]
+    assert [b for _, b in shares] == [0.55, 0.20, 0.27, 0.65, 0.35]
+    assert row(coins, "sum") == ["sum", "33", "17", "21.3", "8.6", "11.7", "8.4"]
+    assert row(coins, "first", "update")[2:4] == ["0.71", "0.58"]
+    assert row(coins, "ten", "updates,", "equal", "weights")[4:6] == ["0.80", "0.52"]
+    assert row(coins, "optimum,", "free", "weights")[3:] == ["0.79", "0.51", "0.52", "-9.7954"]
+    assert row(coins, "with", "the", "coins", "known")[4:6] == ["0.80", "0.45"]
+
+
+def test_demonstration_log_likelihoods_are_those_of_scipy(shown):
+    """Of the start and of the estimates with known coins, by direct summation."""
+    coins = section(shown, "Two coins", "Old Faithful")
+    heads = np.array([5, 9, 8, 4, 7])
+
+    def expected(a, b, weight):
+        density = weight * binom.pmf(heads, 10, a) + (1 - weight) * binom.pmf(heads, 10, b)
+        return f"{np.log(density).sum():.4f}"
+
+    assert row(coins, "start")[-1] == expected(0.60, 0.50, 0.5)
+    assert row(coins, "with", "the", "coins", "known")[-1] == expected(0.80, 0.45, 0.6)
+
+
+def test_demonstration_chooses_for_old_faithful_what_mclust_chooses(shown):
+    """mclust 6.0.0 chooses EEE with three components; figures from R."""
+    geyser = section(shown, "Old Faithful", "Saxony")
+    assert row(geyser, "full", "2")[3:5] == ["-1130.26", "2322.19"]
+    assert row(geyser, "tied", "3")[3] in ("-1126.32", "-1126.33")
+    assert "tied, K = 3, and so says BIC" in geyser
+
+
+def test_demonstration_finds_two_coins_in_saxony(shown):
+    """R flexmix, and EM run to the last digit, reach these optima."""
+    saxony = section(shown, "Saxony")
+    assert row(saxony, "2")[2] == "-12492.41"
+    assert row(saxony, "3")[2] == "-12490.80"
+    assert "Chosen by BIC: K = 2" in saxony
+    components = saxony[saxony.index("component") :].splitlines()[1:]
+    fitted = sorted([float(line.split()[i]) for i in (1, 3)] for line in components)
+    np.testing.assert_allclose(fitted, [[0.279961, 0.616398], [0.720039, 0.481429]], atol=1e-3)
+
+
+# With a file.
+
+
+def test_gaussian_figures_are_those_of_mclust(run):
+    status, out, err = run(
+        *(GEYSER, "--family", "gaussian", "--components", "1:2", "--covariance", "full")
+    )
+    assert (status, err) == (0, "")
+    assert row(out, "full", "1")[2:5] == ["5", "-1289.80", "2607.62"]
+    assert row(out, "full", "2")[2:5] == ["11", "-1130.26", "2322.19"]
+    assert "Chosen by held-out log-likelihood per row: full, K = 2, and so says BIC." in out
+    small, large = sorted(line.split() for line in out.splitlines()[-2:])
+    cells = sorted([" ".join(small[3:]), " ".join(large[3:])])
+    assert cells == ["2.04 (0.26) 54.5 (5.8)", "4.29 (0.41) 80.0 (6.0)"]
+
+
+def test_held_out_score_is_that_of_five_shuffled_folds(run):
+    X = load_old_faithful().data
+    folds = KFold(5, shuffle=True, random_state=3)
+    scores = cross_val_score(GaussianMixtureEM(2, random_state=3), X, cv=folds)
+    _, out, _ = run(
+        *(GEYSER, "--family", "gaussian", "--components", "2"),
+        *("--covariance", "full", "--seed", "3"),
+    )
+    expected = [f"{scores.mean():.4f}", f"({scores.std(ddof=1) / np.sqrt(5):.4f})"]
+    assert row(out, "full", "2")[5:7] == expected
+
+
+def test_every_covariance_type_is_tried_by_default(run, write):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    two = write("\n".join(f"{a},{b}" for a, b in X))
+    one = write("\n".join(f"{a}" for a in X[:, 0]), "one.csv")
+    status, out, _ = run(two, "--family", "gaussian", "--components", "1")
+    assert status == 0
+    for name in ("full", "tied", "diag", "spherical"):
+        assert row(out, name)
+    _, out, _ = run(one, "--family", "gaussian", "--components", "1")
+    assert row(out, "full") and row(out, "tied")
+    assert "diag" not in out and "spherical" not in out
+
+
+def test_two_layouts_of_counts_say_the_same(run, write):
+    coins = write(COINS)
+    _, both, _ = run(coins, "--family", "binomial", "--components", "1,2")
+    _, heads, _ = run(
+        *(coins, "--family", "binomial", "--components", "1:2"),
+        *("--columns", "heads", "--trials", "10"),
+    )
+    for K in "12":
+        assert row(both, K)[:4] == row(heads, K)[:4]
+    assert row(both, "1")[2] == f"{binom.logpmf([5, 9, 8, 4, 7], 10, 0.66).sum():.2f}"
+    assert row(both, "2")[2] == "-9.80"
+
+
+def test_components_are_never_more_than_rows_by_default(run, write):
+    _, out, _ = run(write(COINS), "--family", "binomial")
+    assert row(out, "5")
+    assert not any(line.strip().startswith("6 ") for line in out.splitlines())
+
+
+def test_weights_are_repeated_rows_and_choose_by_bic(run):
+    options = ("--family", "binomial", "--trials", "12", "--weights", "families")
+    status, out, err = run(SAXONY, *options, "--components", "1:2")
+    assert (status, err) == (0, "")
+    assert row(out, "1")[1:4] == ["1", "-12534.17", "25077.06"]
+    assert row(out, "2")[2] == "-12492.41"
+    assert "Chosen by BIC: K = 2." in out
+    assert "held-out" not in out
+
+
+def test_weights_and_held_out_rows_go_together_on_demand(run, write):
+    """With all weights one, the weighted scores are the plain ones."""
+    weighted = write("heads,tails,n\n" + COINS.split("\n", 1)[1].replace("\n", ",1\n"))
+    options = ("--family", "binomial", "--components", "1:2")
+    _, plain, _ = run(write(COINS, "plain.csv"), *options)
+    _, out, _ = run(weighted, *options, "--weights", "n", "--choose", "held-out")
+    assert out.splitlines()[1:] == plain.splitlines()[1:]
+
+
+def test_bic_chooses_on_demand(run, write):
+    """Held-out rows and BIC disagree on five rows: nothing stops BIC from following each."""
+    spikes = write("a,b\n1.5,2\n3.5,4\n2.1,3.3\n9,1\n8.5,1\n")
+    options = (spikes, "--family", "gaussian", "--covariance", "diag", "--components", "1,4")
+    _, held_out, _ = run(*options)
+    assert "Chosen by held-out log-likelihood per row: diag, K = 1 (BIC: diag, K = 4)." in held_out
+    _, bic, _ = run(*options, "--choose", "bic")
+    assert "Chosen by BIC: diag, K = 4 (held-out log-likelihood per row: diag, K = 1)." in bic
+
+
+def test_more_starts_never_lead_to_less(run):
+    options = (GEYSER, "--family", "gaussian", "--covariance", "tied", "--components", "4")
+
+    def log_likelihood(*more):
+        return float(row(run(*options, *more)[1], "tied")[3])
+
+    best = GaussianMixtureEM(4, covariance_type="tied", n_init=5, random_state=0)
+    X = load_old_faithful().data
+    expected = best.fit(X).lower_bound_ * len(X)
+    assert log_likelihood("--starts", "5") == pytest.approx(expected, abs=0.01)
+    assert log_likelihood("--starts", "5") >= log_likelihood("--starts", "1")
+
+
+def test_labels_and_posteriors_are_those_of_the_model(run, tmp_path):
+    output = tmp_path / "labels.csv"
+    status, out, _ = run(
+        *(GEYSER, "--family", "gaussian", "--components", "2"),
+        *("--covariance", "full", "--output", output),
+    )
+    assert status == 0
+    assert str(output) in out
+    header, *rows = csv.reader(io.StringIO(output.read_text()))
+    assert header == ["label", "p0", "p1"]
+    X = load_old_faithful().data
+    model = GaussianMixtureEM(2, random_state=0).fit(X)
+    written = np.array(rows, dtype=float)
+    np.testing.assert_array_equal(written[:, 0], model.predict(X))
+    np.testing.assert_array_equal(written[:, 1:], model.predict_proba(X))
+
+
+# Ways to write a table.
+
+POINTS = [(1.5, 2.0), (3.5, 4.0), (2.25, 3.5), (9.0, 1.0)]
+SPELLINGS = {
+    "commas": "a,b\n1.5,2\n3.5,4\n2.25,3.5\n9,1\n",
+    "no header": "1.5,2\n3.5,4\n2.25,3.5\n9,1",
+    "semicolons, decimal commas": "a;b\n1,5;2\n3,5;4\n2,25;3,5\n9;1\n",
+    "tabs": "a\tb\n1.5\t2\n3.5\t4\n2.25\t3.5\n9\t1\n",
+    "aligned by spaces": "   a   b\n 1.5   2\n 3.5   4  \n2.25 3.5\n   9   1\n",
+    "byte order mark, Windows lines": "\ufeffa,b\r\n1.5,2\r\n3.5,4\r\n2.25,3.5\r\n9,1\r\n",
+    "row numbers of R and pandas": '"","a","b"\n"1",1.5,2\n"2",3.5,4\n"3",2.25,3.5\n"4",9,1\n',
+    "blank lines, blanks": "\na , b\n1.5 , 2\n\n3.5,4\n2.25,3.5\n9,1\n,\n\n",
+    "scientific": "a,b\n15e-1,2\n0.35E1,4\n2.25,3.5\n+9,1\n",
+}
+
+
+@pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS)
+def test_spellings_of_one_table(run, write, text):
+    status, out, _ = run(
+        write(text), "--family", "gaussian", "--components", "1", "--choose", "bic"
+    )
+    expected = GaussianMixtureEM(1).fit(POINTS)
+    assert status == 0
+    names = "x1, x2" if "a" not in text else "a, b"
+    assert f"4 rows, columns {names}\n" in out
+    assert row(out, "full")[3] == f"{expected.score(POINTS) * 4:.2f}"
+
+
+@pytest.mark.parametrize("columns", ["y,x", "3,1", "y,1"])
+def test_columns_by_name_and_number(run, write, columns):
+    path = write("x,species,y\n1,setosa,5\n2,setosa,3\n4,virginica,9\n")
+    status, out, _ = run(path, "--family", "gaussian", "--columns", columns, "--components", "1")
+    assert status == 0
+    assert "3 rows, columns y, x" in out
+    component = out.splitlines()[-1].split()
+    assert component[3] == "5.7" and component[5] == "2.3"
+
+
+def test_table_wider_than_the_screen_continues_below(run, write):
+    rng = np.random.default_rng(0)
+    names = [f"measurement of {letter * 20}" for letter in "abcdefghij"]
+    path = write(
+        ",".join(names)
+        + "\n"
+        + "\n".join(",".join(map(str, x)) for x in rng.normal(size=(40, 10)))
+    )
+    options = ("--family", "gaussian", "--components", "2", "--covariance", "diag")
+    status, out, _ = run(path, *options, "--choose", "bic")
+    assert status == 0
+    tables = out[out.index("component") :]
+    assert max(map(len, tables.splitlines())) <= 80
+    for letter in "abcdefghij":
+        assert tables.count(f"measurement of {letter}") == 1
+    assert tables.count("component") > 1
+
+
+def test_table_aligns_numbers_and_words():
+    assert table(["name", "n"], [["a", "1"], ["bcdef", "10"]]) == (
+        "  name    n\n  a       1\n  bcdef  10"
+    )
+
+
+# What goes wrong.
+
+BAD_FILES = {
+    "empty": ("", "is empty"),
+    "blank": ("\n \n\n", "is empty"),
+    "header alone": ("a,b\n", "no rows"),
+    "ragged": ("a,b\n1,2\n3\n4,5\n", "line 3: the number of cells is 1, but 2 in line 1"),
+    "binary": (bytes(range(256)), "not text"),
+    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "not text"),
+    "zero bytes": (b"1,2\n\0,3\n", "not text"),
+    "text": ("a,species\n1,setosa\n", "line 2, column species: 'setosa' is not a number"),
+    "text, no header": ("1,setosa\n2,setosa\n", "line 1, column x2: 'setosa' is not a number"),
+    "thousands": ('a,b\n"1,000",2\n3,4\n', "line 2, column a: '1,000' is not a number"),
+    "empty cell": ("a,b\n1,2\n\n,4\n5,6\n", "line 4, column a: an empty cell"),
+    "NaN": ("a,b\n1,2\n3,NaN\n", "line 3, column b: 'NaN' where a number is needed"),
+    "NA": ("1,2\nNA,3\n", "line 2, column x1: 'NA' where a number is needed"),
+    "NA at first": ("NA,NA\n1,3\n", "line 1, column x1: 'NA' where a number is needed"),
+    "infinite": ("1,2\n3,-inf\n", "line 2, column x2: the number is not finite"),
+    "overflow": ("1,2\n3,1e999\n", "line 2, column x2: the number is not finite"),
+    "one row": ("a,b\n1,2\n", "one row"),
+    "open quotation": ('a,b\n1,"2\n3,4\n', "unexpected end of data"),
+}
+
+
+def assert_one_line(status, out, err, said):
+    assert status == 2
+    assert err.startswith("python -m skem: error: ")
+    assert err.count("\n") == 1 and err.endswith("\n")
+    assert said in err
+
+
+@pytest.mark.parametrize("content, said", BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_file_is_told_in_one_line(run, write, content, said):
+    path = write(content)
+    result = run(path, "--family", "gaussian")
+    assert_one_line(*result, said)
+    assert str(path) in result[2]
+    assert result[1] == ""
+
+
+BAD_COUNTS = {
+    "negative": ("h,t\n5,5\n3,-1\n", [], "line 3, column t: -1 is negative"),
+    "odd": ("h\n5\n4\n", [], "is odd, 1: give all successes, then all failures, or else --trials"),
+    "above trials": ("h\n5\n4\n", ["--trials", "4"], "line 2, column h: 5 is more than"),
+    "above its trials": ("a,b\n5,1\n4,2\n", ["--trials", "5,1"], "line 3, column b: 2 is more"),
+    "trials": ("a,b\n5,1\n4,2\n", ["--trials", "5,1,1"], "--trials gives 3 numbers"),
+}
+
+
+@pytest.mark.parametrize("content, options, said", BAD_COUNTS.values(), ids=BAD_COUNTS)
+def test_bad_counts_are_told_in_one_line(run, write, content, options, said):
+    assert_one_line(*run(write(content), "--family", "binomial", *options), said)
+
+
+BAD_OPTIONS = {
+    "no family": ([], "--family gaussian or --family binomial"),
+    "unknown family": (["--family", "poisson"], "'poisson'"),
+    "unknown option": (["--family", "gaussian", "--colour", "red"], "--colour"),
+    "two files": (["more.csv", "--family", "gaussian"], "more.csv"),
+    "trials of measurements": (["--family", "gaussian", "--trials", "9"], "--trials belongs to"),
+    "covariance of counts": (["--family", "binomial", "--covariance", "full"], "--covariance"),
+    "unknown covariance": (["--family", "gaussian", "--covariance", "full,round"], "'round'"),
+    "no components": (["--family", "gaussian", "--components", "0"], "'0' is not a whole number"),
+    "words": (["--family", "gaussian", "--components", "one"], "'one' is not a whole number"),
+    "empty range": (["--family", "gaussian", "--components", "3:1"], "'3:1' is an empty range"),
+    "open range": (["--family", "gaussian", "--components", "3:"], "'' is not a whole number"),
+    "too many": (["--family", "gaussian", "--components", "9"], "n_components = 9, n_samples = 5"),
+    "no trials": (["--family", "binomial", "--trials", "0"], "'0' is not a whole number"),
+    "no starts": (["--family", "binomial", "--starts", "0"], "'0' is not a whole number"),
+    "seed": (["--family", "binomial", "--seed", "4294967296"], "not below 2**32"),
+    "unknown column": (["--family", "binomial", "--columns", "heads,sides"], "no column sides"),
+    "column 0": (["--family", "binomial", "--columns", "0,1"], "no column 0"),
+    "empty column": (["--family", "binomial", "--columns", "heads,"], "an empty name"),
+    "unknown weights": (["--family", "binomial", "--weights", "n"], "no column n"),
+    "no such folder": (["--family", "binomial", "--output", "/no/such/folder/x"], "cannot write"),
+    "folder": (["--family", "binomial", "--output", "."], "cannot write"),
+}
+
+
+@pytest.mark.parametrize("options, said", BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_bad_option_is_told_in_one_line(run, write, options, said):
+    assert_one_line(*run(write(COINS), *options), said)
+
+
+def test_options_without_a_file(run):
+    assert_one_line(*run("--family", "gaussian"), "--family needs a file")
+
+
+def test_missing_file_and_folder(run, tmp_path):
+    assert_one_line(*run(tmp_path / "none.csv", "--family", "gaussian"), "No such file")
+    assert_one_line(*run(tmp_path, "--family", "gaussian"), f"cannot read {tmp_path}")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads anything")
+def test_unreadable_file(run, write):
+    path = write(COINS)
+    path.chmod(0)
+    assert_one_line(*run(path, "--family", "binomial"), "Permission denied")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_fails_at_the_end(run, write):
+    options = ("--family", "binomial", "--components", "1", "--output", "/dev/full")
+    assert_one_line(*run(write(COINS), *options), "cannot write /dev/full: No space")
+
+
+def test_output_never_replaces_the_data(run, write):
+    path = write(COINS)
+    assert_one_line(*run(path, "--family", "binomial", "--output", path), "the file that is read")
+    assert path.read_text() == COINS
+
+
+@pytest.mark.parametrize(
+    "weights, said",
+    [
+        ("1,-1,1", "line 3, column w: a weight is negative"),
+        ("0,0,0", "zero for every row"),
+        ("1e308,1e308,1", "the sum of sample_weight is too large"),
+    ],
+)
+def test_bad_weights(run, write, weights, said):
+    rows = zip((1, 2, 4), weights.split(","), strict=True)
+    path = write("x,w\n" + "\n".join(f"{x},{w}" for x, w in rows))
+    assert_one_line(*run(path, "--family", "gaussian", "--weights", "w"), said)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_likelihood_beyond_numbers(run, write):
+    path = write("x,w\n1,3e307\n2,3e307\n4,3e307\n")
+    status, _, err = run(path, "--family", "gaussian", "--weights", "w")
+    assert_one_line(status, "", err.splitlines(keepends=True)[-1], "no candidate has a finite")
+
+
+def test_two_columns_of_one_name(run, write):
+    path = write("a,a,b\n1,2,3\n2,5,4\n4,4,1\n")
+    assert_one_line(*run(path, "--family", "gaussian", "--columns", "a"), "2 columns a")
+    assert run(path, "--family", "gaussian", "--columns", "2", "--components", "1")[0] == 0
+
+
+def test_one_column_of_weights_leaves_nothing(run, write):
+    path = write("w\n1\n2\n")
+    assert_one_line(*run(path, "--family", "gaussian", "--weights", "w"), "no column left to fit")
+
+
+# Warnings, and candidates that fail.
+
+
+def test_warning_of_a_fit_is_one_line(run):
+    """Twelve trials cannot tell seven coins apart."""
+    options = ("--family", "binomial", "--trials", "12", "--weights", "families")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        status, out, err = run(SAXONY, *options, "--components", "1,7")
+    assert status == 0
+    assert row(out, "7")
+    (line,) = err.splitlines()
+    assert line.startswith("python -m skem: warning: K = 7: 7 binomial components cannot be")
+
+
+def test_fit_that_does_not_converge_is_marked_and_told(run, monkeypatch):
+    def impatient(**params):
+        return GaussianMixtureEM(max_iter=2, **params)
+
+    monkeypatch.setattr("skem.cli.analysis.GaussianMixtureEM", impatient)
+    options = ("--family", "gaussian", "--components", "3", "--covariance", "full")
+    status, out, err = run(GEYSER, *options)
+    assert status == 0
+    assert row(out, "full", "3")[-1] == "no"
+    assert err.count("\n") == 1
+    assert "warning: full, K = 3: " in err and "did not converge" in err
+
+
+def test_candidate_that_fails_is_marked_and_told(run, write):
+    status, out, err = run(write(COINS), "--family", "binomial", "--components", "1,6")
+    assert status == 0
+    assert row(out, "6")[-1] == "failed"
+    assert "Chosen by held-out log-likelihood per row: K = 1" in out
+    (line,) = err.splitlines()
+    assert line.startswith("python -m skem: warning: K = 6: not fitted: Expected n_samples")
+
+
+def test_choice_is_by_bic_where_no_row_can_be_held_out(run, write):
+    """Three rows in folds of one leave two to fit three components to."""
+    path = write("h,t\n5,5\n9,1\n1,9\n")
+    status, out, err = run(path, "--family", "binomial", "--components", "3")
+    assert status == 0
+    assert "Chosen by BIC: K = 3." in out
+    assert "no held-out score is known, the choice is by BIC" in err
+
+
+def test_impossible_held_out_row_does_not_choose(run, write):
+    """A coin that never showed tails gives probability 0 to the fold that does."""
+    path = write("h,t\n5,0\n5,0\n5,0\n5,0\n0,5\n")
+    status, out, _ = run(path, "--family", "binomial", "--components", "1:2")
+    assert status == 0
+    assert row(out, "1")[4] == "-inf"
+    assert "Chosen by BIC" in out
+
+
+# The process.
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version(option, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([option])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert "--family" in out or out == f"skem {skem.__version__}\n"
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_interruption_is_no_traceback(run, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skem.cli.demonstrate", interrupt)
+    assert run() == (130, "", "")
+
+
+def test_process_ends_with_the_status(write):
+    done = python_m_skem(str(write("")), "--family", "gaussian")
+    assert_one_line(done.returncode, done.stdout, done.stderr, "is empty")
+
+
+def test_process_names_what_a_terminal_cannot_show(write, tmp_path):
+    path = write("größe,x\n1,2\n2,1\n4,3\n")
+    done = python_m_skem(
+        *(str(path), "--family", "gaussian", "--components", "1", "--covariance", "diag"),
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"gr\xf6\xdfe" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise on Windows")
+def test_process_survives_a_reader_that_leaves():
+    command = f'"{sys.executable}" -m skem {GEYSER} --family gaussian --components 1 | head -n 0'
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
+    assert done.stderr == ""
