@@ -77,7 +77,7 @@ def distinct(
     index : ndarray of shape (n_rows,)
         Position of each row of X among them.
     """
-    order = np.lexsort(X.T)
+    order = np.lexsort(X.T[::-1])  # whose last key is the first to sort by
     X = X[order]
     first = np.append(True, (X[1:] != X[:-1]).any(axis=1))
     index = np.empty_like(order)
