@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from skem.em.problem import Problem
+from skem.em.acceleration import Climb, QuasiNewton
+from skem.em.problem import Problem, Step
+from skem.families.base import DegenerateComponentError, Family
 
 __all__ = ["LikelihoodFellError", "Run", "remaining_gain", "run"]
 
 #: A fall of the mean objective by less than this share of it is rounding. It leaves room for the
 #: amplification of rounding errors that the kernels admit.
 ROUNDING = 1e-9
+
+
+#: Successive EM steps whose gains tell the remaining one.
+EM_STEPS_TO_TELL = 3
 
 
 class LikelihoodFellError(RuntimeError):
@@ -85,6 +91,7 @@ def run(
     *,
     tol: float,
     max_iter: int,
+    accelerate: bool = False,
     history: Sequence[float] = (),
     report: Callable[[int, float], object] | None = None,
 ) -> Run:
@@ -100,10 +107,13 @@ def run(
         Stop when the estimated remaining gain is below this, in nats per row.
     max_iter : int
         Number of E/M evaluations allowed.
+    accelerate : bool, default=False
+        Whether to look further than EM does, if the family allows it. A point that turns out
+        lower than the best is counted, dropped, and followed by the plain EM step.
     history : sequence of float, default=()
         Trace of a run that this one continues.
     report : callable, default=None
-        Called after each evaluation with the trace so far.
+        Called after each evaluation with their number and the objective.
 
     Returns
     -------
@@ -115,28 +125,122 @@ def run(
     DegenerateComponentError
         Where a component collapses.
     LikelihoodFellError
-        Where the objective falls by more than rounding.
+        Where the objective falls by more than rounding in an EM step.
     """
-    params, trace = start, list(history[-2:])
-    n_before = len(trace)
-    converged = False
-    while len(trace) - n_before < max_iter and not converged:
-        new, objective = problem.step(params)
-        if np.isnan(objective):
-            raise LikelihoodFellError("the log-likelihood is not a number")
-        if len(trace) > n_before and objective < trace[-1]:
-            fall = trace[-1] - objective
-            if fall > ROUNDING * max(1.0, abs(objective)):
-                raise LikelihoodFellError(
-                    f"the log-likelihood fell by {fall:.3g} nats per row at evaluation "
-                    f"{len(trace) - n_before + 1}: the family's E-step and M-step do not match"
-                )
-            objective = trace[-1]
-        elif trace and objective < trace[-1]:
-            trace, n_before = [], 0  # the history is not of these data
-        trace.append(objective)
-        params = new
-        converged = remaining_gain(trace) < tol
+    pace = _Pace(problem.family, QuasiNewton() if accelerate else None, tol)
+    ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
+    trace: list[float] = []  # the same by evaluation
+    candidate = image = start
+    bold = converged = False
+    while len(trace) < max_iter and not converged:
+        step = _attempt(problem, candidate) if bold else problem.step(candidate)
+        if bold and (step is None or not step.objective >= ascent[-1]):
+            pace.reject(candidate, step)
+            candidate, bold = image, False
+        else:
+            assert step is not None
+            if not trace and ascent and step.objective < ascent[-1]:
+                ascent = []  # the history is not of these data
+            ascent.append(_risen(step.objective, ascent))
+            image = step.params
+            candidate, bold = pace.accept(candidate, step, ascent)
+            converged = not bold and pace.is_even and remaining_gain(ascent) < tol
+        trace.append(ascent[-1])
         if report is not None:
-            report(len(trace) - n_before, objective)
-    return Run(params, tuple(trace[n_before:]), converged)
+            report(len(trace), trace[-1])
+    return Run(image, tuple(trace), converged)
+
+
+def _risen(objective: float, ascent: list[float]) -> float:
+    """Return the objective of an EM step's result, which is no lower than the last."""
+    if np.isnan(objective):
+        raise LikelihoodFellError("the log-likelihood is not a number")
+    if not ascent or objective >= ascent[-1]:
+        return objective
+    fall = ascent[-1] - objective
+    if fall > ROUNDING * max(1.0, abs(objective)):
+        raise LikelihoodFellError(
+            f"the log-likelihood fell by {fall:.3g} nats per row to {objective:.6g}: the family's "
+            "E-step and M-step do not match"
+        )
+    return ascent[-1]
+
+
+def _attempt(problem: Problem, params: Any) -> Step | None:
+    """Step from a point that need not make sense; None where it does not."""
+    try:
+        with np.errstate(all="ignore"):
+            return problem.step(params)
+    except (DegenerateComponentError, np.linalg.LinAlgError):
+        return None
+
+
+class _Pace:
+    """Chooses between the EM step and a longer one: the accelerator in terms of parameters.
+
+    The remaining gain can be told from the gains of EM's own steps in a row, not from those of
+    an accelerated climb, which pauses and gathers way again. So where the accelerator's model
+    has nothing left to gain, a few EM steps follow; if they refute it the climb goes on, for
+    longer each time before it is doubted again.
+    """
+
+    def __init__(self, family: Family, accelerator: QuasiNewton | None, tol: float) -> None:
+        self._family = family
+        self._accelerator = accelerator
+        self._tol = tol
+        self._em_steps = EM_STEPS_TO_TELL
+        self._climbs, self._patience = 0, 1
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the last gains are all of EM steps."""
+        return self._em_steps >= EM_STEPS_TO_TELL
+
+    def accept(self, params: Any, step: Step, ascent: list[float]) -> tuple[Any, bool]:
+        """Return where to go from here, and whether that is further than EM goes."""
+        climb = self._climb(params, step, ascent)
+        if climb is None:
+            self._em_steps += 1
+            return step.params, False
+        if climb.gain < self._tol and self._climbs >= self._patience:
+            if not self.is_even:
+                self._em_steps += 1
+                return step.params, False
+            if remaining_gain(ascent) < self._tol:
+                return step.params, False
+            self._climbs, self._patience = 0, 2 * self._patience
+        self._em_steps = 0
+        self._climbs += 1
+        with np.errstate(all="ignore"):
+            return self._family.from_vector(climb.point, step.params), True
+
+    def reject(self, params: Any, step: Step | None) -> None:
+        """Go back to where the last step was accepted."""
+        assert self._accelerator is not None
+        described = None if step is None else self._describe(params, step)
+        if described is None:
+            self._accelerator.forget()
+        else:
+            self._accelerator.reject(*described)
+
+    def _climb(self, params: Any, step: Step, ascent: list[float]) -> Climb | None:
+        """Return what the accelerator proposes, None if that is no more than EM."""
+        if self._accelerator is None:
+            return None
+        described = self._describe(params, step)
+        if described is None:
+            self._accelerator.forget()
+            return None
+        gain = ascent[-1] - ascent[-2] if len(ascent) > 1 else np.inf
+        self._accelerator.accept(*described, gain)
+        return self._accelerator.propose()
+
+    def _describe(self, params: Any, step: Step) -> tuple[Any, Any, Any] | None:
+        """Return point, gradient and EM step; None where they are not finite."""
+        with np.errstate(all="ignore"):
+            point = self._family.to_vector(params)
+            em_step = self._family.to_vector(step.params) - point
+            if not np.isfinite(em_step).all():
+                return None
+            total = step.totals[:, 0].sum()
+            return point, self._family.gradient(params, step.params, step.totals) / total, em_step

@@ -25,10 +25,13 @@ class Step(NamedTuple):
     objective : float
         Mean log-likelihood (penalised, where the family has a penalty) of the parameters that
         the E-step *started from*, in nats per row.
+    totals : ndarray of shape (n_components, n_totals)
+        Statistics that the E-step gave.
     """
 
     params: Any
     objective: float
+    totals: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +57,21 @@ class Problem:
 
         Raises DegenerateComponentError where the M-step has no solution.
         """
-        new, total = self._maximize(params, Posterior(params.weights))
-        return Step(new, (total + self._log_base_total) / self.rows.total_weight)
+        new, total, totals = self._maximize(params, Posterior(params.weights))
+        return Step(new, (total + self._log_base_total) / self.rows.total_weight, totals)
 
     def start(self, responsibilities: NDArray[Any]) -> Any:
         """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
         return self._maximize(None, GivenResponsibilities(responsibilities))[0]
 
-    def _maximize(self, params: Any, assignment: Assignment) -> tuple[Any, float]:
+    def _maximize(
+        self, params: Any, assignment: Assignment
+    ) -> tuple[Any, float, NDArray[np.floating[Any]]]:
         kernel = self.family.kernel(params)
         while True:
             total, totals = sweep(kernel, self.rows, assignment, self.workers)
             try:
-                return self.family.maximize(totals, kernel, params), total
+                return self.family.maximize(totals, kernel, params), total, totals
             except LossOfPrecision as loss:
                 kernel = loss.kernel
 

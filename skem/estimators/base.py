@@ -55,7 +55,7 @@ class MixtureEM(DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         Number of components K.
-    tol : float, default=1e-6
+    tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=1000
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
@@ -66,6 +66,8 @@ default='kmeans'
         The start: a way to make one, labels or responsibilities, or a function that returns such.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
+    acceleration : {'quasi-newton'} or None, default='quasi-newton'
+        How to need fewer evaluations, where the family allows it. None is plain EM.
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
@@ -89,6 +91,7 @@ default='kmeans'
         "n_init": integer(1),
         "init_params": array_or(one_of(STRATEGIES), function),
         "weights_init": array_or(none),
+        "acceleration": one_of(["quasi-newton"]) | none,
         "random_state": random_state,
         "warm_start": boolean,
         "verbose": integer(0) | boolean,
@@ -102,11 +105,12 @@ default='kmeans'
         self,
         n_components: int = 1,
         *,
-        tol: float = 1e-6,
+        tol: float = 1e-8,
         max_iter: int = 1000,
         n_init: int = 1,
         init_params: Any = "kmeans",
         weights_init: ArrayLike | None = None,
+        acceleration: str | None = "quasi-newton",
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -118,6 +122,7 @@ default='kmeans'
         self.n_init = n_init
         self.init_params = init_params
         self.weights_init = weights_init
+        self.acceleration = acceleration
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -320,6 +325,7 @@ default='kmeans'
             start,
             tol=self.tol,
             max_iter=self.max_iter,
+            accelerate=self.acceleration is not None and problem.family.accelerable,
             history=history,
             report=reporter.iteration if self.verbose else None,
         )

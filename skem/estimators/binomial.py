@@ -41,7 +41,7 @@ class BinomialMixture(MixtureEM):
         The layout of X. None: X is ``[successes | failures]``, 2m columns in two blocks, and
         every cell has its own number of trials; a cell with 0 trials is unobserved. A number,
         or one for each column: X holds m columns of successes, at most ``n_trials``.
-    tol : float, default=1e-6
+    tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=10000
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
@@ -57,6 +57,9 @@ default='kmeans'
         Weights to start from.
     probabilities_init : array-like of shape (n_components, n_columns), default=None
         Probabilities to start from. Components that start alike stay alike.
+    acceleration : {'quasi-newton'} or None, default='quasi-newton'
+        How to need fewer evaluations: steps longer than EM's, each kept only if the
+        log-likelihood does not fall. None is plain EM.
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
@@ -129,12 +132,13 @@ default='kmeans'
         n_components: int = 1,
         *,
         n_trials: Any = None,
-        tol: float = 1e-6,
+        tol: float = 1e-8,
         max_iter: int = 10000,
         n_init: int = 1,
         init_params: Any = "kmeans",
         weights_init: ArrayLike | None = None,
         probabilities_init: ArrayLike | None = None,
+        acceleration: str | None = "quasi-newton",
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -148,6 +152,7 @@ default='kmeans'
         self.init_params = init_params
         self.weights_init = weights_init
         self.probabilities_init = probabilities_init
+        self.acceleration = acceleration
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose

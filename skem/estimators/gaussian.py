@@ -41,7 +41,7 @@ class GaussianMixtureEM(MixtureEM):
     covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
         Structure of the covariances: one matrix per component, one for all, one variance per
         component and feature, or one per component.
-    tol : float, default=1e-6
+    tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row. (In
         scikit-learn, whose default is 1e-3, it is compared with the last change.)
     reg_covar : float, default=1e-6
@@ -67,6 +67,9 @@ default='kmeans'
     covariances_init : array-like, default=None
         Covariances to start from, instead of ``precisions_init``, in the shape of
         ``covariances_``.
+    acceleration : {'quasi-newton'} or None, default='quasi-newton'
+        How to need fewer evaluations: steps longer than EM's, each kept only if the
+        log-likelihood does not fall. None is plain EM.
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
@@ -153,7 +156,7 @@ default='kmeans'
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        tol: float = 1e-6,
+        tol: float = 1e-8,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -162,6 +165,7 @@ default='kmeans'
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         covariances_init: ArrayLike | None = None,
+        acceleration: str | None = "quasi-newton",
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -178,6 +182,7 @@ default='kmeans'
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.covariances_init = covariances_init
+        self.acceleration = acceleration
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose

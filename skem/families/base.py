@@ -122,10 +122,15 @@ class Family(Protocol):
     ----------
     n_statistics : int
         Width of the sufficient statistics, by which the work of a pass is judged.
+    accelerable : bool
+        Whether the last three methods are there. Without them EM is plain.
     """
 
     @property
     def n_statistics(self) -> int: ...
+
+    @property
+    def accelerable(self) -> bool: ...
 
     def kernel(self, params: Any) -> Kernel:
         """Return the kernel to sweep with at params; None means that only totals are wanted."""
@@ -152,6 +157,13 @@ class Family(Protocol):
 
     def from_vector(self, vector: FloatArray, like: Any) -> Any:
         """Rebuild parameters of the shapes of like from unconstrained coordinates."""
+
+    def gradient(self, params: Any, new: Any, totals: FloatArray) -> FloatArray:
+        """Return the gradient of the total objective at params, in those coordinates.
+
+        By Fisher's identity it is that of the expected complete-data log-likelihood, so that the
+        totals, or what the M-step made of them (``new``), determine it.
+        """
 
 
 def shares(counts: FloatArray) -> FloatArray:
@@ -221,9 +233,11 @@ class LinearKernel:
 class ExponentialFamily(ABC):
     """An exponential family: both passes of EM follow from its sufficient statistics.
 
-    Subclasses implement the abstract methods below, :meth:`sample` and, to be accelerated,
-    :meth:`to_vector` and :meth:`from_vector`.
+    Subclasses implement the abstract methods below and, if they are to draw samples or to be
+    accelerated, the last four; in the latter case they set ``accelerable``.
     """
+
+    accelerable = False
 
     #: Number of components K; a subclass is free to make it a field or a property.
     n_components: int
@@ -263,9 +277,13 @@ class ExponentialFamily(ABC):
         raise NotImplementedError(f"{type(self).__name__} does not implement sample")
 
     def to_vector(self, params: Any) -> FloatArray:
-        """Flatten to unconstrained coordinates; optional, needed by acceleration."""
+        """Flatten to unconstrained coordinates; optional."""
         raise NotImplementedError(f"{type(self).__name__} does not implement to_vector")
 
     def from_vector(self, vector: FloatArray, like: Any) -> Any:
-        """Rebuild parameters; optional, needed by acceleration."""
+        """Rebuild parameters; optional."""
         raise NotImplementedError(f"{type(self).__name__} does not implement from_vector")
+
+    def gradient(self, params: Any, new: Any, totals: FloatArray) -> FloatArray:
+        """Return the gradient in unconstrained coordinates; optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement gradient")

@@ -64,6 +64,8 @@ class Binomial(ExponentialFamily):
     n_columns: int
     n_trials: FloatArray | None = None
 
+    accelerable = True
+
     @property
     def n_statistics(self) -> int:
         """Width of ``T = (1, s, f)``."""
@@ -128,12 +130,20 @@ class Binomial(ExponentialFamily):
         return rng.binomial(n_trials, p).astype(np.float64)
 
     def to_vector(self, params: BinomialParameters) -> FloatArray:
-        """Return log-weights relative to the last, and log-odds."""
-        log_odds = logit(params.probabilities).ravel()
-        return np.concatenate([log_ratios(params.weights), log_odds])
+        """Return log-ratios of the weights, and log-odds."""
+        return np.concatenate([log_ratios(params.weights), logit(params.probabilities).ravel()])
 
     def from_vector(self, vector: FloatArray, like: BinomialParameters) -> BinomialParameters:
         """Undo :meth:`to_vector`."""
         ratios, log_odds = np.split(vector, [like.weights.size - 1])
         p = expit(log_odds).reshape(like.probabilities.shape)
         return BinomialParameters(shares_of_log_ratios(ratios), p)
+
+    def gradient(
+        self, params: BinomialParameters, new: BinomialParameters, totals: FloatArray
+    ) -> FloatArray:
+        """Return ``n_k - N w_k``, and ``s - (s + f) p``."""
+        m, counts, p = self.n_columns, totals[:, 0], params.probabilities
+        by_weights = (counts - counts.sum() * params.weights)[:-1]
+        by_log_odds = totals[:, 1 : m + 1] * (1 - p) - totals[:, m + 1 :] * p
+        return np.concatenate([by_weights, by_log_odds.ravel()])

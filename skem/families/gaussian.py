@@ -96,6 +96,8 @@ class Gaussian:
     ridge: float = 0.0
     pooled: tuple[float, FloatArray] | None = None
 
+    accelerable = True
+
     @property
     def n_features(self) -> int:
         """Number of features d."""
@@ -241,16 +243,26 @@ class Gaussian:
         return noise + np.repeat(params.means, counts, axis=0) + self.origin
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
-        """Return log-weights relative to the last, scaled means, log-Cholesky factors."""
+        """Return log-ratios of the weights, scaled means, log-Cholesky factors."""
         shape = self.structure.to_vector(params.precisions_cholesky, self.scale)
-        means = (params.means / self.scale).ravel()
-        return np.concatenate([log_ratios(params.weights), means, shape])
+        scaled = params.means / self.scale
+        return np.concatenate([log_ratios(params.weights), scaled.ravel(), shape])
 
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
         """Undo :meth:`to_vector`."""
         K, d = like.means.shape
-        ratios, means, shape = np.split(vector, [K - 1, K - 1 + K * d])
+        ratios, scaled, shape = np.split(vector, [K - 1, K - 1 + K * d])
         covariances, U = self.structure.from_vector(shape, like.precisions_cholesky, self.scale)
-        return GaussianParameters(
-            shares_of_log_ratios(ratios), means.reshape(K, d) * self.scale, covariances, U
-        )
+        means = scaled.reshape(K, d) * self.scale
+        return GaussianParameters(shares_of_log_ratios(ratios), means, covariances, U)
+
+    def gradient(
+        self, params: GaussianParameters, new: GaussianParameters, totals: FloatArray
+    ) -> FloatArray:
+        """Return ``n_k - N w_k``, ``n_k P_k (new mean - mean)``, and the structure's part."""
+        counts, U = totals[:, 0], params.precisions_cholesky
+        deltas = new.means - params.means
+        by_weights = (counts - counts.sum() * params.weights)[:-1]
+        by_means = counts[:, np.newaxis] * self.structure.multiply_means(U, deltas) * self.scale
+        by_shape = self.structure.gradient(U, counts, new.covariances, deltas, self.scale)
+        return np.concatenate([by_weights, by_means.ravel(), by_shape.ravel()])

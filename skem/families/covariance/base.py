@@ -162,6 +162,22 @@ class Structure(ABC):
         """Return covariances and ``U`` of the shape of ``like`` from coordinates."""
 
     @abstractmethod
+    def gradient(
+        self,
+        precisions_cholesky: FloatArray,
+        counts: FloatArray,
+        covariances: FloatArray,
+        deltas: FloatArray,
+        scale: FloatArray,
+    ) -> FloatArray:
+        """Return the gradient of the expected log-likelihood by the coordinates of to_vector.
+
+        ``sum_k counts_k (log det U_k - tr(U_k' S_k U_k) / 2)`` is what depends on U, where the
+        second moment about the current mean is ``S_k = C_k + delta_k delta_k'``, with
+        ``covariances`` and ``deltas`` from current to new means as the M-step gives them.
+        """
+
+    @abstractmethod
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return the covariances that belong to ``U``."""
 

@@ -196,6 +196,26 @@ class Full(Structure):
         U[:, i, j] = coordinates / scale[i]
         return self.covariances(U), U
 
+    def gradient(
+        self,
+        precisions_cholesky: FloatArray,
+        counts: FloatArray,
+        covariances: FloatArray,
+        deltas: FloatArray,
+        scale: FloatArray,
+    ) -> FloatArray:
+        """Return the upper triangles of ``n (inv(diag(U)) - S U)``, by scaled coordinates."""
+        U, d = precisions_cholesky, precisions_cholesky.shape[-1]
+        S = covariances + deltas[:, :, np.newaxis] * deltas[:, np.newaxis, :]
+        G = -(S @ U)
+        diagonal = np.arange(d)
+        # By the logarithm of a diagonal element: d/dlog u = u d/du.
+        G[:, diagonal, diagonal] *= U[:, diagonal, diagonal]
+        G[:, diagonal, diagonal] += 1
+        i, j = _triangle(d)
+        units = np.where(i == j, 1.0, scale[i])
+        return counts[:, np.newaxis] * G[:, i, j] / units
+
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return inv(U U')."""
         L = _inverse_triangles(precisions_cholesky.swapaxes(1, 2))
@@ -315,6 +335,21 @@ class Tied(Structure):
         """Undo to_vector."""
         covariances, U = self._full.from_vector(vector, like[np.newaxis], scale)
         return covariances[0], U[0]
+
+    def gradient(
+        self,
+        precisions_cholesky: FloatArray,
+        counts: FloatArray,
+        covariances: FloatArray,
+        deltas: FloatArray,
+        scale: FloatArray,
+    ) -> FloatArray:
+        """Return that of one full component with all the counts."""
+        total = counts.sum(keepdims=True)
+        S = covariances + (deltas.T * (counts / total)) @ deltas
+        return self._full.gradient(
+            precisions_cholesky[np.newaxis], total, S[np.newaxis], np.zeros((1, len(S))), scale
+        )
 
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return inv(U U')."""

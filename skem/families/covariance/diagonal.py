@@ -115,6 +115,18 @@ class Diagonal(_Uncorrelated):
         """Put the variances on diagonals."""
         return covariances[:, :, np.newaxis] * np.eye(n_features)
 
+    def gradient(
+        self,
+        precisions_cholesky: FloatArray,
+        counts: FloatArray,
+        covariances: FloatArray,
+        deltas: FloatArray,
+        scale: FloatArray,
+    ) -> FloatArray:
+        """Return ``n (1 - u^2 s)`` by log u."""
+        S = covariances + deltas**2
+        return counts[:, np.newaxis] * (1 - precisions_cholesky**2 * S)
+
     def noise(
         self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
     ) -> FloatArray:
@@ -185,6 +197,19 @@ class Spherical(_Uncorrelated):
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Put the variance on the whole diagonal."""
         return covariances[:, np.newaxis, np.newaxis] * np.eye(n_features)
+
+    def gradient(
+        self,
+        precisions_cholesky: FloatArray,
+        counts: FloatArray,
+        covariances: FloatArray,
+        deltas: FloatArray,
+        scale: FloatArray,
+    ) -> FloatArray:
+        """Return ``n (d - u^2 tr S)`` by log u."""
+        d = deltas.shape[1]
+        trace = d * covariances + (deltas**2).sum(axis=1)
+        return counts * (d - precisions_cholesky**2 * trace)
 
     def noise(
         self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
