@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from skem.em.driver import LikelihoodFellError, Run
+from skem.em.driver import ROUNDING, LikelihoodFellError, Run
 from skem.families.base import DegenerateComponentError
 
 __all__ = ["AllStartsFailedError", "Restart", "best_run"]
@@ -50,7 +50,7 @@ def best_run(
     Returns
     -------
     best : Run
-        The best run; the first among equals.
+        The best run; the first among those equal to rounding.
     restarts : tuple of Restart
         All attempts, in order.
 
@@ -68,7 +68,7 @@ def best_run(
             restarts.append(Restart(float("nan"), 0, False, str(error)))
             continue
         restarts.append(Restart(run.objective, run.n_evaluations, run.converged))
-        if best is None or run.objective > best.objective:
+        if best is None or run.objective - best.objective > ROUNDING * abs(run.objective):
             best = run
     if best is None:
         raise AllStartsFailedError(
