@@ -64,10 +64,10 @@ def test_both_layouts_are_one_model():
     short = Problem(Binomial(2, 3, np.full(3, 5.0)), Rows(successes))
     long = Problem(Binomial(2, 3), Rows(np.hstack([successes, 5 - successes])))
     start = short.start(r)
-    (a, objective_a), (b, objective_b) = short.step(start), long.step(start)
-    assert objective_a == objective_b
-    assert_array_equal(a.weights, b.weights)
-    assert_array_equal(a.probabilities, b.probabilities)
+    a, b = short.step(start), long.step(start)
+    assert a.objective == b.objective
+    assert_array_equal(a.params.weights, b.params.weights)
+    assert_array_equal(a.params.probabilities, b.params.probabilities)
 
 
 def test_probabilities_of_zero_and_one_are_legitimate():
@@ -83,9 +83,9 @@ def test_impossible_rows_count_as_nothing_but_minus_infinity():
     """One possible row and one impossible one: the M-step of the weights stands in for it."""
     family = Binomial(2, 1, np.array([3.0]))
     params = BinomialParameters(HALF, np.array([[0.0], [1.0]]))
-    new, objective = Problem(family, Rows(np.array([[0.0], [1.0]]))).step(params)
-    assert objective == -np.inf
-    assert np.isfinite(new.probabilities).all()
+    step = Problem(family, Rows(np.array([[0.0], [1.0]]))).step(params)
+    assert step.objective == -np.inf
+    assert np.isfinite(step.params.probabilities).all()
 
 
 def test_probability_at_the_edge_stays_there():
