@@ -95,7 +95,7 @@ def component_table(model: Any, names: Sequence[str], total: float) -> str:
     describe = _gaussian if hasattr(model, "means_") else _binomial
     described = describe(model, names)
     rows = [
-        [str(k), f"{weight:.3f}", f"{weight * total:.1f}", *cells]
+        [str(k), f"{weight:.3f}", f"{weight * total:.0f}", *cells]
         for k, (weight, cells) in enumerate(zip(model.weights_, described, strict=True))
     ]
     return table(["component", "weight", "rows", *names[: len(described[0])]], rows)
