@@ -17,11 +17,17 @@ from tests import laws
 
 PAGE = Path(__file__).parents[1] / "docs" / "adding_a_family.md"
 CODE = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.S | re.M)
-ADDED = sys.modules["added"] = ModuleType("added")  # where pickle finds it
-for block in CODE:
-    exec(compile(block, str(PAGE), "exec"), vars(ADDED))
 
-PoissonMixture = ADDED.PoissonMixture
+
+def run_code(blocks, name):
+    """Return what the blocks define, as a module that pickle can find."""
+    module = sys.modules[name] = ModuleType(name)
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), vars(module))
+    return module
+
+
+SHORT, WHOLE = run_code(CODE[:2], "added_short"), run_code(CODE, "added_whole")
 WEIGHTS, RATES = np.array([0.5, 0.3, 0.2]), np.array([[1.0, 20.0], [6.0, 3.0], [15.0, 9.0]])
 
 
@@ -35,28 +41,40 @@ def draw(n_rows):
     return rng.poisson(RATES[labels]).astype(float), labels
 
 
-CASE = laws.Case(
-    name="3 Poissons of 2 columns",
-    family=ADDED.Poisson(n_components=3, n_columns=2),
-    params=ADDED.PoissonParameters(WEIGHTS, RATES),
-    X=draw(300)[0],
-    n_parameters=3 - 1 + 3 * 2,
-    log_densities=log_densities,
+def case(family):
+    return laws.Case(
+        name=family.__name__,
+        family=family(n_components=3, n_columns=2),
+        params=WHOLE.PoissonParameters(WEIGHTS, RATES),
+        X=draw(300)[0],
+        n_parameters=3 - 1 + 3 * 2,
+        log_densities=log_densities,
+    )
+
+
+def test_family_and_estimator_fit_a_screen():
+    assert sum(len(block.splitlines()) for block in CODE[:2]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("law", "case"),
+    [
+        pytest.param(law, case, id=f"{law.__name__}-{case}")
+        for case in (case(WHOLE.Poisson), case(WHOLE.AcceleratedPoisson))
+        for law in laws.laws_of(case)
+    ],
 )
+def test_family_keeps_law(law, case):
+    law(case)
 
 
-def test_page_fits_a_screen():
-    assert len(PAGE.read_text("utf-8").splitlines()) <= 90
+both = pytest.mark.parametrize("added", [SHORT, WHOLE], ids=["plain", "accelerated"])
 
 
-@pytest.mark.parametrize("law", laws.laws_of(CASE), ids=lambda law: law.__name__)
-def test_family_keeps_law(law):
-    law(CASE)
-
-
-def test_fit_recovers_the_parameters_it_was_simulated_with():
+@both
+def test_fit_recovers_the_parameters_it_was_simulated_with(added):
     X, labels = draw(5000)
-    mixture = PoissonMixture(n_components=3, random_state=0).fit(X)
+    mixture = added.PoissonMixture(n_components=3, random_state=0).fit(X)
     order = mixture.rates_[:, 0].argsort()
     # The standard error of a mean of n counts of rate r is sqrt(r / n); overlap adds to it.
     standard_errors = np.sqrt(RATES / (WEIGHTS[:, np.newaxis] * len(X)))
@@ -66,40 +84,53 @@ def test_fit_recovers_the_parameters_it_was_simulated_with():
     assert (order[labels] == mixture.predict(X)).mean() > 0.9
 
 
-def test_score_is_that_of_scipy():
+@both
+def test_score_is_that_of_scipy(added):
     X, _ = draw(500)
-    mixture = PoissonMixture(n_components=3, random_state=0).fit(X)
+    mixture = added.PoissonMixture(n_components=3, random_state=0).fit(X)
     density = poisson.pmf(X[:, np.newaxis], mixture.rates_).prod(axis=2) @ mixture.weights_
     assert_allclose(mixture.score_samples(X), np.log(density), rtol=1e-12)
     assert mixture.score(X) == mixture.lower_bound_
 
 
-def test_estimator_is_at_home_in_scikit_learn():
+@both
+def test_estimator_is_at_home_in_scikit_learn(added):
     X, _ = draw(500)
-    search = GridSearchCV(PoissonMixture(random_state=0), {"n_components": [1, 2, 3]}).fit(X)
+    search = GridSearchCV(added.PoissonMixture(random_state=0), {"n_components": [1, 2, 3]}).fit(X)
     assert search.best_params_ == {"n_components": 3}
     twin = clone(search.best_estimator_).fit(X)
     assert_allclose(twin.rates_, search.best_estimator_.rates_)
 
 
-def test_estimator_passes_the_checks_of_scikit_learn():
-    check_estimator(PoissonMixture())
+@both
+def test_estimator_passes_the_checks_of_scikit_learn(added):
+    check_estimator(added.PoissonMixture())
 
 
 def test_negative_counts_are_refused():
     with pytest.raises(ValueError, match="Negative"):
-        PoissonMixture().fit([[1.0], [-1.0]])
+        WHOLE.PoissonMixture().fit([[1.0], [-1.0]])
 
 
 def test_samples_repeat_with_a_seed_and_weights_count_as_repeats():
     X, _ = draw(300)
-    mixture = PoissonMixture(n_components=2, random_state=0).fit(X)
+    mixture = WHOLE.PoissonMixture(n_components=2, random_state=0).fit(X)
     assert_allclose(mixture.sample(50, random_state=1)[0], mixture.sample(50, random_state=1)[0])
     weights = np.random.default_rng(1).integers(1, 4, len(X))
     labels = (X[:, 0] > 5).astype(int)
-    weighted = PoissonMixture(2, init_params=labels).fit(X, sample_weight=weights)
-    repeated = PoissonMixture(2, init_params=np.repeat(labels, weights)).fit(
+    weighted = WHOLE.PoissonMixture(2, init_params=labels).fit(X, sample_weight=weights)
+    repeated = WHOLE.PoissonMixture(2, init_params=np.repeat(labels, weights)).fit(
         np.repeat(X, weights, axis=0)
     )
     assert_allclose(weighted.rates_, repeated.rates_, rtol=1e-6)
     assert_allclose(weighted.lower_bound_, repeated.lower_bound_, rtol=1e-9)
+
+
+def test_accelerated_fit_needs_fewer_evaluations_for_the_same_optimum():
+    X, _ = draw(2000)
+    short, whole = (
+        module.PoissonMixture(n_components=3, tol=1e-10, random_state=0).fit(X)
+        for module in (SHORT, WHOLE)
+    )
+    assert whole.n_iter_ < short.n_iter_
+    assert_allclose(whole.lower_bound_, short.lower_bound_, rtol=0, atol=1e-8)
