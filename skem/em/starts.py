@@ -56,10 +56,11 @@ STRATEGIES: dict[str, Callable[..., Partition]] = {
 def distinct(
     X: FloatArray, weights: FloatArray | None
 ) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
-    """Return the distinct rows in lexicographic order, what each counts, and where each row went.
+    """Return the distinct rows, what each counts, and where each row went.
 
-    A start made from these depends neither on the order of the rows nor on whether a row is
-    repeated or weighted.
+    A start made from these does not depend on whether a row is repeated or weighted. Where all
+    rows are distinct and count once they stay as they are, so that a start from k-means is the
+    one that scikit-learn's makes of them; otherwise they come in lexicographic order.
 
     Parameters
     ----------
@@ -78,11 +79,13 @@ def distinct(
         Position of each row of X among them.
     """
     order = np.lexsort(X.T[::-1])  # whose last key is the first to sort by
-    X = X[order]
-    first = np.append(True, (X[1:] != X[:-1]).any(axis=1))
+    ordered = X[order]
+    first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    if first.all() and (weights is None or (weights == 1).all()):
+        return X, np.ones(len(X)), np.arange(len(X))
     index = np.empty_like(order)
     index[order] = np.cumsum(first) - 1
-    return X[first], np.bincount(index, weights).astype(np.float64), index
+    return ordered[first], np.bincount(index, weights).astype(np.float64), index
 
 
 def partition(

@@ -214,15 +214,14 @@ def check_partition(partition: Any, n_samples: int, n_components: int) -> NDArra
     """
     array = np.asarray(partition)
     if array.shape == (n_samples,):
-        labels = array.astype(np.int64) if array.dtype.kind in "iuf" else None
-        if labels is None or (labels != array).any():
+        if array.dtype.kind not in "iuf" or (np.floor(array) != array).any():
             raise ValueError("init_params, as labels, must be integers")
-        if labels.min() < 0 or labels.max() >= n_components:
+        if array.min() < 0 or array.max() >= n_components:
             raise ValueError(
                 f"init_params, as labels, must lie in [0, {n_components}), but they reach from "
-                f"{labels.min()} to {labels.max()}"
+                f"{array.min()} to {array.max()}"
             )
-        return labels
+        return array.astype(np.int64)
     if array.shape == (n_samples, n_components) and array.dtype.kind in "biuf":
         responsibilities = array.astype(np.float64)
         sums = responsibilities.sum(axis=1, keepdims=True)
