@@ -36,7 +36,7 @@ def two_coins() -> None:
     print(share_table(X, responsibilities))
 
     known = BinomialMixture(2, init_params=flips.target, max_iter=0).fit(X)
-    free = BinomialMixture(2, probabilities_init=[[0.6], [0.5]], tol=1e-12).fit(X)
+    free = BinomialMixture(2, probabilities_init=[[0.6], [0.5]]).fit(X)
     models = {
         "start": path[0],
         "first update": path[1],
@@ -64,7 +64,11 @@ def equal_weights_run(X: np.ndarray, start: np.ndarray, n_updates: int) -> list[
     def mixture(probabilities: np.ndarray, max_iter: int) -> BinomialMixture:
         halves = [0.5, 0.5]
         model = BinomialMixture(
-            2, weights_init=halves, probabilities_init=probabilities, max_iter=max_iter
+            2,
+            weights_init=halves,
+            probabilities_init=probabilities,
+            max_iter=max_iter,
+            acceleration=None,
         )
         return model.fit(X)
 
@@ -131,9 +135,8 @@ def saxony() -> None:
     title("Saxony: do all families of twelve have boys with the same probability?")
     families = load_saxony()
     grid = [{"n_components": K} for K in (1, 2, 3)]
-    # So many families weigh each row that the default tolerance shows in the second decimal.
     select(
-        BinomialMixture(random_state=0, tol=1e-9),
+        BinomialMixture(random_state=0),
         grid,
         families.data,
         families.sample_weight,
