@@ -172,10 +172,12 @@ def test_frames_are_taken_and_their_names_kept(mixture, X, library):
     names = [f"column {j}" for j in range(X.shape[1])]
     frame = frames.DataFrame(dict(zip(names, X.T, strict=True)))
     fitted = clone(mixture).fit(frame)
-    assert list(fitted.feature_names_in_) == names
     assert fitted.n_features_in_ == len(names)
     assert_array_equal(fitted.labels_, clone(mixture).fit(X).labels_)
     assert_array_equal(fitted.predict(frame), fitted.labels_)
+    if not hasattr(StandardScaler().fit(frame), "feature_names_in_"):
+        pytest.skip(f"this scikit-learn does not see the names of this {library}")
+    assert list(fitted.feature_names_in_) == names
     renamed = frames.DataFrame(dict(zip(names[::-1], X.T, strict=True)))
     with pytest.raises(ValueError, match="feature names"):
         fitted.predict(renamed)
