@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -25,8 +25,7 @@ BLOCK_NUMBERS = 2**16
 MIN_BLOCK, MAX_BLOCK = 256, 8192
 MAX_SEGMENTS = 32
 
-#: Below this many multiplications neither threads nor BLAS's own threads pay (OpenBLAS itself
-#: works alone on matrix products that small).
+#: Below this many multiplications threads do not pay.
 SMALL = 2**18
 
 
@@ -45,10 +44,40 @@ def segments(n_rows: int, block: int) -> list[range]:
     return [range(a, b, block) for a, b in pairwise(bounds)]
 
 
-@lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    """Return the controller of the loaded BLAS libraries; finding them takes milliseconds."""
-    return ThreadpoolController().select(user_api="blas")
+class _Blas:
+    """The BLAS libraries, held to one thread each for as long as anyone is at work.
+
+    What a BLAS of several threads computes depends on their number. The limit is that of the
+    whole process, so fits in concurrent threads share it: the last one to leave lifts it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._controller: Any = None
+        self._limit: Any = None
+        self._n_holders = 0
+        self._n_threads = 1
+
+    def __enter__(self) -> int:
+        """Return how many threads the libraries may use otherwise."""
+        with self._lock:
+            if self._controller is None:  # finding the libraries takes milliseconds
+                self._controller = ThreadpoolController().select(user_api="blas")
+            if self._n_holders == 0:
+                libraries = self._controller.lib_controllers
+                self._n_threads = max((each.num_threads for each in libraries), default=1)
+                self._limit = self._controller.limit(limits=1)
+            self._n_holders += 1
+            return self._n_threads
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_holders -= 1
+            if self._n_holders == 0:
+                self._limit.restore_original_limits()
+
+
+_BLAS = _Blas()
 
 
 @dataclass(frozen=True)
@@ -75,15 +104,10 @@ def workers(work: int) -> Iterator[Workers]:
 
     Large passes run on as many threads as the BLAS is allowed (limit them with
     :func:`threadpoolctl.threadpool_limits`, ``OPENBLAS_NUM_THREADS`` or joblib's
-    ``inner_max_num_threads``), each with a BLAS of one thread.
+    ``inner_max_num_threads``), small ones on the calling thread; each with a BLAS of one thread.
     """
-    if work < SMALL:
-        yield SERIAL
-        return
-    blas = _blas()
-    n_threads = max((library.num_threads for library in blas.lib_controllers), default=1)
-    with blas.limit(limits=1):
-        if n_threads == 1:
+    with _BLAS as n_threads:
+        if work < SMALL or n_threads == 1:
             yield SERIAL
             return
         with ThreadPoolExecutor(n_threads, thread_name_prefix="skem") as pool:

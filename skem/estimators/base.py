@@ -262,7 +262,8 @@ default='kmeans'
             )
         self._warn_about_data(rows)
 
-        family = self._training_family(rows)
+        with workers(0):
+            family = self._training_family(rows)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             problem = Problem(family, rows, crew)
             attempts = (

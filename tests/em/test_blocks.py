@@ -69,6 +69,18 @@ def test_large_work_is_shared_among_as_many_threads_as_blas_may_use(limit):
         assert blas_threads() == before
 
 
+def test_limit_of_the_blas_is_lifted_by_the_last_of_concurrent_passes():
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        first, second = workers(LARGE), workers(LARGE)
+        first.__enter__()
+        assert second.__enter__().pool._max_workers == 2
+        first.__exit__(None, None, None)
+        assert blas_threads() == [1] * len(before)
+        second.__exit__(None, None, None)
+        assert blas_threads() == before
+
+
 def test_results_come_in_the_order_of_the_rows():
     def slow_at_first(starts):
         time.sleep(0.02 if starts.start == 0 else 0)
@@ -103,6 +115,22 @@ def test_sweep_has_the_same_bits_on_any_number_of_threads(case):
     for objective, totals in results[1:]:
         assert objective == results[0][0]
         assert_array_equal(totals, results[0][1])
+
+
+@pytest.mark.parametrize("K", [1, 2])
+@pytest.mark.parametrize("far", [0.0, 1e5])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fit_too_small_for_threads_has_the_same_bits_whatever_blas_may_use(far, K):
+    X = np.random.default_rng(0).standard_normal((8000, 5))
+    X[::2] += far
+    seen = []
+    for limit in (1, 2, 8):
+        with threadpool_limits(limit, user_api="blas"):
+            mixture = GaussianMixtureEM(K, init_params=np.arange(8000) % K, max_iter=20).fit(X)
+            seen.append([mixture.means_, mixture.covariances_, mixture.lower_bounds_])
+    for other in seen[1:]:
+        for a, b in zip(seen[0], other, strict=True):
+            assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(
