@@ -11,6 +11,7 @@ FAITHFUL = load_old_faithful().data[:80]
 RNG = np.random.default_rng(0)
 COUNTS = RNG.binomial(20, RNG.choice([0.2, 0.5, 0.9], size=(80, 1)), size=(80, 2)).astype(float)
 COUNTS = np.hstack([COUNTS, 20 - COUNTS])
+COUNTS[::7, [0, 2]] = 0  # no trials: unobserved
 WEIGHT = RNG.integers(0, 4, size=80)
 SHUFFLED = RNG.permutation(np.repeat(np.arange(80), WEIGHT))
 
@@ -141,6 +142,14 @@ def test_weights_of_a_frequency_table_are_the_families_themselves():
     assert_allclose(
         table.bic(saxony.data, sample_weight=saxony.sample_weight), families.bic(rows), rtol=1e-10
     )
+
+
+def test_an_unobserved_row_starts_among_the_weighted_majority():
+    X, weight = np.array([[0, 10], [1, 9], [10, 0], [0, 0]]), [1, 1, 9, 1]
+    start = {"n_components": 2, "random_state": 0, "max_iter": 0}
+    weighted = BinomialMixture(**start).fit(X, sample_weight=weight)
+    assert_same_mixture(weighted, BinomialMixture(**start).fit(np.repeat(X, weight, axis=0)))
+    assert_allclose(sorted(weighted.weights_), [2 / 12, 10 / 12])
 
 
 def test_a_row_that_is_impossible_does_no_harm_while_it_has_no_weight():
