@@ -17,6 +17,9 @@ __all__ = ["LikelihoodFellError", "Run", "remaining_gain", "run"]
 ROUNDING = 1e-9
 
 
+#: A gain of the mean objective by less than this share of it is none.
+NOTHING = 1e-13
+
 #: Successive EM steps whose gains tell the remaining one.
 EM_STEPS_TO_TELL = 3
 
@@ -38,11 +41,14 @@ class Run:
         objective of ``params`` themselves is not among them, nor below the last.
     converged : bool
         Whether the estimated remaining gain fell below the tolerance.
+    final : float or None, default=None
+        Mean objective of ``params``, where it was evaluated.
     """
 
     params: Any
     trace: tuple[float, ...]
     converged: bool
+    final: float | None = None
 
     @property
     def n_evaluations(self) -> int:
@@ -52,6 +58,8 @@ class Run:
     @property
     def objective(self) -> float:
         """The last objective known; -inf where nothing was evaluated."""
+        if self.final is not None:
+            return self.final
         return self.trace[-1] if self.trace else -np.inf
 
 
@@ -66,8 +74,8 @@ def remaining_gain(trace: Sequence[float]) -> float:
     Parameters
     ----------
     trace : sequence of float
-        Values of the objective, never falling. With two of them ``r`` is unknown and the gain
-        itself is returned; with fewer, infinity.
+        Values of the objective, never falling. Without three finite ones ``r`` is unknown and
+        the gain infinite, unless the last of them was zero.
 
     Returns
     -------
@@ -77,10 +85,10 @@ def remaining_gain(trace: Sequence[float]) -> float:
     if len(trace) < 2:
         return np.inf
     gain = trace[-1] - trace[-2]
-    if gain <= ROUNDING * 1e-6 * max(1.0, abs(trace[-1])):
+    if gain <= NOTHING * max(1.0, abs(trace[-1])):
         return 0.0
-    if len(trace) == 2:
-        return gain
+    if len(trace) == 2 or np.isneginf(trace[-3]):
+        return np.inf
     previous = trace[-2] - trace[-3]
     return gain * gain / (previous - gain) if previous > gain else np.inf
 
@@ -144,7 +152,12 @@ def run(
             ascent.append(_risen(step.objective, ascent))
             image = step.params
             candidate, bold = pace.accept(candidate, step, ascent)
-            converged = not bold and pace.is_even and remaining_gain(ascent) < tol
+            if max_iter == 1:
+                # Continued one evaluation at a time, as scikit-learn's users do to watch EM, a
+                # run means what it means there: it ends with a small gain.
+                converged = len(ascent) > 1 and ascent[-1] - ascent[-2] < tol
+            else:
+                converged = not bold and pace.is_even and remaining_gain(ascent) < tol
         trace.append(ascent[-1])
         if report is not None:
             report(len(trace), trace[-1])
@@ -158,7 +171,7 @@ def _risen(objective: float, ascent: list[float]) -> float:
     if not ascent or objective >= ascent[-1]:
         return objective
     fall = ascent[-1] - objective
-    if fall > ROUNDING * max(1.0, abs(objective)):
+    if fall > ROUNDING * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
             f"the log-likelihood fell by {fall:.3g} nats per row to {objective:.6g}: the family's "
             "E-step and M-step do not match"
@@ -189,7 +202,7 @@ class _Pace:
         self._accelerator = accelerator
         self._tol = tol
         self._em_steps = EM_STEPS_TO_TELL
-        self._climbs, self._patience = 0, 1
+        self._climbs, self._patience = 0, 0
 
     @property
     def is_even(self) -> bool:
@@ -208,7 +221,7 @@ class _Pace:
                 return step.params, False
             if remaining_gain(ascent) < self._tol:
                 return step.params, False
-            self._climbs, self._patience = 0, 2 * self._patience
+            self._climbs, self._patience = 0, max(1, 2 * self._patience)
         self._em_steps = 0
         self._climbs += 1
         with np.errstate(all="ignore"):

@@ -60,6 +60,12 @@ class Problem:
         new, total, totals = self._maximize(params, Posterior(params.weights))
         return Step(new, (total + self._log_base_total) / self.rows.total_weight, totals)
 
+    def objective(self, params: Any) -> float:
+        """Return the mean objective of params, in nats per row."""
+        kernel = self.family.kernel(params)
+        total, _ = sweep(kernel, self.rows, Posterior(params.weights), self.workers)
+        return (total + self._log_base_total) / self.rows.total_weight
+
     def start(self, responsibilities: NDArray[Any]) -> Any:
         """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
         return self._maximize(None, GivenResponsibilities(responsibilities))[0]

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -280,6 +281,8 @@ default='kmeans'
         self.converged_ = best.converged
         self.n_iter_ = best.n_evaluations
         self.lower_bounds_ = list(best.trace)
+        # One evaluation at a time would never show the rate of convergence.
+        self._ascent = ((self._history() if continuing else []) + self.lower_bounds_)[-2:]
         self.restarts_ = restarts
         self.labels_ = np.empty(len(X), dtype=np.int32)
         log_density = np.empty(len(X))
@@ -330,11 +333,14 @@ default='kmeans'
             history=history,
             report=reporter.iteration if self.verbose else None,
         )
+        if not result.converged and self.n_init > 1:
+            # The last step of a run that was cut short may decide between starts.
+            result = replace(result, final=problem.objective(result.params))
         reporter.end(result)
         return result
 
     def _history(self) -> list[float]:
-        return getattr(self, "lower_bounds_", [])
+        return getattr(self, "_ascent", [])
 
     def _warn_about_fit(self) -> None:
         if not self.converged_ and self.max_iter > 0:

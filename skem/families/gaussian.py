@@ -237,9 +237,8 @@ class Gaussian:
         return K - 1 + K * d + self.structure.n_parameters(K, d)
 
     def sample(self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
-        """Draw rows, coloured standard normals."""
-        standard = rng.standard_normal((int(counts.sum()), self.n_features))
-        noise = self.structure.noise(params.covariances, counts, standard)
+        """Draw rows: those that scikit-learn draws from a generator in the same state."""
+        noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
         return noise + np.repeat(params.means, counts, axis=0) + self.origin
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:

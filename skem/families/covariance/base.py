@@ -144,9 +144,9 @@ class Structure(ABC):
 
     @abstractmethod
     def noise(
-        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+        self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
     ) -> FloatArray:
-        """Colour standard normal rows (sum(counts), d), counts[k] of them for component k."""
+        """Draw counts[k] rows from the centred component k, one component after another."""
 
     @abstractmethod
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:

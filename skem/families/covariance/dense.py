@@ -171,12 +171,12 @@ class Full(Structure):
         return covariances
 
     def noise(
-        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+        self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
     ) -> FloatArray:
-        """Multiply each component's rows by its Cholesky factor."""
-        L = np.linalg.cholesky(covariances)
-        parts = np.split(standard, np.cumsum(counts)[:-1])
-        return np.concatenate([part @ factor.T for part, factor in zip(parts, L, strict=True)])
+        """Draw from each component's covariance."""
+        centre = np.zeros(n_features)
+        pairs = zip(covariances, counts, strict=True)
+        return np.concatenate([rng.multivariate_normal(centre, C, n) for C, n in pairs])
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""
@@ -320,10 +320,11 @@ class Tied(Structure):
         return np.repeat(covariances[np.newaxis], n_components, axis=0)
 
     def noise(
-        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+        self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
     ) -> FloatArray:
-        """Multiply all rows by the Cholesky factor."""
-        return standard @ np.linalg.cholesky(covariances).T
+        """Draw from the one covariance."""
+        covariances = self.expand(covariances, len(counts), n_features)
+        return self._full.noise(covariances, counts, n_features, rng)
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""

@@ -128,9 +128,10 @@ class Diagonal(_Uncorrelated):
         return counts[:, np.newaxis] * (1 - precisions_cholesky**2 * S)
 
     def noise(
-        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+        self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
     ) -> FloatArray:
-        """Multiply by the standard deviations."""
+        """Multiply standard normals by the standard deviations."""
+        standard = rng.standard_normal((int(counts.sum()), n_features))
         return standard * np.sqrt(np.repeat(covariances, counts, axis=0))
 
 
@@ -212,7 +213,8 @@ class Spherical(_Uncorrelated):
         return counts * (d - precisions_cholesky**2 * trace)
 
     def noise(
-        self, covariances: FloatArray, counts: NDArray[np.int_], standard: Any
+        self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
     ) -> FloatArray:
-        """Multiply by the standard deviation."""
+        """Multiply standard normals by the standard deviation."""
+        standard = rng.standard_normal((int(counts.sum()), n_features))
         return standard * np.sqrt(np.repeat(covariances, counts))[:, np.newaxis]
