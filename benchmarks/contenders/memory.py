@@ -1,0 +1,54 @@
+"""Peak memory of a fit beyond X, in bytes: skem's or scikit-learn's, traced or as the system saw.
+
+``tracemalloc`` sees what numpy allocates; the resident set also what the libraries keep to
+themselves. Tracing changes the second, so that each has a process of its own.
+"""
+
+import json
+import os
+import resource
+import sys
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+from protocol import read
+from sklearn.mixture import GaussianMixture
+
+from skem import GaussianMixtureEM
+
+
+def resident():
+    """Return the resident set now, in bytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak():
+    """Return the largest resident set so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+folder, result, contender, how, start = sys.argv[1:]
+case = read(folder)
+Estimator = {"skem": GaussianMixtureEM, "scikit-learn": GaussianMixture}[contender]
+given = {}
+if start == "given":
+    given = {
+        "weights_init": case.weights,
+        "means_init": case.means,
+        "precisions_init": np.linalg.inv(case.covariances("full")),
+    }
+warnings.simplefilter("ignore")
+Estimator(2, max_iter=2).fit(case.X[:1000])  # so that what is imported late is there
+estimator = Estimator(len(case.weights), max_iter=case.few, random_state=0, **given)
+if how == "traced":
+    tracemalloc.start()
+    estimator.fit(case.X)
+    used = tracemalloc.get_traced_memory()[1]
+else:
+    before = resident()
+    estimator.fit(case.X)
+    used = max(0, peak() - before)
+Path(result).write_text(json.dumps(used))
