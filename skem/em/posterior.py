@@ -28,35 +28,35 @@ def normalise(
 
     Parameters
     ----------
-    log_joint : ndarray of shape (K, b)
+    log_joint : ndarray of shape (..., K, b)
         ``log(weight_k f_k(x_i))``, give or take a constant. Overwritten.
-    weights : ndarray of shape (K,)
+    weights : ndarray of shape (..., K)
         Mixing weights: the posterior of a row that no component can have produced.
-    responsibilities : ndarray of shape (K, b)
+    responsibilities : ndarray of shape (..., K, b)
         Where to write ``p(k | x_i)``.
 
     Returns
     -------
-    log_evidence : ndarray of shape (b,)
+    log_evidence : ndarray of shape (..., b)
         ``log sum_k exp(log_joint_ki)`` in nats; -inf for an impossible row.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         # The largest log-joint of a row need not be taken out first where all sums are safe.
         np.exp(log_joint, out=responsibilities)
-        evidence = responsibilities.sum(axis=0)
+        evidence = responsibilities.sum(axis=-2)
         if evidence.min() > _SAFE[0] and evidence.max() < _SAFE[1]:
-            responsibilities /= evidence
+            responsibilities *= (1 / evidence)[..., np.newaxis, :]
             return np.log(evidence, out=evidence)
 
-        largest = log_joint.max(axis=0)
-        log_joint -= largest
+        largest = log_joint.max(axis=-2)
+        log_joint -= largest[..., np.newaxis, :]
         np.exp(log_joint, out=responsibilities)
-        evidence = responsibilities.sum(axis=0)
-        responsibilities /= evidence
+        evidence = responsibilities.sum(axis=-2)
+        responsibilities *= (1 / evidence)[..., np.newaxis, :]
         log_evidence = np.log(evidence, out=evidence)
         log_evidence += largest
     impossible = largest < LOG_IMPOSSIBLE
     if impossible.any():
-        responsibilities[:, impossible] = weights[:, np.newaxis]
+        np.copyto(responsibilities, weights[..., np.newaxis], where=impossible[..., np.newaxis, :])
         log_evidence[impossible] = -np.inf
     return log_evidence

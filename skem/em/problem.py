@@ -57,22 +57,23 @@ class Problem:
 
         Raises DegenerateComponentError where the M-step has no solution.
         """
-        new, total, totals = self._maximize(params, Posterior(params.weights))
-        return Step(new, (total + self._log_base_total) / self.rows.total_weight, totals)
+        new, total, totals = self.maximize(params, Posterior(params.weights))
+        return Step(new, float(total + self._log_base_total) / self.rows.total_weight, totals)
 
     def objective(self, params: Any) -> float:
         """Return the mean objective of params, in nats per row."""
         kernel = self.family.kernel(params)
         total, _ = sweep(kernel, self.rows, Posterior(params.weights), self.workers)
-        return (total + self._log_base_total) / self.rows.total_weight
+        return float(total + self._log_base_total) / self.rows.total_weight
 
     def start(self, responsibilities: NDArray[Any]) -> Any:
         """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
-        return self._maximize(None, GivenResponsibilities(responsibilities))[0]
+        return self.maximize(None, GivenResponsibilities(responsibilities))[0]
 
-    def _maximize(
+    def maximize(
         self, params: Any, assignment: Assignment
-    ) -> tuple[Any, float, NDArray[np.floating[Any]]]:
+    ) -> tuple[Any, Any, NDArray[np.floating[Any]]]:
+        """Sweep, and return new parameters, the total objective and the totals."""
         kernel = self.family.kernel(params)
         while True:
             total, totals = sweep(kernel, self.rows, assignment, self.workers)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["Rows", "Summary"]
 
+#: How many possible rows :meth:`Rows.condensed` is ready to count.
+MOST_POSSIBLE_ROWS = 2**20
+
 
 class Summary(NamedTuple):
     """Location and spread of each feature, all of shape (n_features,)."""
@@ -70,3 +73,28 @@ class Rows:
         first /= self.total_weight
         variance = np.maximum(second / self.total_weight - first**2, 0.0)
         return Summary(near + first, variance, largest)
+
+    def condensed(self) -> "Rows":
+        """Return the distinct rows, weighted by how often they occur, if counting them is cheap.
+
+        That is so for small whole numbers, such as counts out of few trials: each possible row
+        has a number, and one pass counts the numbers. Otherwise the rows are returned as they
+        are. Nothing that is a sum over rows changes.
+        """
+        block = max(1, 2**18 // self.X.shape[1])
+        largest = np.zeros(self.X.shape[1])
+        for X, _ in self.read(block):
+            if (X < 0).any() or (X != np.floor(X)).any():
+                return self
+            np.maximum(largest, X.max(axis=0), out=largest)
+        n_possible = float(np.prod(largest + 1))
+        if n_possible > min(self.n_rows / 2, MOST_POSSIBLE_ROWS):
+            return self
+        shape = tuple(int(n) + 1 for n in largest)
+        totals = np.zeros(int(n_possible))
+        for X, weights in self.read(block):
+            number = np.ravel_multi_index(tuple(X.T.astype(np.int64)), shape)
+            totals += np.bincount(number, weights, minlength=totals.size)
+        present = np.flatnonzero(totals)
+        distinct = np.column_stack(np.unravel_index(present, shape)).astype(self.X.dtype)
+        return Rows(distinct, totals[present])

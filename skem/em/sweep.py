@@ -20,7 +20,7 @@ class Assignment(Protocol):
 
     def assign(
         self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
-    ) -> tuple[FloatArray | float, FloatArray]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the rows' contributions to the objective, and responsibilities (K, b).
 
         ``work`` is uninitialised space of shape (2, K, b).
@@ -32,8 +32,8 @@ class Posterior:
 
     Parameters
     ----------
-    weights : ndarray of shape (n_components,)
-        Mixing weights.
+    weights : ndarray of shape (n_components,), or (n_mixtures, n_components)
+        Mixing weights; of each of several mixtures, if the kernel holds all their components.
     """
 
     def __init__(self, weights: FloatArray) -> None:
@@ -43,8 +43,9 @@ class Posterior:
         self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return log evidence, less the kernel's offset, and posterior."""
-        log_joint = kernel.log_joint(block, out=work[0])
-        return normalise(log_joint, self.weights, responsibilities=work[1]), work[1]
+        kernel.log_joint(block, out=work[0])
+        log_joint, posterior = work.reshape(2, *self.weights.shape, work.shape[-1])
+        return normalise(log_joint, self.weights, responsibilities=posterior), work[1]
 
 
 class GivenResponsibilities:
@@ -52,7 +53,7 @@ class GivenResponsibilities:
 
     Parameters
     ----------
-    responsibilities : ndarray of shape (n_rows, n_components) or integers of shape (n_rows,)
+    responsibilities : ndarray of shape (n_rows, n_components), or integers of shape (n_rows,)
         One row of non-negative shares for each row of data, or its label.
     """
 
@@ -61,19 +62,19 @@ class GivenResponsibilities:
 
     def assign(
         self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
-    ) -> tuple[float, FloatArray]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the block's share of them; it has no objective."""
         given, out = self.responsibilities[rows], work[1]
         if given.ndim == 1:
             np.equal(given, np.arange(len(out))[:, np.newaxis], out=out)
         else:
             out[:] = given.T
-        return 0.0, out
+        return np.zeros(1), out
 
 
 def sweep(
     kernel: Kernel, rows: Rows, assignment: Assignment, workers: Workers
-) -> tuple[float, FloatArray]:
+) -> tuple[Any, FloatArray]:
     """Pass once over all rows.
 
     Parameters
@@ -89,7 +90,7 @@ def sweep(
 
     Returns
     -------
-    objective : float
+    objective : float, or ndarray of shape (n_mixtures,)
         Total contribution of the rows, by weight, in nats.
     totals : ndarray of shape (n_components, n_totals)
         Statistics summed by component, by weight and responsibility.
@@ -97,9 +98,11 @@ def sweep(
     K = kernel.n_components
     b = block_rows(kernel.width, K)
 
-    def sweep_segment(starts: range) -> tuple[float, FloatArray]:
-        space, work = np.empty(kernel.width * b), np.empty(2 * K * b)
-        objective, totals = 0.0, np.zeros(())
+    def sweep_segment(starts: range) -> tuple[Any, FloatArray]:
+        length = min(b, len(rows.X))
+        space, work = np.empty(kernel.width * length), np.empty(2 * K * length)
+        objective: Any = 0.0
+        totals = np.zeros(())
         for start in starts:
             these = slice(start, min(start + b, starts.stop))
             n = these.stop - these.start
@@ -107,16 +110,16 @@ def sweep(
             contribution, r = assignment.assign(
                 kernel, block, these, work[: 2 * K * n].reshape(2, K, n)
             )
-            if rows.weights is None:
-                objective += float(np.sum(contribution))
-            else:
+            if rows.weights is not None:
                 r *= rows.weights[these]
-                objective += float(np.sum(contribution * rows.weights[these]))
+                contribution = contribution * rows.weights[these]
+            objective = objective + np.sum(contribution, axis=-1)
             totals = totals + kernel.totals(block, r)
         return objective, totals
 
-    objective, totals = 0.0, np.zeros(())
+    objective: Any = 0.0
+    totals = np.zeros(())
     for segment_objective, segment_totals in workers.map(sweep_segment, rows.n_rows, b):
-        objective += segment_objective
+        objective = objective + segment_objective
         totals = totals + segment_totals
     return objective + kernel.offset * rows.total_weight + kernel.constant, totals

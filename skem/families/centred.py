@@ -16,6 +16,11 @@ from skem.families.covariance import Structure
 __all__ = ["CentredKernel"]
 
 
+#: Responsibilities up to this change no total. A component that is estimated at all has more than
+#: 1e-12 of the rows, so that all of those left out together are less than 1e-18 of its count.
+NEGLIGIBLE = 1e-30
+
+
 @dataclass(frozen=True, eq=False)
 class CentredKernel:
     """Kernel of a Gaussian mixture that works component by component.
@@ -77,7 +82,9 @@ class CentredKernel:
         """Return counts, first and second moments about the centres."""
         rows = []
         for centre, r in zip(self.centres, responsibilities, strict=True):
-            Z = block - centre[:, np.newaxis]
+            felt = np.flatnonzero(r > NEGLIGIBLE)
+            Z, r = (block, r) if 2 * felt.size > r.size else (block[:, felt], r[felt])
+            Z = Z - centre[:, np.newaxis]
             second = self.structure.weighted_second(Z, r)
             rows.append(np.concatenate([[r.sum()], Z @ r, second]))
         return np.array(rows)

@@ -148,10 +148,11 @@ class Gaussian:
         )
 
     def kernel(self, params: GaussianParameters | None) -> Kernel:
-        """Return the expanded kernel where it is accurate, else the centred one."""
+        """Return the expanded kernel where it is accurate and fast, else the centred one."""
         if params is None:
             return LinearKernel(self, None, self.n_statistics, self.n_components)
-        if self._amplification(params) > MAX_AMPLIFICATION:
+        wide = self.n_features >= self.structure.centred_from
+        if wide or self._amplification(params) > MAX_AMPLIFICATION:
             return self.centred_kernel(params, params.means)
         return self.expanded_kernel(params)
 

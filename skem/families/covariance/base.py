@@ -45,6 +45,9 @@ class Structure(ABC):
 
     name: str
 
+    #: Number of features from which the centred kernel is the faster one (measured).
+    centred_from: float = float("inf")
+
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return the shape of covariances and precisions."""

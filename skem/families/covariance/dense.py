@@ -74,6 +74,20 @@ def _inverse_triangles(L: FloatArray) -> FloatArray:
     return np.stack([dtrtri(triangle.T, lower=0)[0].T for triangle in L])
 
 
+#: Rows of a triangle that are multiplied at a time: enough for BLAS to be at its best.
+PANEL = 32
+
+
+def _multiply_lower(L: FloatArray, Z: FloatArray) -> FloatArray:
+    """Return the product of a lower triangle (d, d) with Z (d, b), leaving out most zeros."""
+    d = len(L)
+    product = np.empty_like(Z)
+    for start in range(0, d, PANEL):
+        stop = min(start + PANEL, d)
+        np.matmul(L[start:stop, :stop], Z[:stop], out=product[start:stop])
+    return product
+
+
 def _check_definite(matrices: FloatArray, what: str) -> None:
     symmetric = np.allclose(matrices, matrices.swapaxes(1, 2))
     if not (symmetric and np.all(np.linalg.eigvalsh(matrices) > 0.0)):
@@ -84,6 +98,7 @@ class Full(Structure):
     """Each component has its own covariance matrix, (K, d, d)."""
 
     name = "full"
+    centred_from = 40
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return (K, d, d)."""
@@ -139,7 +154,7 @@ class Full(Structure):
 
     def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
         """Return U' Z."""
-        return precisions_cholesky[component].T @ Z
+        return _multiply_lower(precisions_cholesky[component].T, Z)
 
     def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
         """Return U_k' mean_k."""
@@ -289,7 +304,7 @@ class Tied(Structure):
 
     def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
         """Return U' Z."""
-        return precisions_cholesky.T @ Z
+        return _multiply_lower(precisions_cholesky.T, Z)
 
     def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
         """Return U' mean_k."""
