@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.data import clusters, gaussian, mixture
+from benchmarks.data import clusters, gaussian, overlapping
 from benchmarks.evaluations import EXHAUSTIVE, SAXONY
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful, load_saxony
@@ -54,7 +54,7 @@ def problems_to_draw() -> dict[str, Callable[[int], dict[str, Curve]]]:
 
 
 def _simulated(seed: int, covariance_type: str, n: int) -> dict[str, Curve]:
-    X, _, K = mixture(seed, separation=0.4)
+    X, _, K = overlapping(seed)
     return _gaussian(X, K, covariance_type, n)
 
 
@@ -66,6 +66,7 @@ def _gaussian(X: np.ndarray, K: int, covariance_type: str, n: int) -> dict[str, 
     ).fit(X)
     given = {
         "covariance_type": covariance_type,
+        "reg_covar": 0.0,  # skem's trace is penalised otherwise
         "weights_init": start.weights_,
         "means_init": start.means_,
         "precisions_init": start.precisions_,

@@ -34,15 +34,30 @@ def binomial(n: int, columns: int, K: int) -> tuple[np.ndarray, Start]:
     return X, Start(np.full(K, 1 / K), start, np.ones(K))
 
 
-def mixture(seed: int, separation: float = 0.75) -> tuple[np.ndarray, np.ndarray, int]:
+def mixture(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Return rows of an anisotropic mixture, their labels, and the number of components."""
+    return _mixture(seed, (2, 9), (3, 9), (-1.2, 0.7), 0.75)
+
+
+def overlapping(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the same of a mixture of few features, nearly round, that overlaps a lot."""
+    return _mixture(seed, (1, 5), (2, 6), (-0.3, 0.3), 0.3)
+
+
+def _mixture(
+    seed: int,
+    features: tuple[int, int],
+    components: tuple[int, int],
+    log_scales: tuple[float, float],
+    separation: float,
+) -> tuple[np.ndarray, np.ndarray, int]:
     rng = np.random.default_rng(seed)
-    d, K = int(rng.integers(2, 9)), int(rng.integers(3, 9))
+    d, K = int(rng.integers(*features)), int(rng.integers(*components))
     n = 500 * K
     scales = []
     for _ in range(K):
         rotation = np.linalg.qr(rng.normal(size=(d, d)))[0]
-        scales.append(rotation * np.exp(rng.uniform(-1.2, 0.7, size=d)))
+        scales.append(rotation * np.exp(rng.uniform(*log_scales, size=d)))
     means = rng.normal(size=(K, d)) * (5.5 / np.sqrt(d)) * separation
     labels = rng.choice(K, p=rng.dirichlet(np.full(K, 6.0)), size=n)
     E, X = rng.normal(size=(n, d)), np.empty((n, d))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import clusters, mixture
+from benchmarks.data import clusters, overlapping
 from benchmarks.machine import Machine
 from benchmarks.race import Settings
 from benchmarks.report import Row, Table, at_least, at_most
@@ -84,7 +84,7 @@ def _old_faithful(settings: Settings) -> list[Row]:
 def _overlapping(settings: Settings) -> list[Row]:
     ratios, plain, worse = [], [], []
     for seed in range(settings.few(20, 2)):
-        X, _, K = mixture(seed, separation=0.4)
+        X, _, K = overlapping(seed)
         X = X[:: settings.few(1, 10)]
         labels = clusters(X, K)
         ends, needed = {}, {}

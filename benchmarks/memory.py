@@ -15,8 +15,8 @@ def table(settings: Settings, machine: Machine) -> Table:
     n = settings.size(1_000_000)
     result = Table(f"Peak memory beyond X, {n:,} x 10, K=10, in megabytes")
     with Race(settings, *gaussian(n, 10, 10)) as race:
-        for start, started in settings.some(list(STARTS.items())):
-            for seen, how in SEEN.items():
+        for start, started in STARTS.items():
+            for seen, how in settings.some(list(SEEN.items())):
                 values: dict[str, float] = {}
                 for name, package in CONTENDERS.items():
                     used = race.run("memory.py", package, name, seen, start)

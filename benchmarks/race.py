@@ -1,13 +1,16 @@
 """Running contenders, each in a process and an environment of its own."""
 
+import importlib.util
 import json
 import os
+import runpy
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import venv
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -100,11 +103,40 @@ class Absent:
 @cache
 def _installed(interpreter: str, package: str) -> str:
     """Return why a package cannot be used, nothing if it can."""
+    if interpreter == sys.executable and importlib.util.find_spec(package):
+        return ""
     if shutil.which(interpreter) is None:
         return f"{interpreter} not found"
     load = ["-e", f"library({package})"] if package in R_PACKAGES else ["-c", f"import {package}"]
     done = subprocess.run([interpreter, *load], capture_output=True, check=False)
     return f"{package} not installed" if done.returncode else ""
+
+
+def _apart(command: list[str]) -> str:
+    """Run a contender in a process of its own; return its complaint, if it failed."""
+    environment = {key: it for key, it in os.environ.items() if key != "PYTHONPATH"}
+    if command[0] == sys.executable:
+        environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path[1:]])
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=1200, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "it took longer than 20 minutes"
+    if not done.returncode:
+        return ""
+    return (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+
+
+def _here(command: list[str]) -> None:
+    """Run a contender in this process, which spares a smoke run the time of the imports."""
+    argv, path = sys.argv, sys.path
+    sys.argv, sys.path = command, [str(HERE / "contenders"), *sys.path]
+    try:
+        with warnings.catch_warnings():
+            runpy.run_path(command[0], run_name="__main__")
+    finally:
+        sys.argv, sys.path = argv, path
 
 
 class Race:
@@ -140,25 +172,14 @@ class Race:
             return Absent(reason)
         result = self.folder / "result.json"
         result.unlink(missing_ok=True)
-        environment = dict(os.environ)
-        if interpreter == sys.executable:
-            environment["PYTHONPATH"] = str(HERE.parent)
-        command = [interpreter, str(HERE / "contenders" / script), str(self.folder), str(result)]
         print(f"  {script} {' '.join(arguments)}", file=sys.stderr, flush=True)
-        try:
-            done = subprocess.run(
-                [*command, *arguments],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=1200,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Absent("took longer than 20 minutes")
-        if done.returncode or not result.exists():
-            said = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()
-            return Absent(f"failed: {said[-1]}")
+        command = [str(HERE / "contenders" / script), str(self.folder), str(result), *arguments]
+        if self.settings.smoke and interpreter == sys.executable:
+            _here(command)
+        else:
+            said = _apart([interpreter, *command])
+            if said or not result.exists():
+                return Absent(f"failed: {said}")
         return json.loads(result.read_text())
 
     def times(

@@ -47,6 +47,7 @@ if how == "traced":
     tracemalloc.start()
     estimator.fit(case.X)
     used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
 else:
     before = resident()
     estimator.fit(case.X)
