@@ -46,7 +46,7 @@ def problems_to_draw() -> dict[str, Callable[[int], dict[str, Curve]]]:
         "Overlapping mixture, full": lambda n: _simulated(2, "full", n),
         "Overlapping mixture, diagonal": lambda n: _simulated(7, "diag", n),
         "100,000 x 10, full, K=10": lambda n: _gaussian(
-            gaussian(100_000, 10, 10, spread=0.7)[0], 10, "full", n // 20
+            gaussian(100_000, 10, 10, apart=3.0)[0], 10, "full", n // 20
         ),
         "Saxony, binomial, K=2": lambda n: _saxony(2, n),
         "Saxony, binomial, K=3": lambda n: _saxony(3, 3 * n),

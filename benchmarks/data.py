@@ -14,14 +14,17 @@ class Start(NamedTuple):
     variances: np.ndarray  # (K,)
 
 
-def gaussian(n: int, d: int, K: int, spread: float = 3.0) -> tuple[np.ndarray, Start]:
-    """Return correlated clusters around centres ``spread`` apart or so, and a start near them."""
+def gaussian(n: int, d: int, K: int, apart: float = 4.0) -> tuple[np.ndarray, Start]:
+    """Return correlated clusters around centres ``apart`` or so, and a start near them.
+
+    By default they overlap: where they do not, EM is at its end after a step or two.
+    """
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(K, d)) * spread
+    centres = rng.normal(size=(K, d)) * apart / np.sqrt(2 * d)
     mixing = np.eye(d) + 0.3 * rng.normal(size=(d, d)) / np.sqrt(d)
     X = centres[rng.integers(K, size=n)]
     X += rng.normal(size=(n, d)) @ mixing
-    means = centres + 0.3 * rng.normal(size=(K, d))
+    means = centres + 0.5 * rng.normal(size=(K, d)) / np.sqrt(d)
     return X, Start(np.full(K, 1 / K), means, np.full(K, 1.5))
 
 

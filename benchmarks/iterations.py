@@ -123,7 +123,7 @@ def components(settings: Settings, machine: Machine) -> Table:
     n, few, many = settings.size(200_000), 10, settings.few(200, 20)
     best = {}
     for K in (few, many):
-        with Race(settings, *gaussian(n, 10, K, spread=10.0)) as race:
+        with Race(settings, *gaussian(n, 10, K, apart=40.0)) as race:
             times = race.times([SKEM])
         table.rows += _compared(f"{n:,} x 10, K={K}", times, {})
         table.rows.append(

@@ -125,7 +125,8 @@ def _apart(command: list[str]) -> str:
         return "it took longer than 20 minutes"
     if not done.returncode:
         return ""
-    return (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+    said = [line for line in done.stderr.splitlines() if "Execution halted" not in line]
+    return said[-1].strip() if said else "no message"
 
 
 def _here(command: list[str]) -> None:

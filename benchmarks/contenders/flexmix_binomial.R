@@ -24,6 +24,7 @@ measure(function(iterations) {
     V1 ~ 1, data = columns, cluster = posterior, model = responses,
     control = list(iter.max = iterations, tolerance = 0, minprior = 0)
   )
+  complete(fit@iter, iterations)
   logit <- sapply(seq_len(d), function(j) c(parameters(fit, model = j)))
   list(prior(fit), plogis(matrix(logit, K, d)))
 })

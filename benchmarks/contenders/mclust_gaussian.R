@@ -22,5 +22,6 @@ measure(function(iterations) {
     data = if (d == 1) c(X) else X, modelName = start$variance$modelName, parameters = start,
     control = emControl(tol = c(0, 0), itmax = iterations)
   )
+  complete(abs(attr(fit, "info")[["iterations"]]), iterations) # negative at the limit
   list(fit$parameters$pro, t(matrix(fit$parameters$mean, d, K)))
 })

@@ -19,6 +19,10 @@ elapsed <- function(run, iterations) {
   as.numeric(Sys.time() - started, units = "secs")
 }
 
+complete <- function(done, iterations) {
+  if (done != iterations) stop(sprintf("stopped after %g of %g iterations", done, iterations))
+}
+
 # run(n) does n iterations and returns list(weights, means), one row of means per component.
 measure <- function(run) {
   warm <- elapsed(function(i) fit <<- run(i), few)

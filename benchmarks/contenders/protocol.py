@@ -79,6 +79,12 @@ def measure(case: Case, run: Callable[[int], tuple[Any, Any]]) -> dict[str, Any]
     }
 
 
+def complete(done: Any, n: int) -> None:
+    """Fail if a fit has not done the n iterations that it was told to."""
+    if int(done) != n:
+        raise RuntimeError(f"stopped after {int(done)} of {n} iterations")
+
+
 def main(contend: Callable[[Case, str], dict[str, Any]]) -> None:
     """Do what the command line says."""
     folder, result, *covariance_type = sys.argv[1:]

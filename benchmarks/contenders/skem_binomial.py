@@ -2,7 +2,7 @@
 
 import warnings
 
-from protocol import main, measure
+from protocol import complete, main, measure
 
 from skem import BinomialMixture
 
@@ -20,6 +20,7 @@ def contend(case, covariance_type):
             weights_init=case.weights,
             probabilities_init=case.means,
         ).fit(case.X)
+        complete(fit.n_iter_, n)
         return fit.weights_, fit.probabilities_
 
     return measure(case, run)

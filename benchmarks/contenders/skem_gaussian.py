@@ -2,7 +2,7 @@
 
 import warnings
 
-from protocol import main, measure
+from protocol import complete, main, measure
 
 from skem import GaussianMixtureEM
 
@@ -24,6 +24,7 @@ def contend(case, covariance_type):
             max_iter=n,
             **start,
         ).fit(case.X)
+        complete(fit.n_iter_, n)
         return fit.weights_, fit.means_
 
     return measure(case, run)

@@ -2,7 +2,7 @@
 
 import warnings
 
-from protocol import main, measure
+from protocol import complete, main, measure
 from stepmix import StepMix
 
 
@@ -28,6 +28,7 @@ def contend(case, covariance_type):
             max_iter=n,
             progress_bar=0,
         ).fit(case.X)
+        complete(fit.n_iter_, n)
         fitted = fit.get_parameters()
         return fitted["weights"], fitted["measurement"]["means"]
 
