@@ -129,7 +129,9 @@ def test_samples_repeat_with_a_seed_and_weights_count_as_repeats():
 def test_accelerated_fit_needs_fewer_evaluations_for_the_same_optimum():
     X, _ = draw(2000)
     short, whole = (
-        module.PoissonMixture(n_components=3, tol=1e-10, random_state=0).fit(X)
+        module.PoissonMixture(n_components=3, tol=1e-10, init_params="kmeans", random_state=0).fit(
+            X
+        )
         for module in (SHORT, WHOLE)
     )
     assert whole.n_iter_ < short.n_iter_

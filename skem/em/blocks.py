@@ -20,8 +20,8 @@ __all__ = ["SERIAL", "Workers", "block_rows", "segments", "workers"]
 
 Result = TypeVar("Result")
 
-#: Work space of one block, in float64 numbers (4 MiB). Smaller blocks would fit a faster cache, but
-#: threads then spend more time on taking turns at the interpreter than the cache saves.
+#: Work space of one block, in float64 numbers (4 MiB). Smaller blocks would fit a faster cache,
+#: but threads then lose more by taking turns at the interpreter than the cache saves.
 BLOCK_NUMBERS = 2**19
 MIN_BLOCK, MAX_BLOCK = 256, 65536
 MAX_SEGMENTS = 32

@@ -43,12 +43,15 @@ class Run:
         Whether the estimated remaining gain fell below the tolerance.
     final : float or None, default=None
         Mean objective of ``params``, where it was evaluated.
+    spurious : str or None, default=None
+        What makes ``params`` a spurious optimum, where that was looked into.
     """
 
     params: Any
     trace: tuple[float, ...]
     converged: bool
     final: float | None = None
+    spurious: str | None = None
 
     @property
     def n_evaluations(self) -> int:

@@ -1,7 +1,9 @@
 """Many starts, one answer, and a report of what each came to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from joblib import Parallel, delayed
 
 from skem.em.driver import ROUNDING, LikelihoodFellError, Run
 from skem.families.base import DegenerateComponentError
@@ -23,12 +25,18 @@ class Restart:
         Whether it converged.
     failure : str or None
         Why it failed, None where it did not.
+    spurious : str or None
+        What makes it a spurious optimum, None where nothing does.
+    seed : int or None
+        Seed of its random start.
     """
 
     log_likelihood: float
     n_iter: int
     converged: bool
     failure: str | None = None
+    spurious: str | None = None
+    seed: int | None = None
 
 
 class AllStartsFailedError(ValueError):
@@ -36,21 +44,24 @@ class AllStartsFailedError(ValueError):
 
 
 def best_run(
-    attempts: Iterable[Callable[[], Run]], advice: str
+    attempts: Sequence[Callable[[], Run]], advice: str, n_jobs: int | None = None
 ) -> tuple[Run, tuple[Restart, ...]]:
-    """Make every attempt, and return the run with the highest objective.
+    """Make every attempt, and return the best run.
 
     Parameters
     ----------
-    attempts : iterable of callables
-        Each makes a start, runs EM from it and returns the Run.
+    attempts : sequence of callables
+        Each makes a start, runs EM from it and returns the Run. None depends on another.
     advice : str
         What to tell a person if none of them succeeds.
+    n_jobs : int or None, default=None
+        Attempts at a time, in joblib's terms.
 
     Returns
     -------
     best : Run
-        The best run; the first among those equal to rounding.
+        The run with the highest objective among those that are not spurious, if there are any;
+        the first among those equal to rounding.
     restarts : tuple of Restart
         All attempts, in order.
 
@@ -59,20 +70,38 @@ def best_run(
     AllStartsFailedError
         When every attempt failed: it says which component of the last degenerated and why.
     """
+    if n_jobs is None or len(attempts) == 1:
+        outcomes = [_outcome(attempt) for attempt in attempts]
+    else:
+        outcomes = Parallel(n_jobs, require="sharedmem")(map(delayed(_outcome), attempts))
     best: Run | None = None
-    restarts: list[Restart] = []
-    for attempt in attempts:
-        try:
-            run = attempt()
-        except (DegenerateComponentError, LikelihoodFellError) as error:
-            restarts.append(Restart(float("nan"), 0, False, str(error)))
-            continue
-        restarts.append(Restart(run.objective, run.n_evaluations, run.converged))
-        if best is None or run.objective - best.objective > ROUNDING * abs(run.objective):
+    for run in outcomes:
+        if isinstance(run, Run) and (best is None or _is_better(run, best)):
             best = run
     if best is None:
         raise AllStartsFailedError(
-            f"{advice} "
-            f"{len(restarts)} of {len(restarts)} starts failed; the last: {restarts[-1].failure}."
+            f"{advice} {len(outcomes)} of {len(outcomes)} starts failed; the last: {outcomes[-1]}."
         )
-    return best, tuple(restarts)
+    return best, tuple(_report(outcome) for outcome in outcomes)
+
+
+def _outcome(attempt: Callable[[], Run]) -> Run | str:
+    """Return the run, or why there is none."""
+    try:
+        return attempt()
+    except (DegenerateComponentError, LikelihoodFellError) as error:
+        return str(error)
+
+
+def _is_better(run: Run, best: Run) -> bool:
+    if (run.spurious is None) != (best.spurious is None):
+        return run.spurious is None
+    return run.objective - best.objective > ROUNDING * abs(run.objective)
+
+
+def _report(outcome: Run | str) -> Restart:
+    if isinstance(outcome, str):
+        return Restart(float("nan"), 0, False, failure=outcome)
+    return Restart(
+        outcome.objective, outcome.n_evaluations, outcome.converged, spurious=outcome.spurious
+    )

@@ -74,6 +74,13 @@ class Rows:
         variance = np.maximum(second / self.total_weight - first**2, 0.0)
         return Summary(near + first, variance, largest)
 
+    def sample(self, n_rows: int, rng: Any) -> "Rows":
+        """Return at most n_rows of the rows, drawn without replacement, in their order."""
+        if self.n_rows <= n_rows:
+            return self
+        drawn = np.sort(rng.choice(self.n_rows, n_rows, replace=False))
+        return Rows(self.X[drawn], None if self.weights is None else self.weights[drawn])
+
     def condensed(self) -> "Rows":
         """Return the distinct rows, weighted by how often they occur, if counting them is cheap.
 

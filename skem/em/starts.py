@@ -1,7 +1,8 @@
-"""Where EM starts from: a first sharing-out of the rows among the components."""
+"""Where EM starts from: short runs of EM, or a first sharing-out of the rows."""
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,22 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
-__all__ = ["STRATEGIES", "distinct", "lend_rows_to_empty", "partition"]
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.em.short_runs import short_runs
+
+__all__ = [
+    "PARTITIONS",
+    "SHORT_RUNS",
+    "STRATEGIES",
+    "distinct",
+    "lend_rows_to_empty",
+    "partition",
+    "start",
+]
 
 FloatArray = NDArray[np.floating[Any]]
+Weights = NDArray[np.float64]
 Partition = NDArray[Any]
 
 
@@ -44,18 +58,27 @@ def random(X: FloatArray, weights: FloatArray | None, K: int, rng: Any) -> Parti
     return r / r.sum(axis=1, keepdims=True)
 
 
-#: The strategies that ``init_params`` can name.
-STRATEGIES: dict[str, Callable[..., Partition]] = {
+#: The strategies that are a single partition of the rows.
+PARTITIONS: dict[str, Callable[..., Partition]] = {
     "kmeans": kmeans,
     "k-means++": kmeans_plus_plus,
     "random": random,
     "random_from_data": random_from_data,
 }
 
+SHORT_RUNS = "short-runs"
+
+#: What ``init_params`` can name.
+STRATEGIES = (SHORT_RUNS, *PARTITIONS)
+
+#: Rows that the short runs see, at most: a sample of them. More than that are not searched for
+#: repetitions either.
+MOST_ROWS = 5000
+
 
 def distinct(
     X: FloatArray, weights: FloatArray | None
-) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+) -> tuple[FloatArray, Weights, NDArray[np.intp]]:
     """Return the distinct rows, what each counts, and where each row went.
 
     A start made from these does not depend on whether a row is repeated or weighted. Where all
@@ -89,16 +112,16 @@ def distinct(
 
 
 def partition(
-    strategy: str, X: FloatArray, weights: FloatArray | None, n_components: int, rng: Any
+    strategy: str, places: FloatArray, weights: FloatArray | None, n_components: int, rng: Any
 ) -> Partition:
     """Share out rows among components.
 
     Parameters
     ----------
     strategy : str
-        One of STRATEGIES.
-    X : ndarray of shape (n_rows, n_features)
-        Rows in coordinates in which Euclidean distances make sense.
+        One of PARTITIONS.
+    places : ndarray of shape (n_rows, n_coordinates)
+        Rows, in coordinates where Euclidean distances make sense.
     weights : ndarray of shape (n_rows,) or None
         Weights of the rows.
     n_components : int
@@ -109,11 +132,51 @@ def partition(
     Returns
     -------
     partition : integer ndarray of shape (n_rows,) or ndarray of shape (n_rows, n_components)
-        Labels, or responsibilities.
+        Labels, or responsibilities. Rows no more than components have one each.
     """
-    if len(X) <= n_components:
-        return np.arange(len(X))
-    return STRATEGIES[strategy](X, weights, n_components, rng)
+    if len(places) <= n_components:
+        return np.arange(len(places))
+    return PARTITIONS[strategy](places, weights, n_components, rng)
+
+
+def start(
+    strategy: str, problem: Problem, coordinates: Callable[..., FloatArray], rng: Any
+) -> Any:
+    """Return parameters to start from.
+
+    Parameters
+    ----------
+    strategy : str
+        One of STRATEGIES.
+    problem : Problem
+        What is to be fitted.
+    coordinates : callable
+        ``coordinates(X, weights)`` brings rows to where Euclidean distances make sense.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    params : object
+        Parameters.
+    """
+    rows, K = problem.rows, problem.family.n_components
+    if K == 1:
+        return problem.start(np.zeros(rows.n_rows, dtype=np.intp))
+    if strategy == SHORT_RUNS:
+        sample = rows.sample(MOST_ROWS, rng)
+        X, weights, _ = distinct(sample.X, sample.weights)
+        few = replace(problem, family=problem.family.bound(sample), rows=Rows(X, weights))
+        if len(X) > K and (params := short_runs(few, coordinates(X, weights), rng)) is not None:
+            return params
+        strategy = "kmeans"
+    if rows.n_rows > MOST_ROWS:
+        X, index = rows.X, np.arange(rows.n_rows)
+        weights = np.ones(rows.n_rows) if rows.weights is None else rows.weights
+    else:
+        X, weights, index = distinct(rows.X, rows.weights)
+    shares = partition(strategy, coordinates(X, weights), weights, K, rng)
+    return problem.start(lend_rows_to_empty(shares[index], K, rows.total_weight))
 
 
 def lend_rows_to_empty(

@@ -3,8 +3,10 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -20,9 +22,10 @@ from skem.em.problem import Problem
 from skem.em.restarts import AllStartsFailedError, best_run
 from skem.em.rows import Rows
 from skem.em.scoring import evaluate
-from skem.em.starts import STRATEGIES, distinct, lend_rows_to_empty, partition
+from skem.em.starts import SHORT_RUNS, STRATEGIES, lend_rows_to_empty, start
 from skem.estimators.validation import (
     Check,
+    any_integer,
     array_or,
     boolean,
     check_initial_weights,
@@ -62,13 +65,15 @@ class MixtureEM(DensityMixin, BaseEstimator):
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
     n_init : int, default=1
         Number of starts; the best run is kept.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or callable, \
-default='kmeans'
+    init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
+array-like or callable, default='short-runs'
         The start: a way to make one, labels or responsibilities, or a function that returns such.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     acceleration : {'quasi-newton'} or None, default='quasi-newton'
         How to need fewer evaluations, where the family allows it. None is plain EM.
+    n_jobs : int, default=None
+        How many starts to run at a time, in joblib's terms. None means one.
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
@@ -93,6 +98,7 @@ default='kmeans'
         "init_params": array_or(one_of(STRATEGIES), function),
         "weights_init": array_or(none),
         "acceleration": one_of(["quasi-newton"]) | none,
+        "n_jobs": any_integer | none,
         "random_state": random_state,
         "warm_start": boolean,
         "verbose": integer(0) | boolean,
@@ -109,9 +115,10 @@ default='kmeans'
         tol: float = 1e-8,
         max_iter: int = 1000,
         n_init: int = 1,
-        init_params: Any = "kmeans",
+        init_params: Any = "short-runs",
         weights_init: ArrayLike | None = None,
         acceleration: str | None = "quasi-newton",
+        n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -124,6 +131,7 @@ default='kmeans'
         self.init_params = init_params
         self.weights_init = weights_init
         self.acceleration = acceleration
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -262,18 +270,20 @@ default='kmeans'
                 f"n_components = {self.n_components}, n_samples = {n_rows}"
             )
         self._warn_about_data(rows)
+        if continuing or isinstance(self.init_params, str):
+            rows = rows.condensed()
 
         with workers(0):
-            family = self._training_family(rows)
+            family = self._training_family(rows).bound(rows)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             problem = Problem(family, rows, crew)
-            attempts = (
-                [partial(self._run, problem, self._continued(family), self._history())]
-                if continuing
-                else self._attempts(problem, present, len(X))
-            )
+            if continuing:
+                attempts = [partial(self._run, problem, self._continued(family), self._history())]
+                seeds: list[Any] = [None]
+            else:
+                attempts, seeds = self._attempts(problem, present, len(X))
             try:
-                best, restarts = best_run(attempts, self._advice)
+                best, restarts = best_run(attempts, self._advice, self.n_jobs)
             except AllStartsFailedError as error:
                 raise ValueError(str(error)) from None
 
@@ -283,43 +293,50 @@ default='kmeans'
         self.lower_bounds_ = list(best.trace)
         # One evaluation at a time would never show the rate of convergence.
         self._ascent = ((self._history() if continuing else []) + self.lower_bounds_)[-2:]
-        self.restarts_ = restarts
+        self.restarts_ = tuple(
+            replace(restart, seed=seed) for restart, seed in zip(restarts, seeds, strict=True)
+        )
         self.labels_ = np.empty(len(X), dtype=np.int32)
         log_density = np.empty(len(X))
         evaluate(*self._fitted(), X, log_density=log_density, labels=self.labels_)
         self.lower_bound_ = _weighted_mean(log_density, weights)
         self.n_parameters_ = self._n_parameters()
         self._sampler = None
-        self._warn_about_fit()
+        self._warn_about_fit(best)
 
-    def _attempts(self, problem: Problem, present: Any, n_samples: int) -> list[Callable[[], Run]]:
-        """Return one function for each start, which makes it and runs EM from it."""
-        rng = check_random_state(self.random_state)
+    def _attempts(
+        self, problem: Problem, present: Any, n_samples: int
+    ) -> tuple[list[Callable[[], Run]], list[Any]]:
+        """Return one function for each start, which makes it and runs EM from it, and seeds."""
         K, rows = self.n_components, problem.rows
-        named = isinstance(self.init_params, str)
-        places: list[Any] = []
 
-        def responsibilities() -> NDArray[Any]:
-            if named:
-                if not places:
-                    X, weights, index = distinct(rows.X, rows.weights)
-                    places.extend([self._coordinates(X, weights), weights, index])
-                X, weights, index = places
-                return partition(self.init_params, X, weights, K, rng)[index]
-            if callable(self.init_params):
-                given = self.init_params(rows.X, n_components=K, random_state=rng)
-                return check_partition(given, rows.n_rows, K)
-            return check_partition(self.init_params, n_samples, K)[present]
+        def begin(rng: Any) -> Any:
+            if isinstance(self.init_params, str):
+                strategy = self.init_params
+                if strategy == SHORT_RUNS and self._has_initial_values():
+                    strategy = "kmeans"  # EM would have left them behind
+                return start(strategy, problem, self._coordinates, rng)
+            given = self.init_params
+            if callable(given):
+                given = given(rows.X, n_components=K, random_state=rng)
+                shares = check_partition(given, rows.n_rows, K)
+            else:
+                shares = check_partition(given, n_samples, K)[present]
+            return problem.start(lend_rows_to_empty(shares, K, rows.total_weight))
 
-        def attempt(index: int) -> Run:
-            def start() -> Any:
-                return problem.start(lend_rows_to_empty(responsibilities(), K, rows.total_weight))
-
-            params = self._with_initial_values(problem.family, start)
+        def attempt(index: int, rng: Any) -> Run:
+            params = self._with_initial_values(problem.family, partial(begin, rng))
             return self._run(problem, params, (), index)
 
-        once = not (named or callable(self.init_params))
-        return [partial(attempt, index) for index in range(1 if once else self.n_init)]
+        # The first start takes the generator as it is, so that one of k-means is scikit-learn's;
+        # the others have seeds of their own, so that they can run in any order.
+        once = not (isinstance(self.init_params, str) or callable(self.init_params))
+        rng = check_random_state(self.random_state)
+        further = deepcopy(rng).randint(2**31 - 1, size=0 if once else self.n_init - 1)
+        seeds = [self.random_state if isinstance(self.random_state, Integral) else None]
+        seeds += [int(seed) for seed in further]
+        generators = [rng, *map(np.random.RandomState, seeds[1:])]
+        return [partial(attempt, index, rng) for index, rng in enumerate(generators)], seeds
 
     def _run(self, problem: Problem, start: Any, history: Any, index: int = 0) -> Run:
         reporter = Reporter(self.verbose, self.verbose_interval)
@@ -337,18 +354,32 @@ default='kmeans'
             # The last step of a run that was cut short may decide between starts.
             result = replace(result, final=problem.objective(result.params))
         reporter.end(result)
-        return result
+        if not result.converged:
+            return result
+        spurious = problem.family.spurious(result.params, problem.rows.total_weight)
+        return replace(result, spurious=spurious)
+
+    def _has_initial_values(self) -> bool:
+        names = {name for name in self.get_params() if name.endswith("_init")} - {"n_init"}
+        return any(getattr(self, name) is not None for name in names)
 
     def _history(self) -> list[float]:
         return getattr(self, "_ascent", [])
 
-    def _warn_about_fit(self) -> None:
+    def _warn_about_fit(self, best: Run) -> None:
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data. "
                 f"(After max_iter={self.max_iter} evaluations more than tol={self.tol:g} nats "
                 "per row were left to gain.)",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        if best.spurious is not None and self.max_iter > 0:
+            warnings.warn(
+                f"The fit is a spurious optimum: {best.spurious}. Decrease n_components, increase "
+                "reg_covar, or give more starts (n_init).",
                 ConvergenceWarning,
                 stacklevel=4,
             )

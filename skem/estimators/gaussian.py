@@ -52,9 +52,10 @@ class GaussianMixtureEM(MixtureEM):
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
     n_init : int, default=1
         Number of starts; the best run is kept.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or callable, \
-default='kmeans'
-        The start. A name: clusters of k-means; rows shared out among K rows picked by
+    init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
+array-like or callable, default='short-runs'
+        The start. A name: the best of many short runs of EM on (a sample of) the rows; clusters
+        of k-means; rows shared out among K rows picked by
         k-means++, or at random; random responsibilities. An array: labels (n_samples,) or
         responsibilities (n_samples, K). A callable: ``f(X, n_components=, random_state=)`` that
         returns such an array.
@@ -70,6 +71,8 @@ default='kmeans'
     acceleration : {'quasi-newton'} or None, default='quasi-newton'
         How to need fewer evaluations: steps longer than EM's, each kept only if the
         log-likelihood does not fall. None is plain EM.
+    n_jobs : int, default=None
+        How many starts to run at a time, in joblib's terms. None means one.
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
@@ -160,12 +163,13 @@ default='kmeans'
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
         n_init: int = 1,
-        init_params: Any = "kmeans",
+        init_params: Any = "short-runs",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         covariances_init: ArrayLike | None = None,
         acceleration: str | None = "quasi-newton",
+        n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -183,6 +187,7 @@ default='kmeans'
         self.precisions_init = precisions_init
         self.covariances_init = covariances_init
         self.acceleration = acceleration
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -268,7 +273,7 @@ default='kmeans'
     def _training_family(self, rows: Rows) -> Gaussian:
         mean, variance, largest = rows.summary
         scale = np.sqrt(variance)
-        family = Gaussian(
+        return Gaussian(
             structure=self._structure(),
             n_components=self.n_components,
             origin=mean,
@@ -276,7 +281,6 @@ default='kmeans'
             floor=(4 * np.finfo(np.float64).eps * largest) ** 2,
             ridge=float(self.reg_covar),
         )
-        return family.pool(rows) if self.covariance_type == "tied" else family
 
     def _fitted(self) -> tuple[Gaussian, GaussianParameters]:
         weights, means, U = (

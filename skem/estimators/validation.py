@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Check",
     "InvalidParameterError",
+    "any_integer",
     "array_or",
     "boolean",
     "check_initial_weights",
@@ -56,6 +57,9 @@ def integer(minimum: int) -> Check:
         lambda value: _is_integer(value) and value >= minimum,
         f"an int in the range [{minimum}, inf)",
     )
+
+
+any_integer = Check(_is_integer, "an int")
 
 
 def real(minimum: float) -> Check:

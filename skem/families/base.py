@@ -132,6 +132,18 @@ class Family(Protocol):
     @property
     def accelerable(self) -> bool: ...
 
+    @property
+    def n_components(self) -> int: ...
+
+    def bound(self, rows: Any) -> "Family":
+        """Return this family with what it may use of the rows that it is to be fitted to."""
+
+    def stacked(self, n_mixtures: int) -> "Family | None":
+        """Return the family of that many mixtures' components, side by side in the parameters.
+
+        None where the components of a mixture are not estimated independently of each other.
+        """
+
     def kernel(self, params: Any) -> Kernel:
         """Return the kernel to sweep with at params; None means that only totals are wanted."""
 
@@ -148,6 +160,9 @@ class Family(Protocol):
 
     def n_parameters(self, params: Any) -> int:
         """Count the free parameters."""
+
+    def spurious(self, params: Any, total_weight: float) -> str | None:
+        """Say what makes the parameters a spurious optimum, if anything does."""
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw counts[k] rows from each component k, one component after another."""
@@ -266,6 +281,18 @@ class ExponentialFamily(ABC):
     def log_base_measure(self, X: FloatArray) -> FloatArray | float:
         """Return log h(x) of each row; 0.0 unless the family says otherwise."""
         return 0.0
+
+    def bound(self, rows: Any) -> "ExponentialFamily":
+        """Return the family itself: it needs nothing of the rows."""
+        return self
+
+    def stacked(self, n_mixtures: int) -> "ExponentialFamily | None":
+        """Return None; a dataclass can return itself with n_components times as many."""
+        return None
+
+    def spurious(self, params: Any, total_weight: float) -> str | None:
+        """Return None: the likelihood is bounded."""
+        return None
 
     def kernel(self, params: Any) -> LinearKernel:
         """Return the linear kernel at params."""

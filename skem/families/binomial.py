@@ -10,7 +10,7 @@ so ``T = (1, s, f)``. Nothing in it needs whole numbers. ``log C`` is computed t
 which keeps its digits where the three gammaln would cancel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +70,10 @@ class Binomial(ExponentialFamily):
     def n_statistics(self) -> int:
         """Width of ``T = (1, s, f)``."""
         return 1 + 2 * self.n_columns
+
+    def stacked(self, n_mixtures: int) -> "Binomial":
+        """Return the family of all components of several mixtures."""
+        return replace(self, n_components=n_mixtures * self.n_components)
 
     def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, s, f) of each row to out."""

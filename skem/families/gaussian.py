@@ -40,6 +40,12 @@ LOG_2PI = float(np.log(2 * np.pi))
 #: error of some 1e-11 nats in a log-density.
 MAX_AMPLIFICATION = 5e4
 
+#: The same for short runs, which only have to tell mixtures apart.
+ROUGH_AMPLIFICATION = 1e8
+
+#: Logarithm of how much smaller than the others' a variance must be to make a spike.
+LOG_SPIKE = float(np.log(1e-4))
+
 #: A component with less than this share of the rows cannot be estimated: it keeps its shape.
 EMPTY = 1e-12
 
@@ -86,6 +92,8 @@ class Gaussian:
     pooled : tuple of (float, ndarray of shape (1, n_second)) or None
         Total weight and total second moments of all rows about the origin. Where known, and the
         covariance is shared, ``z'Pz`` is common to all components: neither pass needs it.
+    max_amplification : float, default=MAX_AMPLIFICATION
+        How much the expanded form may amplify rounding errors.
     """
 
     structure: Structure
@@ -95,6 +103,7 @@ class Gaussian:
     floor: FloatArray
     ridge: float = 0.0
     pooled: tuple[float, FloatArray] | None = None
+    max_amplification: float = MAX_AMPLIFICATION
 
     accelerable = True
 
@@ -109,14 +118,25 @@ class Gaussian:
         n_second = 0 if self.pooled else self.structure.n_second(self.n_features)
         return 1 + self.n_features + n_second
 
-    def pool(self, rows: Any) -> "Gaussian":
-        """Return this family with the total second moments of all rows."""
-        second = np.zeros(self.structure.n_second(self.n_features))
-        total = 0.0
-        for X, weights in rows.read(max(1, 2**16 // self.n_statistics)):
+    def bound(self, rows: Any) -> "Gaussian":
+        """Return the family that knows the rows' total second moments, if those are of use."""
+        if not self.structure.shared:
+            return self
+        second, total = np.zeros(self.structure.n_second(self.n_features)), 0.0
+        for X, weights in rows.read(max(1, 2**16 // (1 + self.n_features + second.size))):
             second += self.structure.weighted_second((X - self.origin).T, weights)
             total += float(weights.sum())
         return replace(self, pooled=(total, second[np.newaxis]))
+
+    def stacked(self, n_mixtures: int) -> "Gaussian | None":
+        """Return the family of all components of several mixtures, unless they share."""
+        if self.structure.shared:
+            return None
+        return replace(
+            self,
+            n_components=n_mixtures * self.n_components,
+            max_amplification=ROUGH_AMPLIFICATION,
+        )
 
     def parameters(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray
@@ -152,7 +172,7 @@ class Gaussian:
         if params is None:
             return LinearKernel(self, None, self.n_statistics, self.n_components)
         wide = self.n_features >= self.structure.centred_from
-        if wide or self._amplification(params) > MAX_AMPLIFICATION:
+        if wide or self._amplification(params) > self.max_amplification:
             return self.centred_kernel(params, params.means)
         return self.expanded_kernel(params)
 
@@ -228,7 +248,7 @@ class Gaussian:
             if exact:
                 raise
             raise LossOfPrecision(self.centred_kernel(previous, means)) from None
-        if not exact and self._amplification(params) > MAX_AMPLIFICATION:
+        if not exact and self._amplification(params) > self.max_amplification:
             raise LossOfPrecision(self.centred_kernel(previous, means))
         return params
 
@@ -241,6 +261,27 @@ class Gaussian:
         """Draw rows: those that scikit-learn draws from a generator in the same state."""
         noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
         return noise + np.repeat(params.means, counts, axis=0) + self.origin
+
+    def spurious(self, params: GaussianParameters, total_weight: float) -> str | None:
+        """Say which component is a spike on few rows (McLachlan & Peel 2000, section 3.10).
+
+        The likelihood grows without bound as a component closes in on as few rows as its
+        covariance can follow, so a high likelihood is no merit then. Such a component has fewer
+        rows than a covariance needs, or few (less than ten times that) and a variance far below
+        that of the others.
+        """
+        needed = self.structure.rows_needed(self.n_features)
+        counts = params.weights * total_weight
+        if needed == 0 or len(counts) == 1:
+            return None
+        log_deviations = -self.structure.log_det(params.precisions_cholesky, self.n_features)
+        log_variances = 2 * log_deviations / self.n_features
+        for k in np.flatnonzero((counts > 0.5) & (counts < 10 * needed)):
+            if counts[k] < needed - 0.5:
+                return f"component {k} has only {counts[k]:.3g} rows, with a covariance of its own"
+            if log_variances[k] < np.median(np.delete(log_variances, k)) + LOG_SPIKE:
+                return f"component {k} is a spike: {counts[k]:.3g} rows, hardly any variance"
+        return None
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
         """Return log-ratios of the weights, scaled means, log-Cholesky factors."""

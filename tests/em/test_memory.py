@@ -8,7 +8,7 @@ import pytest
 from skem import GaussianMixtureEM
 from skem.families.covariance import STRUCTURES
 
-N, D, K = 200_000, 5, 20
+N, D, K = 800_000, 5, 20
 
 
 @pytest.fixture(scope="module")

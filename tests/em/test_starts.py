@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skem.em.starts import STRATEGIES, distinct, lend_rows_to_empty, partition
+from skem.em.starts import PARTITIONS, distinct, lend_rows_to_empty, partition
 
-strategies = pytest.mark.parametrize("strategy", STRATEGIES)
+strategies = pytest.mark.parametrize("strategy", PARTITIONS)
 
 
 def draw(strategy, X, weights=None, K=3, seed=0):

@@ -13,8 +13,8 @@ from tests.families.cases import CENTRED, binomial_case, gaussian_case
 CASES = [gaussian_case("full", 3, 5), gaussian_case("diag", 2, 2), binomial_case(3, 2), CENTRED[0]]
 
 
-def repeated(case, times=60):
-    """Return rows enough for many blocks, with weights."""
+def repeated(case, times=500):
+    """Return rows enough for several blocks, with weights."""
     X = np.tile(case.X, (times, 1))
     return Rows(X, np.random.default_rng(0).uniform(0.5, 2, len(X)))
 
@@ -62,7 +62,9 @@ def test_another_assignment_needs_nothing_else_changed():
     rows, kernel = repeated(case), case.family.kernel(case.params)
     labels = case.log_joint(case.params).argmax(axis=1)
     _, hard = sweep(kernel, rows, Hard(), Workers())
-    _, given = sweep(kernel, rows, GivenResponsibilities(np.tile(labels, 60)), Workers())
+    _, given = sweep(
+        kernel, rows, GivenResponsibilities(np.tile(labels, rows.n_rows // len(labels))), Workers()
+    )
     _, soft = sweep(kernel, rows, Posterior(case.params.weights), Workers())
     assert_array_equal(hard, given)
     assert np.abs(hard - soft).max() > 1.0

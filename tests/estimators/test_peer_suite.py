@@ -45,12 +45,24 @@ WORDING = {
 if RELEASE < Version("1.7"):
     WORDING["test_regularisation"] = "expects the shorter advice of that release"
 
+#: Run, and must fail: a decision of ours.
+DECISIONS = {
+    "test_gaussian_mixture_setting_best_params": (
+        "expects parameters from a component on a single row with reg_covar=0, whose variance is "
+        "zero but for the 10 eps that scikit-learn adds to counts; here that is an error"
+    )
+}
+
 #: Run, and may fail by the luck of a random stream.
 CHANCE = {
     "test_sample": "a variance estimated from 500 draws must be right to 0.15, 1.7 standard errors"
 }
 #: Run, and may fail by the rounding of float32.
 ROUNDING = {
+    "test_gaussian_mixture_precisions_init_diag": (
+        "starts that differ by float32's rounding must take equally many evaluations, where the "
+        "default tolerance is below that rounding"
+    ),
     "test_score": "a mean taken in float32 must be right to 1.5e-7 where float32 has steps of 2e-7"
 }
 
@@ -79,8 +91,8 @@ THEIRS = [name for module in MODULES for name in defined_tests(module)]
 
 
 def known_to_fail(reason, strict):
-    """Return the mark of a test that may (or, if strict, must) fail by an assertion."""
-    return pytest.mark.xfail(reason=reason, raises=AssertionError, strict=strict)
+    """Return the mark of a test that may (or, if strict, must) fail."""
+    return pytest.mark.xfail(reason=reason, raises=(AssertionError, ValueError), strict=strict)
 
 
 def exported():
@@ -90,7 +102,7 @@ def exported():
             function = getattr(module, name, None)
             if function is None or name in PRIVATE:
                 continue
-            for reasons, strict in [(WORDING, True), (CHANCE, False)]:
+            for reasons, strict in [(WORDING, True), (DECISIONS, True), (CHANCE, False)]:
                 if name in reasons:
                     function = known_to_fail(reasons[name], strict=strict)(function)
             yield name, function
@@ -120,7 +132,7 @@ def test_every_public_test_is_collected_and_every_exception_exists(request):
     assert len(THEIRS) == len(set(THEIRS))
     assert collected | set(PRIVATE) == set(THEIRS)
     assert collected.isdisjoint(PRIVATE)
-    assert collected.issuperset({*WORDING, *CHANCE, *ROUNDING})
+    assert collected.issuperset({*WORDING, *DECISIONS, *CHANCE, *ROUNDING})
     assert all(
         function.__globals__["GaussianMixture"] is not sklearn.mixture.GaussianMixture
         for function in map(functions.get, collected)

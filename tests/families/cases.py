@@ -85,7 +85,9 @@ def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False):
         n_parameters=K - 1 + K * d + n_covariance_parameters(structure, K, d),
         log_densities=lambda params, X: gaussian_log_densities(family, params, X),
         penalties=penalties,
-        trained=(lambda family, rows: family.pool(rows)) if pooled else (lambda family, _: family),
+        trained=(lambda family, rows: family.bound(rows))
+        if pooled
+        else (lambda family, _: family),
         scorer=scorer,
         shared=("covariances", "precisions_cholesky") if structure == "tied" else (),
     )

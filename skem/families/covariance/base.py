@@ -45,6 +45,9 @@ class Structure(ABC):
 
     name: str
 
+    #: Whether all components have one covariance in common.
+    shared = False
+
     #: Number of features from which the centred kernel is the faster one (measured).
     centred_from: float = float("inf")
 
@@ -55,6 +58,10 @@ class Structure(ABC):
     @abstractmethod
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Count the free parameters of the covariances."""
+
+    @abstractmethod
+    def rows_needed(self, n_features: int) -> int:
+        """Return how many rows a component must have for a covariance of its own."""
 
     @abstractmethod
     def n_second(self, n_features: int) -> int:

@@ -108,6 +108,10 @@ class Full(Structure):
         """Return K d(d+1)/2."""
         return n_components * self.n_second(n_features)
 
+    def rows_needed(self, n_features: int) -> int:
+        """Return d + 1."""
+        return n_features + 1
+
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""
         return n_features * (n_features + 1) // 2
@@ -245,6 +249,7 @@ class Tied(Structure):
     """All components share one covariance matrix, (d, d)."""
 
     name = "tied"
+    shared = True
     _full = Full()
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -254,6 +259,10 @@ class Tied(Structure):
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Return d(d+1)/2."""
         return self.n_second(n_features)
+
+    def rows_needed(self, n_features: int) -> int:
+        """Return 0."""
+        return 0
 
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""

@@ -14,6 +14,10 @@ __all__ = ["Diagonal", "Spherical"]
 class _Uncorrelated(Structure):
     """What diagonal and spherical covariances have in common."""
 
+    def rows_needed(self, n_features: int) -> int:
+        """Return 2."""
+        return 2
+
     def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
         """Add ridge to every variance."""
         return covariances + ridge

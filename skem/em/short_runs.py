@@ -1,0 +1,174 @@
+"""The default start: many short runs of EM, the best of them continued.
+
+Many starts are drawn, each runs for a few evaluations, the better ones run on for longer, and so
+on until one is left ("emEM": Biernacki, Celeux & Govaert 2003; rounds of halving: Jamieson &
+Talwalkar 2016). Where the family allows it, all mixtures of a round share each pass over the
+rows: to the kernel they are one mixture of all their components, and only the posterior tells
+them apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.em.blocks import workers
+from skem.em.problem import Problem
+from skem.em.sweep import Posterior
+from skem.families.base import DegenerateComponentError
+
+__all__ = ["scatter", "short_runs"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+#: Mixtures in each round, and evaluations that each of them gets there.
+ROUNDS = ((24, 3), (12, 6), (5, 12), (2, 16))
+
+#: The same for up to two components, among which there is less to choose.
+ROUNDS_OF_FEW = ((4, 2), (2, 4))
+
+
+def scatter(
+    places: FloatArray, weights: FloatArray, n_mixtures: int, n_components: int, rng: Any
+) -> NDArray[np.intp]:
+    """Partition the rows around rows that are far from each other, in many ways.
+
+    Each next row of a mixture is drawn with a probability proportional to the squared distance
+    from those that it has (k-means++: Arthur & Vassilvitskii 2007), for all mixtures at once.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n_rows, n_coordinates)
+        Rows, in coordinates where Euclidean distances make sense.
+    weights : ndarray of shape (n_rows,)
+        Weights of the rows.
+    n_mixtures, n_components : int
+        How many mixtures, and components of each.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    labels : integer ndarray of shape (n_mixtures, n_rows)
+        Index of the nearest of the rows picked.
+    """
+    lengths = np.einsum("ij,ij->i", places, places)
+    nearest = np.full((n_mixtures, len(places)), np.inf)
+    labels = np.zeros(nearest.shape, dtype=np.intp)
+    odds = np.broadcast_to(weights, nearest.shape)
+    for k in range(n_components):
+        ladder = odds.cumsum(axis=1)
+        aims = rng.uniform(size=n_mixtures) * ladder[:, -1]
+        picked = [
+            np.searchsorted(row, aim, "right") for row, aim in zip(ladder, aims, strict=True)
+        ]
+        centres = places[np.minimum(picked, len(places) - 1)]
+        distances = lengths - 2 * centres @ places.T
+        distances += np.einsum("ij,ij->i", centres, centres)[:, np.newaxis]
+        closer = distances < nearest
+        labels[closer] = k
+        np.copyto(nearest, np.maximum(distances, 0.0), where=closer)
+        odds = nearest * weights
+    return labels
+
+
+def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
+    """Return the parameters that the best of many short runs of EM came to.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is to be fitted.
+    places : ndarray of shape (n_rows, n_coordinates)
+        The rows of the problem, in coordinates where Euclidean distances make sense once they
+        are divided by their spread.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    params : object
+        Parameters; None where no partition into so many components was found.
+
+    Raises
+    ------
+    DegenerateComponentError
+        Where every run collapsed.
+    """
+    family, rows, K = problem.family, problem.rows, problem.family.n_components
+    rounds = ROUNDS if K > 2 else ROUNDS_OF_FEW
+    spread = places.std(axis=0)
+    places = (places - places.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    weights = np.ones(rows.n_rows) if rows.weights is None else rows.weights
+    partitions = [
+        labels
+        for labels in scatter(places, weights, rounds[0][0], K, rng)
+        if np.bincount(labels, minlength=K).all()
+    ]
+    work = rows.n_rows * family.n_statistics * K
+    with workers(len(partitions) * work) as crew:
+        problem = replace(problem, workers=crew)
+        population = _without_failures(problem.start, partitions)
+        for n_survivors, n_evaluations in rounds:
+            population = _advance(problem, population[:n_survivors], n_evaluations)
+    return population[0] if population else None
+
+
+def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:
+    """Return the results of a function, dropping arguments for which a component degenerates."""
+    results = []
+    for argument in arguments:
+        try:
+            results.append(function(argument))
+        except DegenerateComponentError as error:
+            failure = error
+    if arguments and not results:
+        raise failure
+    return results
+
+
+def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> list[Any]:
+    """Return the mixtures some evaluations later, the best first."""
+    stacked = problem.family.stacked(len(population)) if len(population) > 1 else None
+    if stacked is not None:
+        try:
+            objectives, population = _advance_stack(
+                replace(problem, family=stacked), population, n_evaluations
+            )
+            return [population[i] for i in _best_first(objectives)]
+        except DegenerateComponentError as error:
+            if error.component is None:
+                raise
+            del population[error.component // problem.family.n_components]
+            return _advance(problem, population, n_evaluations)
+
+    def advance(params: Any) -> tuple[float, Any]:
+        for _ in range(n_evaluations):
+            params, objective, _ = problem.step(params)
+        return objective, params
+
+    advanced = _without_failures(advance, population)
+    order = _best_first(np.array([objective for objective, _ in advanced]))
+    return [advanced[i][1] for i in order]
+
+
+def _best_first(objectives: FloatArray) -> NDArray[np.intp]:
+    """Order mixtures; those that are equal to rounding stay in their order."""
+    shortfalls = (objectives.max() - objectives) / max(1.0, abs(objectives.max()))
+    return np.argsort(np.round(shortfalls, 10), kind="stable")
+
+
+def _advance_stack(
+    problem: Problem, population: list[Any], n_evaluations: int
+) -> tuple[FloatArray, list[Any]]:
+    """Return objectives and mixtures after some evaluations of all of them in one stack."""
+    n, kind = len(population), type(population[0])
+    stack = kind(*(np.concatenate(values) for values in zip(*population, strict=True)))
+    for _ in range(n_evaluations):
+        by_mixture = Posterior(stack.weights.reshape(n, -1))
+        stack, objectives, _ = problem.maximize(stack, by_mixture)
+        stack = stack._replace(weights=stack.weights * n)
+    parts = zip(*(np.split(values, n) for values in stack), strict=True)
+    return objectives, [kind(*part) for part in parts]
