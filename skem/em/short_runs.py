@@ -113,6 +113,10 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
         population = _without_failures(problem.start, partitions)
         for n_survivors, n_evaluations in rounds:
             population = _advance(problem, population[:n_survivors], n_evaluations)
+            # A spike on few rows is no merit; it goes on only where there is nothing else.
+            population.sort(
+                key=lambda params: family.spurious(params, rows.total_weight) is not None
+            )
     return population[0] if population else None
 
 
