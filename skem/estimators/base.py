@@ -11,18 +11,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skem.em.blocks import workers
 from skem.em.driver import Run, run
 from skem.em.problem import Problem
-from skem.em.restarts import AllStartsFailedError, best_run
+from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.em.rows import Rows
 from skem.em.scoring import evaluate
 from skem.em.starts import SHORT_RUNS, STRATEGIES, lend_rows_to_empty, start
+from skem.estimators.fitted import FittedMixture, weighted_mean
 from skem.estimators.validation import (
     Check,
     any_integer,
@@ -47,7 +47,7 @@ __all__ = ["MixtureEM"]
 FloatArray = NDArray[np.floating[Any]]
 
 
-class MixtureEM(DensityMixin, BaseEstimator):
+class MixtureEM(FittedMixture):
     """Base of the mixture estimators: everything that does not depend on the family.
 
     A subclass names its family in ``_family``, a method or the family's class itself, and the
@@ -263,13 +263,7 @@ array-like or callable, default='short-runs'
         weights = check_sample_weight(sample_weight, len(X))
         present = slice(None) if weights is None or weights.all() else weights > 0
         rows = Rows(X[present], None if weights is None else weights[present])
-        n_rows = max(rows.n_rows, int(rows.total_weight))
-        if n_rows < self.n_components:
-            raise ValueError(
-                "Expected n_samples >= n_components but got "
-                f"n_components = {self.n_components}, n_samples = {n_rows}"
-            )
-        self._warn_about_data(rows)
+        self._check_enough(rows)
         if continuing or isinstance(self.init_params, str):
             rows = rows.condensed()
 
@@ -278,9 +272,10 @@ array-like or callable, default='short-runs'
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             problem = Problem(family, rows, crew)
             if continuing:
-                attempts = [partial(self._run, problem, self._continued(family), self._history())]
-                seeds: list[Any] = [None]
+                history, seeds = getattr(self, "_ascent", []), [None]
+                attempts = [partial(self._run, problem, self._continued(family), history)]
             else:
+                history = []
                 attempts, seeds = self._attempts(problem, present, len(X))
             try:
                 best, restarts = best_run(attempts, self._advice, self.n_jobs)
@@ -288,21 +283,32 @@ array-like or callable, default='short-runs'
                 raise ValueError(str(error)) from None
 
         self._publish(family, best.params, X.dtype)
-        self.converged_ = best.converged
-        self.n_iter_ = best.n_evaluations
-        self.lower_bounds_ = list(best.trace)
-        # One evaluation at a time would never show the rate of convergence.
-        self._ascent = ((self._history() if continuing else []) + self.lower_bounds_)[-2:]
-        self.restarts_ = tuple(
-            replace(restart, seed=seed) for restart, seed in zip(restarts, seeds, strict=True)
-        )
+        self._publish_run(best, history)
+        self.restarts_ = tuple(map(_with_seed, restarts, seeds))
         self.labels_ = np.empty(len(X), dtype=np.int32)
         log_density = np.empty(len(X))
         evaluate(*self._fitted(), X, log_density=log_density, labels=self.labels_)
-        self.lower_bound_ = _weighted_mean(log_density, weights)
+        self.lower_bound_ = weighted_mean(log_density, weights)
         self.n_parameters_ = self._n_parameters()
         self._sampler = None
         self._warn_about_fit(best)
+
+    def _check_enough(self, rows: Rows) -> None:
+        n_rows = max(rows.n_rows, int(rows.total_weight))
+        if n_rows < self.n_components:
+            raise ValueError(
+                "Expected n_samples >= n_components but got "
+                f"n_components = {self.n_components}, n_samples = {n_rows}"
+            )
+        self._warn_about_data(rows)
+
+    def _publish_run(self, best: Run, history: list[float]) -> None:
+        """Set the fitted attributes that say how the run went."""
+        self.converged_ = best.converged
+        self.n_iter_ = best.n_evaluations
+        self.lower_bounds_ = list(best.trace)
+        # Continued one evaluation at a time, a run alone would never show its rate.
+        self._ascent = [*history, *best.trace][-2:]
 
     def _attempts(
         self, problem: Problem, present: Any, n_samples: int
@@ -363,9 +369,6 @@ array-like or callable, default='short-runs'
         names = {name for name in self.get_params() if name.endswith("_init")} - {"n_init"}
         return any(getattr(self, name) is not None for name in names)
 
-    def _history(self) -> list[float]:
-        return getattr(self, "_ascent", [])
-
     def _warn_about_fit(self, best: Run) -> None:
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
@@ -393,223 +396,6 @@ array-like or callable, default='short-runs'
                     stacklevel=4,
                 )
 
-    # What a fitted mixture says of rows.
-
-    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
-        """Return the likeliest component of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), int32
-            Index of the component with the largest posterior probability.
-        """
-        X = self._checked(X)
-        labels = np.empty(len(X), dtype=np.int32)
-        evaluate(*self._fitted(), X, labels=labels)
-        return labels
-
-    def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Return the posterior probability of each component, given each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-
-        Returns
-        -------
-        responsibilities : ndarray of shape (n_samples, n_components)
-            Rows sum to one. A row that is impossible under every component has the weights.
-        """
-        X = self._checked(X)
-        posterior = np.empty((len(X), self._n_fitted_components()), dtype=X.dtype)
-        evaluate(*self._fitted(), X, posterior=posterior)
-        return posterior
-
-    def score_samples(self, X: ArrayLike) -> FloatArray:
-        """Return the log-density (log-probability, for counts) of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            In nats, of the dtype of X; -inf for a row impossible under every component.
-        """
-        X = self._checked(X)
-        log_density = np.empty(len(X), dtype=X.dtype)
-        evaluate(*self._fitted(), X, log_density=log_density)
-        return log_density
-
-    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return the mean log-likelihood per row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-        y : None
-            Ignored; present by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
-
-        Returns
-        -------
-        log_likelihood : float
-            In nats per row. On the training data it is ``lower_bound_``.
-        """
-        log_density, weights = self._log_densities(X, sample_weight)
-        return _weighted_mean(log_density, weights)
-
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return Akaike's information criterion: -2 log L + 2 n_parameters.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-
-        Returns
-        -------
-        aic : float
-            The lower the better.
-        """
-        log_likelihood, _ = self._total_log_likelihood(X, sample_weight)
-        return -2 * log_likelihood + 2 * self._n_parameters()
-
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the Bayesian information criterion: -2 log L + n_parameters log N.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts; N is their sum.
-
-        Returns
-        -------
-        bic : float
-            The lower the better (R's mclust reports its negative).
-        """
-        log_likelihood, N = self._total_log_likelihood(X, sample_weight)
-        return float(-2 * log_likelihood + self._n_parameters() * np.log(N))
-
-    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the integrated completed likelihood criterion.
-
-        It is the BIC with each row's log-density replaced by its log-joint with its likeliest
-        component: ``bic(X) - 2 sum_i log max_k p(k | x_i)`` (Biernacki, Celeux & Govaert 2000,
-        with the labels of the maximum posterior probability; R's mclust reports its negative).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Data.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts; N is their sum.
-
-        Returns
-        -------
-        icl : float
-            The lower the better. At least the BIC, and equal to it where components are
-            separated completely.
-        """
-        checked = self._checked(X)
-        weights = check_sample_weight(sample_weight, len(checked))
-        log_certainty = np.empty(len(checked))
-        evaluate(*self._fitted(), checked, log_certainty=log_certainty)
-        uncertainty = _weighted_mean(log_certainty, weights) * _total(weights, len(checked))
-        return self.bic(X, sample_weight) - 2 * uncertainty
-
-    def sample(
-        self, n_samples: int = 1, random_state: Any = None
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Draw rows from the mixture.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness. None continues a generator started from the estimator's own
-            ``random_state``, so that repeated calls differ.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features_in)
-            Rows, sorted by component.
-        y : ndarray of shape (n_samples,)
-            Their components.
-        """
-        check_is_fitted(self)
-        return self._draw(n_samples, random_state, *self._fitted())
-
-    def _draw(
-        self, n_samples: int, random_state: Any, family: Any, params: Any
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Draw rows, component by component, and their labels."""
-        if not integer(1).accepts(n_samples):
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples!r}. Sampling requires an int of at "
-                "least one."
-            )
-        if random_state is None:
-            # One generator for all calls, so that they differ and yet can be reproduced.
-            if getattr(self, "_sampler", None) is None:
-                self._sampler = check_random_state(self.random_state)
-            random_state = self._sampler
-        rng = check_random_state(random_state)
-        counts = rng.multinomial(n_samples, params.weights)
-        return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
-
-    def _checked(self, X: Any) -> FloatArray:
-        check_is_fitted(self)
-        return self._check_data(X, reset=False)
-
-    def _n_fitted_components(self) -> int:
-        return len(self.weights_)
-
-    def _n_parameters(self) -> int:
-        family, params = self._fitted()
-        return family.n_parameters(params)
-
-    def _log_densities(
-        self, X: Any, sample_weight: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        X = self._checked(X)
-        weights = check_sample_weight(sample_weight, len(X))
-        log_density = np.empty(len(X))
-        evaluate(*self._fitted(), X, log_density=log_density)
-        return log_density, weights
-
-    def _total_log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
-        log_density, weights = self._log_densities(X, sample_weight)
-        N = _total(weights, len(log_density))
-        return _weighted_mean(log_density, weights) * N, N
-
-
-def _total(weights: NDArray[np.float64] | None, n: int) -> float:
-    return float(n if weights is None else weights.sum())
-
-
-def _weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
-    """Return the mean; a row of weight zero does not count even where its value is -inf."""
-    if weights is None:
-        return float(values.mean())
-    present = weights > 0
-    return float(np.average(values[present], weights=weights[present]))
-
 
 @contextmanager
 def _unchanged_on_error(estimator: Any) -> Iterator[None]:
@@ -621,3 +407,7 @@ def _unchanged_on_error(estimator: Any) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _with_seed(restart: Restart, seed: Any) -> Restart:
+    return replace(restart, seed=seed)
