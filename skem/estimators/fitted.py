@@ -240,7 +240,20 @@ def _total(weights: NDArray[np.float64] | None, n: int) -> float:
 
 
 def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
-    """Return the mean; a row of weight zero does not count even where its value is -inf."""
+    """Return the mean; a row of weight zero does not count even where its value is -inf.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        One number for each row.
+    weights : ndarray of shape (n,) or None
+        Their weights.
+
+    Returns
+    -------
+    mean : float
+        The weighted mean.
+    """
     if weights is None:
         return float(values.mean())
     present = weights > 0

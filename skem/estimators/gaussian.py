@@ -42,8 +42,8 @@ class GaussianMixtureEM(MixtureEM):
         Structure of the covariances: one matrix per component, one for all, one variance per
         component and feature, or one per component.
     tol : float, default=1e-8
-        EM stops when the estimated gain still to come is below this, in nats per row. (In
-        scikit-learn, whose default is 1e-3, it is compared with the last change.)
+        EM stops when the estimated gain still to come is below this, in nats per row. In
+        scikit-learn, whose default is 1e-3, it is compared with the last change.
     reg_covar : float, default=1e-6
         Added to every variance, in squared units of the data. The fit then maximises the
         log-likelihood less ``reg_covar / 2 * trace(precision)`` in each component's
