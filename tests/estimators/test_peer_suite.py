@@ -63,7 +63,7 @@ ROUNDING = {
         "starts that differ by float32's rounding must take equally many evaluations, where the "
         "default tolerance is below that rounding"
     ),
-    "test_score": "a mean taken in float32 must be right to 1.5e-7 where float32 has steps of 2e-7",
+    "test_score": "a mean in float32 must be right to 1.5e-7 where float32 has steps of 2e-7",
 }
 
 
