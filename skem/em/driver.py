@@ -41,6 +41,8 @@ class Run:
         objective of ``params`` themselves is not among them, nor below the last.
     converged : bool
         Whether the estimated remaining gain fell below the tolerance.
+    even : bool, default=True
+        Whether the last values of the trace are those of successive EM steps.
     final : float or None, default=None
         Mean objective of ``params``, where it was evaluated.
     spurious : str or None, default=None
@@ -50,6 +52,7 @@ class Run:
     params: Any
     trace: tuple[float, ...]
     converged: bool
+    even: bool = True
     final: float | None = None
     spurious: str | None = None
 
@@ -94,6 +97,13 @@ def remaining_gain(trace: Sequence[float]) -> float:
         return np.inf
     previous = trace[-2] - trace[-3]
     return gain * gain / (previous - gain) if previous > gain else np.inf
+
+
+def _nothing_left(trace: Sequence[float], tol: float) -> bool:
+    """Whether less than tol remains. A sudden drop onto a plateau looks like a fast rate, so the
+    last gain must be that small too.
+    """
+    return remaining_gain(trace) < tol and trace[-1] - trace[-2] < tol
 
 
 def run(
@@ -160,11 +170,11 @@ def run(
                 # run means what it means there: it ends with a small gain.
                 converged = len(ascent) > 1 and ascent[-1] - ascent[-2] < tol
             else:
-                converged = not bold and pace.is_even and remaining_gain(ascent) < tol
+                converged = not bold and pace.is_even and _nothing_left(ascent, tol)
         trace.append(ascent[-1])
         if report is not None:
             report(len(trace), trace[-1])
-    return Run(image, tuple(trace), converged)
+    return Run(image, tuple(trace), converged, pace.is_even and not bold)
 
 
 def _risen(objective: float, ascent: list[float]) -> float:
@@ -177,7 +187,7 @@ def _risen(objective: float, ascent: list[float]) -> float:
     if fall > ROUNDING * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
             f"the log-likelihood fell by {fall:.3g} nats per row to {objective:.6g}: the family's "
-            "E-step and M-step do not match"
+            "E-step and M-step do not match, or the data are too badly conditioned (scale them)"
         )
     return ascent[-1]
 
@@ -222,11 +232,12 @@ class _Pace:
             if not self.is_even:
                 self._em_steps += 1
                 return step.params, False
-            if remaining_gain(ascent) < self._tol:
+            if _nothing_left(ascent, self._tol):
                 return step.params, False
             self._climbs, self._patience = 0, max(1, 2 * self._patience)
         self._em_steps = 0
         self._climbs += 1
+        climb.point[self._at_boundary] = self._boundary
         with np.errstate(all="ignore"):
             return self._family.from_vector(climb.point, step.params), True
 
@@ -252,11 +263,17 @@ class _Pace:
         return self._accelerator.propose()
 
     def _describe(self, params: Any, step: Step) -> tuple[Any, Any, Any] | None:
-        """Return point, gradient and EM step; None where they are not finite."""
+        """Return point, gradient and EM step; None where there is no such thing."""
         with np.errstate(all="ignore"):
             point = self._family.to_vector(params)
-            em_step = self._family.to_vector(step.params) - point
-            if not np.isfinite(em_step).all():
-                return None
-            total = step.totals[:, 0].sum()
-            return point, self._family.gradient(params, step.params, step.totals) / total, em_step
+            after = self._family.to_vector(step.params)
+            gradient = self._family.gradient(params, step.params, step.totals)
+            gradient /= step.totals[:, 0].sum()
+        # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
+        self._at_boundary = ~(np.isfinite(point) & np.isfinite(after))
+        self._boundary = after[self._at_boundary]
+        if np.isnan(self._boundary).any():
+            return None
+        for values in (point, after, gradient):
+            values[self._at_boundary] = 0.0
+        return point, gradient, after - point

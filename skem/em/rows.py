@@ -48,6 +48,11 @@ class Rows:
         """Number of rows that these count for."""
         return float(self.n_rows if self.weights is None else self.weights.sum())
 
+    @property
+    def effective(self) -> float:
+        """Number of rows to judge by: weights below one do not make there be fewer."""
+        return max(float(self.n_rows), self.total_weight)
+
     def read(self, block: int) -> Iterator[tuple[NDArray[Any], NDArray[np.float64]]]:
         """Yield blocks of rows, with their weights."""
         ones = np.ones(min(block, self.n_rows))
@@ -65,21 +70,32 @@ class Rows:
         near = self.X[0].astype(np.float64)  # so that sums keep their digits far from zero
         d = near.size
         first, second, largest = np.zeros(d), np.zeros(d), np.zeros(d)
-        for X, weights in self.read(block):
-            Z = X - near
-            first += weights @ Z
-            second += weights @ (Z * Z)
-            np.maximum(largest, np.abs(X).max(axis=0), out=largest)
-        first /= self.total_weight
-        variance = np.maximum(second / self.total_weight - first**2, 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for X, weights in self.read(block):
+                Z = X - near
+                first += weights @ Z
+                second += weights @ (Z * Z)
+                np.maximum(largest, np.abs(X).max(axis=0), out=largest)
+            first /= self.total_weight
+            variance = np.maximum(second / self.total_weight - first**2, 0.0)
         return Summary(near + first, variance, largest)
 
     def sample(self, n_rows: int, rng: Any) -> "Rows":
-        """Return at most n_rows of the rows, drawn without replacement, in their order."""
+        """Return at most n_rows of the rows, in their order.
+
+        Rows that all count the same are drawn without replacement. Otherwise they are drawn by
+        weight, with replacement, and count by how often they were drawn.
+        """
         if self.n_rows <= n_rows:
             return self
-        drawn = np.sort(rng.choice(self.n_rows, n_rows, replace=False))
-        return Rows(self.X[drawn], None if self.weights is None else self.weights[drawn])
+        if self.weights is None or np.ptp(self.weights) == 0:
+            drawn = np.sort(rng.choice(self.n_rows, n_rows, replace=False))
+            return Rows(self.X[drawn], None if self.weights is None else self.weights[drawn])
+        ladder = np.cumsum(self.weights)
+        drawn = np.searchsorted(ladder, rng.uniform(size=n_rows) * ladder[-1], "right")
+        rows, times = np.unique(np.minimum(drawn, self.n_rows - 1), return_counts=True)
+        weights = times.astype(np.float64) * (self.total_weight / n_rows)
+        return Rows(self.X[rows], weights)
 
     def condensed(self) -> "Rows":
         """Return the distinct rows, weighted by how often they occur, if counting them is cheap.

@@ -45,6 +45,7 @@ def evaluate(
     K = kernel.n_components
     b = block_rows(kernel.width, K)
 
+    @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component
     def evaluate_segment(starts: range) -> None:
         space, work = np.empty(kernel.width * b), np.empty(2 * K * b)
         for start in starts:

@@ -29,6 +29,9 @@ ROUNDS = ((24, 3), (12, 6), (5, 12), (2, 16))
 #: The same for up to two components, among which there is less to choose.
 ROUNDS_OF_FEW = ((4, 2), (2, 4))
 
+#: Multiplications that an evaluation of all starts may take. Beyond that there are fewer starts.
+MOST_WORK = 10**8
+
 
 def scatter(
     places: FloatArray, weights: FloatArray, n_mixtures: int, n_components: int, rng: Any
@@ -90,7 +93,8 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     Returns
     -------
     params : object
-        Parameters; None where no partition into so many components was found.
+        Parameters; None where no partition into so many components was found, or where a few
+        starts alone would be too much work.
 
     Raises
     ------
@@ -99,24 +103,28 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     """
     family, rows, K = problem.family, problem.rows, problem.family.n_components
     rounds = ROUNDS if K > 2 else ROUNDS_OF_FEW
+    work = rows.n_rows * family.n_statistics * K
+    n_starts = min(rounds[0][0], MOST_WORK // work)
+    if n_starts < 2:
+        return None
+    places = places.astype(np.float64)
     spread = places.std(axis=0)
     places = (places - places.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     weights = np.ones(rows.n_rows) if rows.weights is None else rows.weights
     partitions = [
         labels
-        for labels in scatter(places, weights, rounds[0][0], K, rng)
+        for labels in scatter(places, weights, n_starts, K, rng)
         if np.bincount(labels, minlength=K).all()
     ]
-    work = rows.n_rows * family.n_statistics * K
+    if not partitions:
+        return None
     with workers(len(partitions) * work) as crew:
         problem = replace(problem, workers=crew)
         population = _without_failures(problem.start, partitions)
         for n_survivors, n_evaluations in rounds:
             population = _advance(problem, population[:n_survivors], n_evaluations)
             # A spike on few rows is no merit; it goes on only where there is nothing else.
-            population.sort(
-                key=lambda params: family.spurious(params, rows.total_weight) is not None
-            )
+            population.sort(key=lambda params: family.spurious(params, rows.effective) is not None)
     return population[0] if population else None
 
 

@@ -1,6 +1,5 @@
 """Where EM starts from: short runs of EM, or a first sharing-out of the rows."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
 from skem.em.problem import Problem
@@ -32,11 +30,7 @@ Partition = NDArray[Any]
 
 def kmeans(X: FloatArray, weights: FloatArray | None, K: int, rng: Any) -> Partition:
     """Label rows by k-means, run once from a k-means++ start."""
-    with warnings.catch_warnings():
-        # Fewer distinct rows than clusters: the fit itself says so, in its own words.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = KMeans(K, n_init=1, random_state=rng).fit(X, sample_weight=weights)
-    return model.labels_
+    return KMeans(K, n_init=1, random_state=rng).fit(X, sample_weight=weights).labels_
 
 
 def kmeans_plus_plus(X: FloatArray, weights: FloatArray | None, K: int, rng: Any) -> Partition:

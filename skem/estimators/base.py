@@ -25,7 +25,6 @@ from skem.em.starts import SHORT_RUNS, STRATEGIES, lend_rows_to_empty, start
 from skem.estimators.fitted import FittedMixture, weighted_mean
 from skem.estimators.validation import (
     Check,
-    any_integer,
     array_or,
     boolean,
     check_initial_weights,
@@ -36,6 +35,7 @@ from skem.estimators.validation import (
     function,
     integer,
     none,
+    nonzero_integer,
     one_of,
     random_state,
     real,
@@ -98,7 +98,7 @@ array-like or callable, default='short-runs'
         "init_params": array_or(one_of(STRATEGIES), function),
         "weights_init": array_or(none),
         "acceleration": one_of(["quasi-newton"]) | none,
-        "n_jobs": any_integer | none,
+        "n_jobs": nonzero_integer | none,
         "random_state": random_state,
         "warm_start": boolean,
         "verbose": integer(0) | boolean,
@@ -278,7 +278,10 @@ array-like or callable, default='short-runs'
                 history = []
                 attempts, seeds = self._attempts(problem, present, len(X))
             try:
-                best, restarts = best_run(attempts, self._advice, self.n_jobs)
+                with warnings.catch_warnings():
+                    # k-means on fewer distinct rows than clusters: the fit says so itself.
+                    warnings.filterwarnings("ignore", "Number of distinct clusters")
+                    best, restarts = best_run(attempts, self._advice, self.n_jobs)
             except AllStartsFailedError as error:
                 raise ValueError(str(error)) from None
 
@@ -294,11 +297,10 @@ array-like or callable, default='short-runs'
         self._warn_about_fit(best)
 
     def _check_enough(self, rows: Rows) -> None:
-        n_rows = max(rows.n_rows, int(rows.total_weight))
-        if n_rows < self.n_components:
+        if rows.effective < self.n_components:
             raise ValueError(
                 "Expected n_samples >= n_components but got "
-                f"n_components = {self.n_components}, n_samples = {n_rows}"
+                f"n_components = {self.n_components}, n_samples = {int(rows.effective)}"
             )
         self._warn_about_data(rows)
 
@@ -308,7 +310,7 @@ array-like or callable, default='short-runs'
         self.n_iter_ = best.n_evaluations
         self.lower_bounds_ = list(best.trace)
         # Continued one evaluation at a time, a run alone would never show its rate.
-        self._ascent = [*history, *best.trace][-2:]
+        self._ascent = [*history, *best.trace][-2:] if best.even else []
 
     def _attempts(
         self, problem: Problem, present: Any, n_samples: int
@@ -324,7 +326,9 @@ array-like or callable, default='short-runs'
                 return start(strategy, problem, self._coordinates, rng)
             given = self.init_params
             if callable(given):
-                given = given(rows.X, n_components=K, random_state=rng)
+                X = rows.X.view()
+                X.flags.writeable = False
+                given = given(X, n_components=K, random_state=rng)
                 shares = check_partition(given, rows.n_rows, K)
             else:
                 shares = check_partition(given, n_samples, K)[present]
@@ -362,7 +366,7 @@ array-like or callable, default='short-runs'
         reporter.end(result)
         if not result.converged:
             return result
-        spurious = problem.family.spurious(result.params, problem.rows.total_weight)
+        spurious = problem.family.spurious(result.params, problem.rows.effective)
         return replace(result, spurious=spurious)
 
     def _has_initial_values(self) -> bool:
@@ -381,7 +385,7 @@ array-like or callable, default='short-runs'
             )
         if best.spurious is not None and self.max_iter > 0:
             warnings.warn(
-                f"The fit is a spurious optimum: {best.spurious}. Decrease n_components, increase "
+                f"The fit cannot be trusted: {best.spurious}. Decrease n_components, increase "
                 "reg_covar, or give more starts (n_init).",
                 ConvergenceWarning,
                 stacklevel=4,

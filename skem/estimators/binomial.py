@@ -26,6 +26,9 @@ __all__ = ["BinomialMixture"]
 
 FloatArray = NDArray[np.floating[Any]]
 
+#: Log-likelihoods of larger counts could not be told from those of impossible rows.
+MOST_COUNTS = 1e100
+
 
 class BinomialMixture(MixtureEM):
     """Mixture of binomials, fitted by EM.
@@ -207,6 +210,8 @@ array-like or callable, default='short-runs'
         X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
         name = type(self).__name__
         _check_cells(X, X < 0, f"Negative values in data passed to {name}: counts must be >= 0")
+        if (most := float(X.max())) > MOST_COUNTS:
+            raise ValueError(f"{name} takes counts up to {MOST_COUNTS:g}; the largest is {most:g}")
         trials = self._trials(X.shape[1])
         if trials is not None:
             _check_cells(X, X > trials, f"{name} got more successes than n_trials={self.n_trials}")

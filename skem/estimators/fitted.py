@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.em.scoring import evaluate
 from skem.estimators.validation import check_sample_weight, integer
+from skem.families.base import shares
 
 __all__ = ["FittedMixture", "weighted_mean"]
 
@@ -206,7 +207,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
                 self._sampler = check_random_state(self.random_state)
             random_state = self._sampler
         rng = check_random_state(random_state)
-        counts = rng.multinomial(n_samples, params.weights)
+        counts = rng.multinomial(n_samples, shares(params.weights))  # of float32, not quite one
         return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
 
     def _checked(self, X: Any) -> FloatArray:

@@ -258,6 +258,10 @@ array-like or callable, default='short-runs'
         self.n_parameters_ = self._n_parameters()
         return self
 
+    def _fitted_covariance_type(self) -> str:
+        """Return the covariance_type of the fit, whatever was set since."""
+        return getattr(self, "_covariance_type", self.covariance_type)
+
     def _structure(self) -> Structure:
         return STRUCTURES[self.covariance_type]
 
@@ -272,6 +276,11 @@ array-like or callable, default='short-runs'
 
     def _training_family(self, rows: Rows) -> Gaussian:
         mean, variance, largest = rows.summary
+        if not np.isfinite(variance).all():
+            raise ValueError(
+                f"X is too large: with values up to {largest.max():.3g} its squares overflow. "
+                "Scale it"
+            )
         scale = np.sqrt(variance)
         return Gaussian(
             structure=self._structure(),
@@ -287,7 +296,7 @@ array-like or callable, default='short-runs'
             np.asarray(values, dtype=np.float64)
             for values in (self.weights_, self.means_, self.precisions_cholesky_)
         )
-        structure = self._structure()
+        structure = STRUCTURES[self._fitted_covariance_type()]
         origin = weights @ means
         family = Gaussian(
             structure, len(weights), origin, np.ones_like(origin), np.zeros_like(origin)
@@ -343,6 +352,11 @@ array-like or callable, default='short-runs'
 
     def _continued(self, family: Gaussian) -> GaussianParameters:
         K, d = family.n_components, family.n_features
+        if self._fitted_covariance_type() != self.covariance_type:
+            raise ValueError(
+                f"cannot continue with covariance_type={self.covariance_type!r} from a fit with "
+                f"{self._fitted_covariance_type()!r}"
+            )
         check_shape(self.means_, (K, d), "means_ to continue from")
         check_shape(
             self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
@@ -380,3 +394,4 @@ array-like or callable, default='short-runs'
         self.covariances_ = covariances
         self.precisions_cholesky_ = U
         self.precisions_ = self._structure().precisions(U)
+        self._covariance_type = self.covariance_type

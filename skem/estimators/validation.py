@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Check",
     "InvalidParameterError",
-    "any_integer",
     "array_or",
     "boolean",
     "check_initial_weights",
@@ -19,6 +18,7 @@ __all__ = [
     "check_sample_weight",
     "check_shape",
     "integer",
+    "nonzero_integer",
     "one_of",
     "random_state",
     "real",
@@ -59,7 +59,7 @@ def integer(minimum: int) -> Check:
     )
 
 
-any_integer = Check(_is_integer, "an int")
+nonzero_integer = Check(lambda value: _is_integer(value) and value != 0, "an int other than 0")
 
 
 def real(minimum: float) -> Check:
@@ -196,8 +196,11 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
         )
     if not weights.any():
         raise ValueError("sample_weight is zero for every row; at least one must be positive")
-    if not np.isfinite(weights.sum()):
-        raise ValueError("the sum of sample_weight is too large for a number: scale it down")
+    total = weights.sum()
+    if not 1e-100 < total < 1e100:
+        raise ValueError(
+            f"the sum of sample_weight is {total:.3g}; scale it to between 1e-100 and 1e100"
+        )
     return weights
 
 

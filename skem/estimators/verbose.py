@@ -21,7 +21,7 @@ class Reporter:
     def __init__(self, verbose: int, interval: int) -> None:
         self.verbose = verbose
         self.interval = interval
-        self.last_objective: float | None = None
+        self.last_objective = float("-inf")
 
     def begin(self, index: int) -> None:
         """Announce a start."""
@@ -35,7 +35,7 @@ class Reporter:
             line = f"  Iteration {n_evaluations}"
             if self.verbose >= 2:
                 now = perf_counter()
-                change = objective - (self.last_objective or float("-inf"))
+                change = objective - self.last_objective
                 line += f"\t time lapse {now - self.last_time:.5f}s\t ll change {change:.5f}"
                 self.last_time = now
             print(line)

@@ -161,8 +161,8 @@ class Family(Protocol):
     def n_parameters(self, params: Any) -> int:
         """Count the free parameters."""
 
-    def spurious(self, params: Any, total_weight: float) -> str | None:
-        """Say what makes the parameters a spurious optimum, if anything does."""
+    def spurious(self, params: Any, n_rows: float) -> str | None:
+        """Say what makes the parameters, of so many rows, a spurious optimum, if anything does."""
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw counts[k] rows from each component k, one component after another."""
@@ -238,7 +238,8 @@ class LinearKernel:
     def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
         """Write ``eta @ T`` to out."""
         assert self.natural_parameters is not None
-        return np.matmul(self.natural_parameters, block, out=out)
+        with np.errstate(over="ignore"):  # LOG_ZERO times many counts is as impossible
+            return np.matmul(self.natural_parameters, block, out=out)
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return ``responsibilities @ T'``."""
@@ -290,7 +291,7 @@ class ExponentialFamily(ABC):
         """Return None; a dataclass can return itself with n_components times as many."""
         return None
 
-    def spurious(self, params: Any, total_weight: float) -> str | None:
+    def spurious(self, params: Any, n_rows: float) -> str | None:
         """Return None: the likelihood is bounded."""
         return None
 

@@ -109,12 +109,17 @@ class Binomial(ExponentialFamily):
         """Return each component's share of the rows, and of its trials that succeeded.
 
         Where a component has seen no trial of a column it keeps its probability, or takes that
-        of all components together at a start.
+        of all components together at a start, or 1/2 where there is no trial at all.
         """
         m = self.n_columns
         successes, trials = totals[:, 1 : m + 1], totals[:, 1 : m + 1] + totals[:, m + 1 :]
         if previous is None:
-            pooled = successes.sum(axis=0) / np.maximum(trials.sum(axis=0), np.finfo(float).tiny)
+            pooled = np.divide(
+                successes.sum(axis=0),
+                trials.sum(axis=0),
+                out=np.full(m, 0.5),
+                where=trials.sum(axis=0) > 0,
+            )
             fallback = np.broadcast_to(pooled, successes.shape).copy()
         else:
             fallback = previous.probabilities.copy()
@@ -127,8 +132,8 @@ class Binomial(ExponentialFamily):
 
     def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
-        if self.n_trials is None:
-            raise ValueError("the number of trials of each column is needed to draw counts")
+        if self.n_trials is None or (self.n_trials != np.floor(self.n_trials)).any():
+            raise ValueError("to draw counts the number of trials must be known and whole")
         n_trials = self.n_trials.astype(np.int64)
         p = np.repeat(params.probabilities, counts, axis=0)
         return rng.binomial(n_trials, p).astype(np.float64)

@@ -16,8 +16,8 @@ from skem.families.covariance import Structure
 __all__ = ["CentredKernel"]
 
 
-#: Responsibilities up to this change no total. A component that is estimated at all has more than
-#: 1e-12 of the rows, so that all of those left out together are less than 1e-18 of its count.
+#: Responsibilities up to this share of a block's largest change no total: 1e12 of them together
+#: are less than 1e-18 of it.
 NEGLIGIBLE = 1e-30
 
 
@@ -82,7 +82,7 @@ class CentredKernel:
         """Return counts, first and second moments about the centres."""
         rows = []
         for centre, r in zip(self.centres, responsibilities, strict=True):
-            felt = np.flatnonzero(r > NEGLIGIBLE)
+            felt = np.flatnonzero(r > NEGLIGIBLE * r.max())
             Z, r = (block, r) if 2 * felt.size > r.size else (block[:, felt], r[felt])
             Z = Z - centre[:, np.newaxis]
             second = self.structure.weighted_second(Z, r)

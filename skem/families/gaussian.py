@@ -46,6 +46,9 @@ ROUGH_AMPLIFICATION = 1e8
 #: Logarithm of how much smaller than the others' a variance must be to make a spike.
 LOG_SPIKE = float(np.log(1e-4))
 
+#: A variance below so many ridges is the ridge's.
+RIDGE_IS_ALL = 4.0
+
 #: A component with less than this share of the rows cannot be estimated: it keeps its shape.
 EMPTY = 1e-12
 
@@ -262,20 +265,27 @@ class Gaussian:
         noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
         return noise + np.repeat(params.means, counts, axis=0) + self.origin
 
-    def spurious(self, params: GaussianParameters, total_weight: float) -> str | None:
-        """Say which component is a spike on few rows (McLachlan & Peel 2000, section 3.10).
+    def spurious(self, params: GaussianParameters, n_rows: float) -> str | None:
+        """Say which component is degenerate (McLachlan & Peel 2000, section 3.10).
 
         The likelihood grows without bound as a component closes in on as few rows as its
-        covariance can follow, so a high likelihood is no merit then. Such a component has fewer
-        rows than a covariance needs, or few (less than ten times that) and a variance far below
-        that of the others.
+        covariance can follow, or on a plane, so a high likelihood is no merit then. Such a
+        component has fewer rows than a covariance needs, or few (less than ten times that) and a
+        variance far below that of the others, or a direction in which the ridge is most of its
+        variance.
         """
-        needed = self.structure.rows_needed(self.n_features)
-        counts = params.weights * total_weight
+        U, d = params.precisions_cholesky, self.n_features
+        flat = self.structure.least_variances(U) < RIDGE_IS_ALL * self.ridge
+        if flat.any():
+            who = (
+                "the shared covariance" if self.structure.shared else f"component {flat.argmax()}"
+            )
+            return f"{who} is flat: some variance of it is hardly more than reg_covar"
+        needed = self.structure.rows_needed(d)
+        counts = params.weights * n_rows
         if needed == 0 or len(counts) == 1:
             return None
-        log_deviations = -self.structure.log_det(params.precisions_cholesky, self.n_features)
-        log_variances = 2 * log_deviations / self.n_features
+        log_variances = -2 * self.structure.log_det(U, d) / d
         for k in np.flatnonzero((counts > 0.5) & (counts < 10 * needed)):
             if counts[k] < needed - 0.5:
                 return f"component {k} has only {counts[k]:.3g} rows, with a covariance of its own"

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skem import GaussianMixtureEM
 from skem.em.starts import PARTITIONS, distinct, lend_rows_to_empty, partition
 
 strategies = pytest.mark.parametrize("strategy", PARTITIONS)
@@ -69,8 +70,9 @@ def test_weights_draw_the_start_to_themselves(strategy):
         assert len(np.unique(heavy)) == 2
 
 
-def test_repeated_rows_are_no_clusters_and_no_cause_for_a_warning(recwarn):
-    draw("kmeans", np.repeat([[0.0], [1.0]], 10, axis=0))
+def test_repeated_rows_are_no_clusters_and_no_cause_for_a_warning_of_k_means(recwarn):
+    X = np.repeat([[0.25], [1.5]], 3000, axis=0)
+    GaussianMixtureEM(3, init_params="kmeans", max_iter=0).fit(X)
     assert not recwarn.list
 
 

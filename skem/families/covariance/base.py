@@ -64,6 +64,10 @@ class Structure(ABC):
         """Return how many rows a component must have for a covariance of its own."""
 
     @abstractmethod
+    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the least (conditional) variance of each component, shape (K,) or (1,)."""
+
+    @abstractmethod
     def n_second(self, n_features: int) -> int:
         """Return the length of ``second``."""
 

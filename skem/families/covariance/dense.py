@@ -112,6 +112,10 @@ class Full(Structure):
         """Return d + 1."""
         return n_features + 1
 
+    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the least variance of a feature given those before it."""
+        return np.einsum("kii->ki", precisions_cholesky).max(axis=1) ** -2.0
+
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""
         return n_features * (n_features + 1) // 2
@@ -263,6 +267,10 @@ class Tied(Structure):
     def rows_needed(self, n_features: int) -> int:
         """Return 0."""
         return 0
+
+    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return that of the one covariance."""
+        return self._full.least_variances(precisions_cholesky[np.newaxis])
 
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""

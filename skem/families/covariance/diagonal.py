@@ -18,6 +18,10 @@ class _Uncorrelated(Structure):
         """Return 2."""
         return 2
 
+    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the least variance of a feature."""
+        return precisions_cholesky.reshape(len(precisions_cholesky), -1).max(axis=1) ** -2.0
+
     def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
         """Add ridge to every variance."""
         return covariances + ridge
