@@ -49,7 +49,8 @@ class BinomialMixture(MixtureEM):
     max_iter : int, default=10000
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
     n_init : int, default=1
-        Number of starts; the best run is kept.
+        Number of starts; the best run that is not spurious is kept. A start given as an array
+        is made once.
     init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
 array-like or callable, default='short-runs'
         The start. A name: the best of many short runs of EM on (a sample of) the rows; clusters
@@ -89,9 +90,11 @@ array-like or callable, default='short-runs'
         Mean log-likelihood of the published parameters, binomial coefficients included:
         ``score(X)``, in nats per row.
     lower_bounds_ : list of float
-        Mean log-likelihood at each evaluation of the best run, before its M-step.
+        Mean log-likelihood at each evaluation of the best run, before its M-step. An
+        evaluation that was no improvement repeats the best value.
     restarts_ : tuple of Restart
-        What each start came to: its log-likelihood, evaluations, convergence, or failure.
+        What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
+        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy) and ``seed``.
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int

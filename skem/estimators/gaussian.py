@@ -51,7 +51,8 @@ class GaussianMixtureEM(MixtureEM):
     max_iter : int, default=1000
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
     n_init : int, default=1
-        Number of starts; the best run is kept.
+        Number of starts; the best run that is not spurious is kept. A start given as an array
+        is made once.
     init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
 array-like or callable, default='short-runs'
         The start. A name: the best of many short runs of EM on (a sample of) the rows; clusters
@@ -103,9 +104,11 @@ array-like or callable, default='short-runs'
     lower_bound_ : float
         Mean log-likelihood of the published parameters: ``score(X)``, in nats per row.
     lower_bounds_ : list of float
-        Mean penalised log-likelihood at each evaluation of the best run, before its M-step.
+        Mean penalised log-likelihood at each evaluation of the best run, before its M-step. An
+        evaluation that was no improvement repeats the best value.
     restarts_ : tuple of Restart
-        What each start came to: its log-likelihood, evaluations, convergence, or failure.
+        What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
+        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy) and ``seed``.
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int
@@ -221,7 +224,8 @@ array-like or callable, default='short-runs'
         Returns
         -------
         mixture : GaussianMixtureEM
-            Ready to predict, score and sample.
+            Ready to predict, score and sample. What only a fit can tell (``converged_``,
+            ``n_iter_``, ``lower_bound_``, ``labels_``, ``restarts_``) it does not have.
 
         Raises
         ------

@@ -38,9 +38,7 @@ def test_objective_totals_and_parameters_are_the_same(case, weighted):
     rows = Rows(X, rng.uniform(0.1, 3, len(X)) if weighted else None)
     few = rows.condensed()
     assert few.n_rows < rows.n_rows / 2
-    expected, step = (
-        case.problem(r.X, r.weights).step(case.params) for r in (rows, few)
-    )
+    expected, step = (case.problem(r.X, r.weights).step(case.params) for r in (rows, few))
     assert_allclose(step.objective, expected.objective, rtol=1e-12)
     scale = np.abs(expected.totals).max()
     assert_allclose(step.totals, expected.totals, rtol=1e-12, atol=1e-12 * scale)
@@ -119,9 +117,7 @@ def test_fit_of_repeated_rows_is_that_of_weighted_ones(n_components):
     options = {"n_components": n_components, "random_state": 0, "tol": 1e-12}
     repeated = BinomialMixture(**options).fit(rows.X)
     shuffled = np.random.default_rng(1).permutation(few.n_rows)
-    weighted = BinomialMixture(**options).fit(
-        few.X[shuffled], sample_weight=few.weights[shuffled]
-    )
+    weighted = BinomialMixture(**options).fit(few.X[shuffled], sample_weight=few.weights[shuffled])
     assert_allclose(repeated.lower_bound_, weighted.lower_bound_, rtol=1e-12)
     assert_allclose(repeated.probabilities_, weighted.probabilities_, rtol=1e-4)
     assert_allclose(repeated.weights_, weighted.weights_, rtol=1e-3)

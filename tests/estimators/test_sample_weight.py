@@ -22,7 +22,7 @@ CASES = {
     "spherical": (GaussianMixtureEM(3, covariance_type="spherical"), FAITHFUL),
     "binomial": (BinomialMixture(3), COUNTS),
 }
-STARTS = ["kmeans", "k-means++", "random", "random_from_data"]
+STARTS = ["short-runs", "kmeans", "k-means++", "random", "random_from_data"]
 
 
 @pytest.fixture(params=CASES)
