@@ -144,7 +144,7 @@ def run(
     Raises
     ------
     DegenerateComponentError
-        Where a component collapses.
+        Where a component collapses before the last evaluation allowed.
     LikelihoodFellError
         Where the objective falls by more than rounding in an EM step.
     """
@@ -154,7 +154,11 @@ def run(
     candidate = image = start
     bold = converged = False
     while len(trace) < max_iter and not converged:
-        step = _attempt(problem, candidate) if bold else problem.step(candidate)
+        is_last = len(trace) + 1 == max_iter
+        step = _attempt(problem, candidate) if bold else _step(problem, candidate, is_last)
+        if step is not None and step.params is candidate:
+            trace.append(_risen(step.objective, ascent))
+            return Run(candidate, tuple(trace), False, even=False)
         if bold and (step is None or not step.objective >= ascent[-1]):
             pace.reject(candidate, step)
             candidate, bold = image, False
@@ -190,6 +194,20 @@ def _risen(objective: float, ascent: list[float]) -> float:
             "E-step and M-step do not match, or the data are too badly conditioned (scale them)"
         )
     return ascent[-1]
+
+
+def _step(problem: Problem, params: Any, is_last: bool) -> Step:
+    """Step; a run's last evaluation keeps its parameters where these have no successor.
+
+    A run that is cut short publishes what it has come to: that a further step would have
+    collapsed is for a longer run to find out.
+    """
+    try:
+        return problem.step(params)
+    except DegenerateComponentError:
+        if not is_last:
+            raise
+        return Step(params, problem.objective(params), None)
 
 
 def _attempt(problem: Problem, params: Any) -> Step | None:
@@ -264,6 +282,7 @@ class _Pace:
 
     def _describe(self, params: Any, step: Step) -> tuple[Any, Any, Any] | None:
         """Return point, gradient and EM step; None where there is no such thing."""
+        assert step.totals is not None
         with np.errstate(all="ignore"):
             point = self._family.to_vector(params)
             after = self._family.to_vector(step.params)

@@ -25,13 +25,13 @@ class Step(NamedTuple):
     objective : float
         Mean log-likelihood (penalised, where the family has a penalty) of the parameters that
         the E-step *started from*, in nats per row.
-    totals : ndarray of shape (n_components, n_totals)
-        Statistics that the E-step gave.
+    totals : ndarray of shape (n_components, n_totals) or None
+        Statistics that the E-step gave; None where there was no M-step.
     """
 
     params: Any
     objective: float
-    totals: NDArray[np.floating[Any]]
+    totals: NDArray[np.floating[Any]] | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,7 +110,8 @@ class Rows:
             if (X < 0).any() or (X != np.floor(X)).any():
                 return self
             np.maximum(largest, X.max(axis=0), out=largest)
-        n_possible = float(np.prod(largest + 1))
+        with np.errstate(over="ignore"):
+            n_possible = float(np.prod(largest + 1))
         if n_possible > min(self.n_rows / 2, MOST_POSSIBLE_ROWS):
             return self
         shape = tuple(int(n) + 1 for n in largest)

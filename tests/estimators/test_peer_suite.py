@@ -45,18 +45,6 @@ WORDING = {
 if RELEASE < Version("1.7"):
     WORDING["test_regularisation"] = "expects the shorter advice of that release"
 
-#: Run, and must fail: a decision of ours.
-DECISIONS = {
-    "test_gaussian_mixture_setting_best_params": (
-        "expects parameters from a component on a single row with reg_covar=0, whose variance is "
-        "zero but for the 10 eps that scikit-learn adds to counts; here that is an error"
-    )
-}
-
-#: Run, and may fail by the luck of a random stream.
-CHANCE = {
-    "test_sample": "a variance estimated from 500 draws must be right to 0.15, 1.7 standard errors"
-}
 #: Run, and may fail by the rounding of float32.
 ROUNDING = {
     "test_gaussian_mixture_precisions_init_diag": (
@@ -92,7 +80,7 @@ THEIRS = [name for module in MODULES for name in defined_tests(module)]
 
 def known_to_fail(reason, strict):
     """Return the mark of a test that may (or, if strict, must) fail."""
-    return pytest.mark.xfail(reason=reason, raises=(AssertionError, ValueError), strict=strict)
+    return pytest.mark.xfail(reason=reason, raises=AssertionError, strict=strict)
 
 
 def exported():
@@ -102,9 +90,8 @@ def exported():
             function = getattr(module, name, None)
             if function is None or name in PRIVATE:
                 continue
-            for reasons, strict in [(WORDING, True), (DECISIONS, True), (CHANCE, False)]:
-                if name in reasons:
-                    function = known_to_fail(reasons[name], strict=strict)(function)
+            if name in WORDING:
+                function = known_to_fail(WORDING[name], strict=True)(function)
             yield name, function
 
 
@@ -132,7 +119,7 @@ def test_every_public_test_is_collected_and_every_exception_exists(request):
     assert len(THEIRS) == len(set(THEIRS))
     assert collected | set(PRIVATE) == set(THEIRS)
     assert collected.isdisjoint(PRIVATE)
-    assert collected.issuperset({*WORDING, *DECISIONS, *CHANCE, *ROUNDING})
+    assert collected.issuperset({*WORDING, *ROUNDING})
     assert all(
         function.__globals__["GaussianMixture"] is not sklearn.mixture.GaussianMixture
         for function in map(functions.get, collected)

@@ -65,7 +65,7 @@ class Structure(ABC):
 
     @abstractmethod
     def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return the least (conditional) variance of each component, shape (K,) or (1,)."""
+        """Return the least variance of each component in any direction, shape (K,) or (1,)."""
 
     @abstractmethod
     def n_second(self, n_features: int) -> int:

@@ -113,8 +113,8 @@ class Full(Structure):
         return n_features + 1
 
     def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return the least variance of a feature given those before it."""
-        return np.einsum("kii->ki", precisions_cholesky).max(axis=1) ** -2.0
+        """Return the least eigenvalues."""
+        return np.linalg.svd(precisions_cholesky, compute_uv=False).max(axis=-1) ** -2.0
 
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""
