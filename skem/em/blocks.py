@@ -1,9 +1,9 @@
 """The one place that knows blocks of rows and threads.
 
-Rows are cut into blocks small enough for a block's work space to stay in the cache, and blocks
-into a few segments. Both depend on the shape of the problem alone; threads only decide who works
-on which segment. Results come back in the order of the segments, so a sum over them is the same
-to the last bit for any number of threads.
+Rows are cut into blocks with a work space of bounded size, and blocks into a few segments. Both
+depend on the shape of the problem alone; threads only decide who works on which segment. Results
+come back in the order of the segments, so a sum over them is the same to the last bit for any
+number of threads.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,12 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["SERIAL", "Workers", "block_rows", "segments", "workers"]
+from skem.families.base import FloatArray, Kernel
+
+__all__ = ["SERIAL", "Workers", "block_rows", "loaded", "segments", "workers"]
 
 Result = TypeVar("Result")
 
@@ -43,6 +46,38 @@ def segments(n_rows: int, block: int) -> list[range]:
     bounds = [i * n_blocks // n_segments * block for i in range(n_segments + 1)]
     bounds[-1] = n_rows
     return [range(a, b, block) for a, b in pairwise(bounds)]
+
+
+def loaded(
+    kernel: Kernel, X: FloatArray, starts: range
+) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+    """Load a segment block by block, each into the space of the one before.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Says what the working form of a block is.
+    X : ndarray of shape (n_rows, n_features)
+        All rows.
+    starts : range
+        The segment: where its blocks start.
+
+    Yields
+    ------
+    rows : slice
+        Which rows.
+    block : ndarray of shape (kernel.width, b)
+        Their working form.
+    work : ndarray of shape (2, kernel.n_components, b)
+        Uninitialised space.
+    """
+    K, most = kernel.n_components, min(starts.step, starts.stop - starts.start)
+    space, work = np.empty(kernel.width * most), np.empty(2 * K * most)
+    for start in starts:
+        rows = slice(start, min(start + starts.step, starts.stop))
+        b = rows.stop - rows.start
+        block = kernel.load(X[rows], space[: kernel.width * b].reshape(-1, b))
+        yield rows, block, work[: 2 * K * b].reshape(2, K, b)
 
 
 class _Blas:

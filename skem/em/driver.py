@@ -16,7 +16,6 @@ __all__ = ["LikelihoodFellError", "Run", "remaining_gain", "run"]
 #: amplification of rounding errors that the kernels admit.
 ROUNDING = 1e-9
 
-
 #: A gain of the mean objective by less than this share of it is none.
 NOTHING = 1e-13
 
@@ -156,6 +155,8 @@ def run(
     while len(trace) < max_iter and not converged:
         is_last = len(trace) + 1 == max_iter
         step = _attempt(problem, candidate) if bold else _step(problem, candidate, is_last)
+        if step is not None and not trace and ascent and step.objective < ascent[-1]:
+            ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
             trace.append(_risen(step.objective, ascent))
             return Run(candidate, tuple(trace), False, even=False)
@@ -164,8 +165,6 @@ def run(
             candidate, bold = image, False
         else:
             assert step is not None
-            if not trace and ascent and step.objective < ascent[-1]:
-                ascent = []  # the history is not of these data
             ascent.append(_risen(step.objective, ascent))
             image = step.params
             candidate, bold = pace.accept(candidate, step, ascent)

@@ -5,16 +5,12 @@ rows with independent labels here; known labels, hard assignment or a Markov cha
 another function of the same (K, b) log-joint.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from skem.families.base import LOG_IMPOSSIBLE
+from skem.families.base import LOG_IMPOSSIBLE, FloatArray
 
 __all__ = ["normalise"]
 
-FloatArray = NDArray[np.floating[Any]]
 
 #: Sums of exponentials within these bounds have lost nothing to underflow or overflow: a term
 #: that vanished was less than 1e-300 / 1e-200 of its sum.

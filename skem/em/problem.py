@@ -58,12 +58,16 @@ class Problem:
         Raises DegenerateComponentError where the M-step has no solution.
         """
         new, total, totals = self.maximize(params, Posterior(params.weights))
-        return Step(new, float(total + self._log_base_total) / self.rows.total_weight, totals)
+        return Step(new, self._mean(total), totals)
 
     def objective(self, params: Any) -> float:
         """Return the mean objective of params, in nats per row."""
         kernel = self.family.kernel(params)
         total, _ = sweep(kernel, self.rows, Posterior(params.weights), self.workers)
+        return self._mean(total)
+
+    def _mean(self, total: float) -> float:
+        """Return a total objective by row, the base measure included."""
         return float(total + self._log_base_total) / self.rows.total_weight
 
     def start(self, responsibilities: NDArray[Any]) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import block_rows, workers
+from skem.em.blocks import block_rows, loaded, workers
 from skem.em.posterior import normalise
 from skem.families.base import LOG_IMPOSSIBLE, Family
 
@@ -42,17 +42,10 @@ def evaluate(
         Log of the posterior probability of the likeliest component.
     """
     kernel = family.kernel(params)
-    K = kernel.n_components
-    b = block_rows(kernel.width, K)
 
     @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component
     def evaluate_segment(starts: range) -> None:
-        space, work = np.empty(kernel.width * b), np.empty(2 * K * b)
-        for start in starts:
-            these = slice(start, min(start + b, starts.stop))
-            n = these.stop - these.start
-            block = kernel.load(X[these], space[: kernel.width * n].reshape(-1, n))
-            log_joint, r = work[: 2 * K * n].reshape(2, K, n)
+        for these, block, (log_joint, r) in loaded(kernel, X, starts):
             kernel.log_joint(block, out=log_joint)
             if labels is not None:
                 _likeliest(log_joint, params.weights, out=labels[these])
@@ -67,8 +60,9 @@ def evaluate(
             if log_certainty is not None:
                 np.log(r.max(axis=0), out=log_certainty[these])
 
-    with workers(len(X) * kernel.width * K) as crew:
-        for _ in crew.map(evaluate_segment, len(X), b):
+    block = block_rows(kernel.width, kernel.n_components)
+    with workers(len(X) * kernel.width * kernel.n_components) as crew:
+        for _ in crew.map(evaluate_segment, len(X), block):
             pass
 
 

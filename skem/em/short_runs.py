@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from skem.em.blocks import workers
 from skem.em.problem import Problem
 from skem.em.sweep import Posterior
-from skem.families.base import DegenerateComponentError
+from skem.families.base import DegenerateComponentError, FloatArray
 
 __all__ = ["scatter", "short_runs"]
 
-FloatArray = NDArray[np.floating[Any]]
 
 #: Mixtures in each round, and evaluations that each of them gets there.
 ROUNDS = ((24, 3), (12, 6), (5, 12), (2, 16))
@@ -125,7 +124,7 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
             population = _advance(problem, population[:n_survivors], n_evaluations)
             # A spike on few rows is no merit; it goes on only where there is nothing else.
             population.sort(key=lambda params: family.spurious(params, rows.effective) is not None)
-    return population[0] if population else None
+    return population[0]
 
 
 def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:

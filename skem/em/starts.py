@@ -12,6 +12,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from skem.em.problem import Problem
 from skem.em.rows import Rows
 from skem.em.short_runs import short_runs
+from skem.families.base import FloatArray
 
 __all__ = [
     "PARTITIONS",
@@ -23,7 +24,6 @@ __all__ = [
     "start",
 ]
 
-FloatArray = NDArray[np.floating[Any]]
 Weights = NDArray[np.float64]
 Partition = NDArray[Any]
 

@@ -5,14 +5,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import Workers, block_rows
+from skem.em.blocks import Workers, block_rows, loaded
 from skem.em.posterior import normalise
 from skem.em.rows import Rows
-from skem.families.base import Kernel
+from skem.families.base import FloatArray, Kernel
 
 __all__ = ["Assignment", "GivenResponsibilities", "Posterior", "sweep"]
-
-FloatArray = NDArray[np.floating[Any]]
 
 
 class Assignment(Protocol):
@@ -95,21 +93,12 @@ def sweep(
     totals : ndarray of shape (n_components, n_totals)
         Statistics summed by component, by weight and responsibility.
     """
-    K = kernel.n_components
-    b = block_rows(kernel.width, K)
 
     def sweep_segment(starts: range) -> tuple[Any, FloatArray]:
-        length = min(b, len(rows.X))
-        space, work = np.empty(kernel.width * length), np.empty(2 * K * length)
         objective: Any = 0.0
         totals = np.zeros(())
-        for start in starts:
-            these = slice(start, min(start + b, starts.stop))
-            n = these.stop - these.start
-            block = kernel.load(rows.X[these], space[: kernel.width * n].reshape(-1, n))
-            contribution, r = assignment.assign(
-                kernel, block, these, work[: 2 * K * n].reshape(2, K, n)
-            )
+        for these, block, work in loaded(kernel, rows.X, starts):
+            contribution, r = assignment.assign(kernel, block, these, work)
             if rows.weights is not None:
                 r *= rows.weights[these]
                 contribution = contribution * rows.weights[these]
@@ -119,7 +108,8 @@ def sweep(
 
     objective: Any = 0.0
     totals = np.zeros(())
-    for segment_objective, segment_totals in workers.map(sweep_segment, rows.n_rows, b):
+    block = block_rows(kernel.width, kernel.n_components)
+    for segment_objective, segment_totals in workers.map(sweep_segment, rows.n_rows, block):
         objective = objective + segment_objective
         totals = totals + segment_totals
     return objective + kernel.offset * rows.total_weight + kernel.constant, totals

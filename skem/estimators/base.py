@@ -25,7 +25,7 @@ from skem.em.starts import SHORT_RUNS, STRATEGIES, lend_rows_to_empty, start
 from skem.estimators.fitted import FittedMixture, weighted_mean
 from skem.estimators.validation import (
     Check,
-    array_or,
+    array_like,
     boolean,
     check_initial_weights,
     check_parameters,
@@ -41,10 +41,9 @@ from skem.estimators.validation import (
     real,
 )
 from skem.estimators.verbose import Reporter
+from skem.families.base import FloatArray
 
 __all__ = ["MixtureEM"]
-
-FloatArray = NDArray[np.floating[Any]]
 
 
 class MixtureEM(FittedMixture):
@@ -95,8 +94,8 @@ array-like or callable, default='short-runs'
         "tol": real(0.0),
         "max_iter": integer(0),
         "n_init": integer(1),
-        "init_params": array_or(one_of(STRATEGIES), function),
-        "weights_init": array_or(none),
+        "init_params": one_of(STRATEGIES) | function | array_like,
+        "weights_init": none | array_like,
         "acceleration": one_of(["quasi-newton"]) | none,
         "n_jobs": nonzero_integer | none,
         "random_state": random_state,
@@ -165,13 +164,14 @@ array-like or callable, default='short-runs'
 
     def _fitted(self) -> tuple[Any, Any]:
         """Return the family, without penalty, and the parameters that are published."""
-        params = self._Parameters(
-            *(
-                np.asarray(getattr(self, f"{name}_"), dtype=np.float64)
-                for name in self._Parameters._fields
-            )
+        return self._family(len(self.weights_), self.n_features_in_), self._published()
+
+    def _published(self) -> Any:
+        """Return the published parameters, in float64."""
+        names = self._Parameters._fields
+        return self._Parameters(
+            *(np.asarray(getattr(self, f"{name}_"), dtype=np.float64) for name in names)
         )
-        return self._family(len(params.weights), self.n_features_in_), params
 
     def _with_initial_values(self, family: Any, partition: Callable[[], Any]) -> Any:
         """Return starting parameters: the user's where given, else those of ``partition()``."""
@@ -374,31 +374,29 @@ array-like or callable, default='short-runs'
         return any(getattr(self, name) is not None for name in names)
 
     def _warn_about_fit(self, best: Run) -> None:
-        if not self.converged_ and self.max_iter > 0:
-            warnings.warn(
+        if self.max_iter == 0:
+            return
+        doubts = []
+        if not best.converged:
+            doubts.append(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data. "
                 f"(After max_iter={self.max_iter} evaluations more than tol={self.tol:g} nats "
-                "per row were left to gain.)",
-                ConvergenceWarning,
-                stacklevel=4,
+                "per row were left to gain.)"
             )
-        if best.spurious is not None and self.max_iter > 0:
-            warnings.warn(
+        if best.spurious is not None:
+            doubts.append(
                 f"The fit cannot be trusted: {best.spurious}. Decrease n_components, increase "
-                "reg_covar, or give more starts (n_init).",
-                ConvergenceWarning,
-                stacklevel=4,
+                "reg_covar, or give more starts (n_init)."
             )
-        if self.max_iter > 0:
-            empty = np.flatnonzero(self.weights_ <= np.finfo(np.float64).eps)
-            if empty.size:
-                warnings.warn(
-                    f"{empty.size} of {self.n_components} components are empty (the first is "
-                    f"component {empty[0]}): no row belongs to them. Decrease n_components.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
+        empty = np.flatnonzero(self.weights_ <= np.finfo(np.float64).eps)
+        if empty.size:
+            doubts.append(
+                f"{empty.size} of {self.n_components} components are empty (the first is "
+                f"component {empty[0]}): no row belongs to them. Decrease n_components."
+            )
+        for doubt in doubts:
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
 
 
 @contextmanager

@@ -13,18 +13,18 @@ from skem.em.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.validation import (
     InvalidParameterError,
-    array_or,
+    array_like,
     check_finite_array,
     check_initial_weights,
     check_shape,
     none,
     real,
 )
+from skem.families.base import FloatArray
 from skem.families.binomial import Binomial, BinomialParameters
 
 __all__ = ["BinomialMixture"]
 
-FloatArray = NDArray[np.floating[Any]]
 
 #: Log-likelihoods of larger counts could not be told from those of impossible rows.
 MOST_COUNTS = 1e100
@@ -132,8 +132,8 @@ array-like or callable, default='short-runs'
     _non_negative = True
     _checks = {
         **MixtureEM._checks,
-        "n_trials": array_or(real(0.0), none),
-        "probabilities_init": array_or(none),
+        "n_trials": real(0.0) | none | array_like,
+        "probabilities_init": none | array_like,
     }
 
     def __init__(

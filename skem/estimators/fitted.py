@@ -10,11 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.em.scoring import evaluate
 from skem.estimators.validation import check_sample_weight, integer
-from skem.families.base import shares
+from skem.families.base import FloatArray, shares
 
 __all__ = ["FittedMixture", "weighted_mean"]
-
-FloatArray = NDArray[np.floating[Any]]
 
 
 class FittedMixture(DensityMixin, BaseEstimator):
@@ -64,7 +62,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
             Rows sum to one. A row that is impossible under every component has the weights.
         """
         X = self._checked(X)
-        posterior = np.empty((len(X), self._n_fitted_components()), dtype=X.dtype)
+        posterior = np.empty((len(X), len(self.weights_)), dtype=X.dtype)
         evaluate(*self._fitted(), X, posterior=posterior)
         return posterior
 
@@ -162,12 +160,13 @@ class FittedMixture(DensityMixin, BaseEstimator):
             The lower the better. At least the BIC, and equal to it where components are
             separated completely.
         """
-        checked = self._checked(X)
-        weights = check_sample_weight(sample_weight, len(checked))
-        log_certainty = np.empty(len(checked))
-        evaluate(*self._fitted(), checked, log_certainty=log_certainty)
-        uncertainty = weighted_mean(log_certainty, weights) * _total(weights, len(checked))
-        return self.bic(X, sample_weight) - 2 * uncertainty
+        X = self._checked(X)
+        weights = check_sample_weight(sample_weight, len(X))
+        log_density, log_certainty = np.empty((2, len(X)))
+        evaluate(*self._fitted(), X, log_density=log_density, log_certainty=log_certainty)
+        N = _total(weights, len(X))
+        completed = weighted_mean(log_density + log_certainty, weights) * N
+        return float(-2 * completed + self._n_parameters() * np.log(N))
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None
@@ -213,9 +212,6 @@ class FittedMixture(DensityMixin, BaseEstimator):
     def _checked(self, X: Any) -> FloatArray:
         check_is_fitted(self)
         return self._check_data(X, reset=False)
-
-    def _n_fitted_components(self) -> int:
-        return len(self.weights_)
 
     def _n_parameters(self) -> int:
         family, params = self._fitted()

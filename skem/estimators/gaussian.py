@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from skem.em.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.validation import (
-    array_or,
+    array_like,
     check_finite_array,
     check_initial_weights,
     check_parameters,
@@ -19,12 +19,11 @@ from skem.estimators.validation import (
     one_of,
     real,
 )
+from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters
 
 __all__ = ["GaussianMixtureEM"]
-
-FloatArray = NDArray[np.floating[Any]]
 
 
 class GaussianMixtureEM(MixtureEM):
@@ -142,13 +141,14 @@ array-like or callable, default='short-runs'
     -1130.26
     """
 
+    _Parameters = GaussianParameters
     _checks = {
         **MixtureEM._checks,
         "covariance_type": one_of(STRUCTURES),
         "reg_covar": real(0.0),
-        "means_init": array_or(none),
-        "precisions_init": array_or(none),
-        "covariances_init": array_or(none),
+        "means_init": none | array_like,
+        "precisions_init": none | array_like,
+        "covariances_init": none | array_like,
     }
 
     _advice = (
@@ -365,30 +365,12 @@ array-like or callable, default='short-runs'
         check_shape(
             self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
         )
-        weights, means, covariances, U = (
-            np.asarray(values, dtype=np.float64)
-            for values in (
-                self.weights_,
-                self.means_,
-                self.covariances_,
-                self.precisions_cholesky_,
-            )
-        )
-        return GaussianParameters(weights, means - family.origin, covariances, U)
+        published = self._published()
+        return published._replace(means=published.means - family.origin)
 
     def _publish(self, family: Gaussian, params: GaussianParameters, dtype: Any) -> None:
-        means = params.means + family.origin
-        self._set_parameters(
-            *(
-                values.astype(dtype)
-                for values in (
-                    params.weights,
-                    means,
-                    params.covariances,
-                    params.precisions_cholesky,
-                )
-            )
-        )
+        absolute = params._replace(means=params.means + family.origin)
+        self._set_parameters(*(values.astype(dtype) for values in absolute))
 
     def _set_parameters(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray, U: FloatArray

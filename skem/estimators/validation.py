@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Check",
     "InvalidParameterError",
-    "array_or",
+    "array_like",
     "boolean",
     "check_initial_weights",
     "check_parameters",
@@ -82,25 +82,13 @@ def one_of(options: Any) -> Check:
     )
 
 
-def array_or(*others: Check) -> Check:
-    """Accept None, an array-like, or what another check accepts."""
-    array = Check(
-        lambda value: (
-            (hasattr(value, "__len__") or hasattr(value, "__array__"))
-            and not isinstance(value, str | dict)
-        ),
-        "an array-like",
-    )
-    return _combine(*others, array)
-
-
-def _combine(*checks: Check) -> Check:
-    combined = checks[0]
-    for check in checks[1:]:
-        combined = combined | check
-    return combined
-
-
+array_like = Check(
+    lambda value: (
+        (hasattr(value, "__len__") or hasattr(value, "__array__"))
+        and not isinstance(value, str | dict)
+    ),
+    "an array-like",
+)
 boolean = Check(lambda value: isinstance(value, bool | np.bool_), "a bool")
 none = Check(lambda value: value is None, "None")
 function = Check(callable, "a callable")
