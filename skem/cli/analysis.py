@@ -38,7 +38,10 @@ def analyse_file(arguments: Any) -> None:
 
     grid = candidates_to_try(arguments, n_rows, n_columns)
     by = arguments.choose or ("held-out" if data.weights is None else "bic")
-    print(f"{data.path}: {n_rows} rows, columns {', '.join(data.names)}\n")
+    n_missing = int(np.isnan(data.X).sum())
+    missing = f" ({n_missing} {'cell is' if n_missing == 1 else 'cells are'} missing)"
+    columns = ", ".join(data.names) + missing * (n_missing > 0)
+    print(f"{data.path}: {n_rows} rows, columns {columns}\n")
     chosen = select(prototype, grid, data.X, data.weights, by=by, names=data.names)
     if arguments.output is not None:
         model = chosen.model

@@ -22,7 +22,8 @@ EPILOG = """\
 DATA.csv is a table of numbers in UTF-8, separated by commas, semicolons (the
 decimal point may then be a comma), tabs or spaces. A first line without any
 number is a header; without one, columns are called x1, x2, ... A column whose
-header is empty, as R and pandas write row numbers, is left out.
+header is empty, as R and pandas write row numbers, is left out. Empty cells and
+NA are missing values: what is observed of their rows counts.
 
 examples:
   python -m skem geyser.csv --family gaussian --covariance full,tied

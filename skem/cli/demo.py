@@ -30,12 +30,12 @@ def two_coins() -> None:
     title("Two coins: five series of ten flips, by one of two coins each")
     flips = load_two_coins()
     X = flips.data
-    path = equal_weights_run(X, np.array([[0.6], [0.5]]), n_updates=10)
+    path = equal_weights_run(X, [[0.6], [0.5]])
     responsibilities = path[0].predict_proba(X)
     print("Each coin's share of each series, starting from A = 0.60, B = 0.50:\n")
     print(share_table(X, responsibilities))
 
-    known = BinomialMixture(2, init_params=flips.target, max_iter=0).fit(X)
+    known = BinomialMixture(2).fit(X, known_labels=flips.target)
     free = BinomialMixture(2, probabilities_init=[[0.6], [0.5]]).fit(X)
     models = {
         "start": path[0],
@@ -58,27 +58,22 @@ def two_coins() -> None:
     print()
 
 
-def equal_weights_run(X: np.ndarray, start: np.ndarray, n_updates: int) -> list[BinomialMixture]:
-    """Return the mixtures that EM passes through with weights held at one half."""
-
-    def mixture(probabilities: np.ndarray, max_iter: int) -> BinomialMixture:
-        halves = [0.5, 0.5]
-        model = BinomialMixture(
+def equal_weights_run(X: np.ndarray, start: list[list[float]]) -> list[BinomialMixture]:
+    """Return the mixtures of ten updates of EM with weights held at one half, the start first."""
+    halves = [0.5, 0.5]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is to stop after the tenth
+        run = BinomialMixture(
             2,
             weights_init=halves,
-            probabilities_init=probabilities,
-            max_iter=max_iter,
+            probabilities_init=start,
+            fixed={"weights": True},
             acceleration=None,
-        )
-        return model.fit(X)
-
-    path = [start]
-    with warnings.catch_warnings():
-        # One update at a time, because fit lets the weights go after the first.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for _ in range(n_updates):
-            path.append(mixture(path[-1], max_iter=1).probabilities_)
-    return [mixture(probabilities, max_iter=0) for probabilities in path]
+            max_iter=10,
+            record_trace=True,
+        ).fit(X)
+    path = [entry.parameters["probabilities_"] for entry in run.trace_] + [run.probabilities_]
+    return [BinomialMixture.from_parameters(weights=halves, probabilities=p) for p in path]
 
 
 def share_table(X: np.ndarray, responsibilities: np.ndarray) -> str:

@@ -26,7 +26,7 @@ class Table:
     names : list of str
         Names of the columns.
     X : ndarray of shape (n_rows, n_columns)
-        Their numbers.
+        Their numbers, NaN where a cell is missing.
     weights : ndarray of shape (n_rows,) or None
         The column of weights, if one was asked for.
     lines : list of int
@@ -61,14 +61,15 @@ def read_table(path: str, columns: Sequence[str] | None, weights: str | None) ->
     if not cells:
         raise CommandError(f"{path} holds a header, but no rows")
 
-    def number_column(position: int) -> np.ndarray:
+    def number_column(position: int, *, may_miss: bool) -> np.ndarray:
         texts = [row[position].strip().replace(decimal, ".") for row in cells]
-        return _numbers(texts, lines, f"{path}, line {{}}, column {names[position]}")
+        where = f"{path}, line {{}}, column {names[position]}"
+        return _numbers(texts, lines, where, may_miss)
 
     weighing, counts = None, None
     if weights is not None:
         weighing = _position(weights, names, path)
-        counts = number_column(weighing)
+        counts = number_column(weighing, may_miss=False)
         if counts.min() < 0:
             line = lines[int(np.argmin(counts))]
             raise CommandError(f"{path}, line {line}, column {weights}: a weight is negative")
@@ -81,7 +82,7 @@ def read_table(path: str, columns: Sequence[str] | None, weights: str | None) ->
     return Table(
         path,
         [names[j] for j in chosen],
-        np.column_stack([number_column(j) for j in chosen]),
+        np.column_stack([number_column(j, may_miss=True) for j in chosen]),
         counts,
         lines,
     )
@@ -160,25 +161,25 @@ def _position(name: str, names: list[str], path: str) -> int:
     raise CommandError(f"{path} has no column {name}: its columns are {known}")
 
 
-def _numbers(texts: list[str], lines: list[int], where: str) -> np.ndarray:
-    """Convert a column; ``where`` names it, with a place for the line."""
-    try:
-        numbers = np.array([float(text) for text in texts])
-        if np.isfinite(numbers).all():
-            return numbers
-    except ValueError:
-        pass
+def _numbers(texts: list[str], lines: list[int], where: str, may_miss: bool) -> np.ndarray:
+    """Convert a column, missing cells to NaN; ``where`` names it, with a place for the line."""
+    numbers = []
     for text, line in zip(texts, lines, strict=True):
-        if text.lower() in MISSING:
+        missing = text.lower() in MISSING
+        if missing and not may_miss:
             shown = repr(text) if text else "an empty cell"
-            raise CommandError(f"{where.format(line)}: {shown} where a number is needed") from None
-        if not _is_number(text):
+            raise CommandError(f"{where.format(line)}: {shown} where a number is needed")
+        if not missing and not _is_number(text):
             raise CommandError(
                 f"{where.format(line)}: {text[:40]!r} is not a number; "
                 "choose the columns to fit with --columns"
             )
-    line = lines[int(np.flatnonzero(~np.isfinite(numbers))[0])]
-    raise CommandError(f"{where.format(line)}: the number is not finite")
+        numbers.append(float("nan") if missing else float(text))
+        if np.isinf(numbers[-1]):
+            raise CommandError(f"{where.format(line)}: the number is not finite")
+    if np.isnan(numbers).all():
+        raise CommandError(f"{where.format(lines[0])} and all others: there is no number")
+    return np.array(numbers)
 
 
 def check_output(path: str, source: str) -> None:

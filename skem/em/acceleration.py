@@ -127,6 +127,7 @@ class QuasiNewton:
             return None
         return Climb(point + direction, slope / 2)
 
+    @np.errstate(over="ignore", invalid="ignore")  # a point that was rejected may be anything
     def _learn(self, point: Vector, gradient: Vector, em_step: Vector) -> bool:
         """Add the differences from the last point; False where the objective is not concave."""
         if self._last is None:

@@ -15,27 +15,42 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn import get_config
 from threadpoolctl import ThreadpoolController
 
 from skem.families.base import FloatArray, Kernel
 
-__all__ = ["SERIAL", "Workers", "block_rows", "loaded", "segments", "workers"]
+__all__ = [
+    "SERIAL",
+    "Workers",
+    "block_rows",
+    "loaded",
+    "segments",
+    "within_working_memory",
+    "workers",
+]
 
 Result = TypeVar("Result")
 
 #: Work space of one block, in float64 numbers (4 MiB). Smaller blocks would fit a faster cache,
 #: but threads then lose more by taking turns at the interpreter than the cache saves.
 BLOCK_NUMBERS = 2**19
-MIN_BLOCK, MAX_BLOCK = 256, 65536
+MIN_BLOCK, MAX_BLOCK = 32, 65536
 MAX_SEGMENTS = 32
 
 #: Below this many multiplications threads do not pay.
 SMALL = 2**22
 
 
+def within_working_memory(n_bytes: int) -> int:
+    """Return a number of bytes, or scikit-learn's ``working_memory`` if that is less."""
+    return int(min(n_bytes, get_config()["working_memory"] * 2**20))
+
+
 def block_rows(width: int, n_components: int) -> int:
     """Return how many rows make a block, a power of two."""
-    fitting = BLOCK_NUMBERS // (width + 2 * n_components + 1)
+    numbers = within_working_memory(8 * BLOCK_NUMBERS) // 8
+    fitting = int(numbers // (width + 2 * n_components + 1))
     return max(MIN_BLOCK, min(MAX_BLOCK, 1 << max(fitting, 1).bit_length() - 1))
 
 
@@ -50,7 +65,7 @@ def segments(n_rows: int, block: int) -> list[range]:
 
 def loaded(
     kernel: Kernel, X: FloatArray, starts: range
-) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+) -> Iterator[tuple[slice, Any, FloatArray]]:
     """Load a segment block by block, each into the space of the one before.
 
     Parameters
@@ -66,8 +81,8 @@ def loaded(
     ------
     rows : slice
         Which rows.
-    block : ndarray of shape (kernel.width, b)
-        Their working form.
+    block : object
+        Their working form, mostly an ndarray of shape (kernel.width, b).
     work : ndarray of shape (2, kernel.n_components, b)
         Uninitialised space.
     """

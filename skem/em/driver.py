@@ -46,6 +46,8 @@ class Run:
         Mean objective of ``params``, where it was evaluated.
     spurious : str or None, default=None
         What makes ``params`` a spurious optimum, where that was looked into.
+    record : tuple of TraceEntry, default=()
+        The run in detail, where that was asked for.
     """
 
     params: Any
@@ -54,6 +56,7 @@ class Run:
     even: bool = True
     final: float | None = None
     spurious: str | None = None
+    record: tuple[Any, ...] = ()
 
     @property
     def n_evaluations(self) -> int:
@@ -113,7 +116,7 @@ def run(
     max_iter: int,
     accelerate: bool = False,
     history: Sequence[float] = (),
-    report: Callable[[int, float], object] | None = None,
+    report: Callable[[int, float, Any], object] | None = None,
 ) -> Run:
     """Iterate EM from a start.
 
@@ -133,7 +136,8 @@ def run(
     history : sequence of float, default=()
         Trace of a run that this one continues.
     report : callable, default=None
-        Called after each evaluation with their number and the objective.
+        Called after each evaluation with their number, the best objective known, and its
+        parameters. The run ends where it returns something true.
 
     Returns
     -------
@@ -150,7 +154,7 @@ def run(
     pace = _Pace(problem.family, QuasiNewton() if accelerate else None, tol)
     ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
     trace: list[float] = []  # the same by evaluation
-    candidate = image = start
+    candidate = image = best = start
     bold = converged = False
     while len(trace) < max_iter and not converged:
         is_last = len(trace) + 1 == max_iter
@@ -159,6 +163,8 @@ def run(
             ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
             trace.append(_risen(step.objective, ascent))
+            if report is not None:
+                report(len(trace), trace[-1], candidate)
             return Run(candidate, tuple(trace), False, even=False)
         if bold and (step is None or not step.objective >= ascent[-1]):
             pace.reject(candidate, step)
@@ -166,7 +172,7 @@ def run(
         else:
             assert step is not None
             ascent.append(_risen(step.objective, ascent))
-            image = step.params
+            best, image = candidate, step.params
             candidate, bold = pace.accept(candidate, step, ascent)
             if max_iter == 1:
                 # Continued one evaluation at a time, as scikit-learn's users do to watch EM, a
@@ -175,8 +181,8 @@ def run(
             else:
                 converged = not bold and pace.is_even and _nothing_left(ascent, tol)
         trace.append(ascent[-1])
-        if report is not None:
-            report(len(trace), trace[-1])
+        if report is not None and report(len(trace), trace[-1], best):
+            break
     return Run(image, tuple(trace), converged, pace.is_even and not bold)
 
 

@@ -1,15 +1,16 @@
 """From the log-joint of rows and components to evidence and responsibilities.
 
-This is the one log-sum-exp of the package, and the seam at which the latent structure enters:
-rows with independent labels here; known labels, hard assignment or a Markov chain would be
-another function of the same (K, b) log-joint.
+This is the seam at which the latent structure enters: soft and hard assignment and known labels
+are functions of the same (K, b) log-joint. A Markov chain would be another. :func:`normalise` is
+the one log-sum-exp of the package.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skem.families.base import LOG_IMPOSSIBLE, FloatArray
 
-__all__ = ["normalise"]
+__all__ = ["clamp", "classify", "normalise"]
 
 
 #: Sums of exponentials within these bounds have lost nothing to underflow or overflow: a term
@@ -56,3 +57,57 @@ def normalise(
         np.copyto(responsibilities, weights[..., np.newaxis], where=impossible[..., np.newaxis, :])
         log_evidence[impossible] = -np.inf
     return log_evidence
+
+
+def classify(
+    log_joint: FloatArray, weights: FloatArray, responsibilities: FloatArray
+) -> FloatArray:
+    """Give each row to its likeliest component, the first among equals (Celeux & Govaert 1992).
+
+    Parameters
+    ----------
+    log_joint : ndarray of shape (..., K, b)
+        ``log(weight_k f_k(x_i))``, give or take a constant.
+    weights : ndarray of shape (..., K)
+        Mixing weights: the heaviest component has the rows that none can have produced.
+    responsibilities : ndarray of shape (..., K, b)
+        Where to write 1 for that component, 0 for the others.
+
+    Returns
+    -------
+    log_joint : ndarray of shape (..., b)
+        That of the likeliest component, in nats; -inf for an impossible row.
+    """
+    largest = log_joint.max(axis=-2)
+    impossible = largest < LOG_IMPOSSIBLE
+    likeliest = log_joint.argmax(axis=-2)
+    heaviest = np.broadcast_to(weights.argmax(axis=-1)[..., np.newaxis], likeliest.shape)
+    chosen = np.where(impossible, heaviest, likeliest)
+    components = np.arange(weights.shape[-1])[:, np.newaxis]
+    responsibilities[...] = chosen[..., np.newaxis, :] == components
+    return np.where(impossible, -np.inf, largest)
+
+
+def clamp(
+    own_log_joint: FloatArray,
+    labels: NDArray[np.intp],
+    contributions: FloatArray,
+    responsibilities: FloatArray,
+) -> None:
+    """Give rows of known label to the component they are known to come from.
+
+    Parameters
+    ----------
+    own_log_joint : ndarray of shape (..., n_known)
+        Log-joint of each such row with that component.
+    labels : integer ndarray of shape (b,)
+        Labels of all rows, -1 where unknown.
+    contributions : ndarray of shape (..., b)
+        What each row contributes to the objective: those of known label are overwritten.
+    responsibilities : ndarray of shape (..., K, b)
+        Those of known label are overwritten.
+    """
+    known = np.flatnonzero(labels >= 0)
+    contributions[..., known] = np.where(own_log_joint < LOG_IMPOSSIBLE, -np.inf, own_log_joint)
+    responsibilities[..., known] = 0.0
+    responsibilities[..., labels[known], known] = 1.0

@@ -1,16 +1,17 @@
 """A family and the rows it is to be fitted to: one step of EM."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.em.blocks import SERIAL, Workers
+from skem.em.posterior import normalise
 from skem.em.rows import Rows
-from skem.em.sweep import Assignment, GivenResponsibilities, Posterior, sweep
-from skem.families.base import Family, LossOfPrecision
+from skem.em.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep
+from skem.families.base import Family, FloatArray, LossOfPrecision
 
 __all__ = ["Problem", "Step"]
 
@@ -46,27 +47,34 @@ class Problem:
         The data.
     workers : Workers
         Who passes over the rows.
+    share : callable, default=normalise
+        How rows are shared out; see :class:`~skem.em.sweep.EStep`.
     """
 
     family: Family
     rows: Rows
     workers: Workers = SERIAL
+    share: Share = normalise
 
     def step(self, params: Any) -> Step:
         """Return the next parameters and the objective of these ones.
 
         Raises DegenerateComponentError where the M-step has no solution.
         """
-        new, total, totals = self.maximize(params, Posterior(params.weights))
-        return Step(new, self._mean(total), totals)
+        new, total, totals = self.maximize(params, self.e_step(params))
+        return Step(new, self.mean(total), totals)
 
     def objective(self, params: Any) -> float:
         """Return the mean objective of params, in nats per row."""
         kernel = self.family.kernel(params)
-        total, _ = sweep(kernel, self.rows, Posterior(params.weights), self.workers)
-        return self._mean(total)
+        total, _ = sweep(kernel, self.rows, self.e_step(params), self.workers)
+        return self.mean(total)
 
-    def _mean(self, total: float) -> float:
+    def e_step(self, params: Any) -> EStep:
+        """Return the E-step at params."""
+        return EStep(params.weights, self.share, self.rows.labels)
+
+    def mean(self, total: float) -> float:
         """Return a total objective by row, the base measure included."""
         return float(total + self._log_base_total) / self.rows.total_weight
 
@@ -88,8 +96,11 @@ class Problem:
 
     @cached_property
     def _log_base_total(self) -> float:
-        """Sum log h(x) over the rows, block by block."""
-        return sum(
-            float(np.sum(weights * self.family.log_base_measure(X)))
-            for X, weights in self.rows.read(2**14)
-        )
+        """Sum log h(x) over the rows, block by block, if it is not 0 by nature."""
+        if isinstance(self.family.log_base_measure(self.rows.first(1)), float):
+            return 0.0
+        return float(self.rows.fold(partial(_log_base, self.family), 2**14))
+
+
+def _log_base(family: Family, X: FloatArray, weights: FloatArray) -> Any:
+    return np.sum(weights * family.log_base_measure(X))

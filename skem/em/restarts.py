@@ -11,6 +11,11 @@ from skem.families.base import DegenerateComponentError
 __all__ = ["AllStartsFailedError", "Restart", "best_run"]
 
 
+#: Runs whose ends are nearer than this, in nats per row, have come to the same optimum. (Each
+#: stops short of it by its tolerance.)
+SAME_OPTIMUM = 1e-6
+
+
 @dataclass(frozen=True)
 class Restart:
     """What became of one start.
@@ -29,6 +34,9 @@ class Restart:
         What makes it a spurious optimum, None where nothing does.
     seed : int or None
         Seed of its random start.
+    optimum : int or None
+        Which of the distinct optima it converged to, 0 being the highest; None where it did not
+        converge.
     """
 
     log_likelihood: float
@@ -37,6 +45,7 @@ class Restart:
     failure: str | None = None
     spurious: str | None = None
     seed: int | None = None
+    optimum: int | None = None
 
 
 class AllStartsFailedError(ValueError):
@@ -82,7 +91,7 @@ def best_run(
         raise AllStartsFailedError(
             f"{advice} {len(outcomes)} of {len(outcomes)} starts failed; the last: {outcomes[-1]}."
         )
-    return best, tuple(_report(outcome) for outcome in outcomes)
+    return best, tuple(map(_report, outcomes, _optima(outcomes)))
 
 
 def _outcome(attempt: Callable[[], Run]) -> Run | str:
@@ -99,9 +108,29 @@ def _is_better(run: Run, best: Run) -> bool:
     return run.objective - best.objective > ROUNDING * abs(run.objective)
 
 
-def _report(outcome: Run | str) -> Restart:
+def _optima(outcomes: Sequence[Run | str]) -> list[int | None]:
+    """Number the distinct optima that runs converged to, from the highest down."""
+    numbers: list[int | None] = [None] * len(outcomes)
+    converged = [
+        (outcome.objective, i)
+        for i, outcome in enumerate(outcomes)
+        if isinstance(outcome, Run) and outcome.converged
+    ]
+    number, above = -1, float("inf")
+    for objective, i in sorted(converged, reverse=True):
+        if above - objective > SAME_OPTIMUM:
+            number += 1
+        numbers[i], above = number, objective
+    return numbers
+
+
+def _report(outcome: Run | str, optimum: int | None) -> Restart:
     if isinstance(outcome, str):
         return Restart(float("nan"), 0, False, failure=outcome)
     return Restart(
-        outcome.objective, outcome.n_evaluations, outcome.converged, spurious=outcome.spurious
+        outcome.objective,
+        outcome.n_evaluations,
+        outcome.converged,
+        spurious=outcome.spurious,
+        optimum=optimum,
     )

@@ -1,25 +1,62 @@
 """Where the rows come from."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, partial, reduce
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.random import sample_without_replacement
 
-__all__ = ["Rows", "Summary"]
+from skem.em.blocks import Workers
+from skem.families.patterns import by_pattern
+
+__all__ = ["Rows", "Summary", "has_missing", "together"]
+
+Result = TypeVar("Result")
 
 #: How many possible rows :meth:`Rows.condensed` is ready to count.
 MOST_POSSIBLE_ROWS = 2**20
 
 
+def has_missing(X: NDArray[Any]) -> bool:
+    """Whether some cell is NaN; a sum tells, at little cost, that none is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(X.sum()) and np.isnan(X).any())
+
+
 class Summary(NamedTuple):
-    """Location and spread of each feature, all of shape (n_features,)."""
+    """Location and spread of each feature, and whether some of its cells, or all, are missing."""
 
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
     largest: NDArray[np.float64]
+    missing: NDArray[np.bool_]
+    nothing: NDArray[np.bool_]
+
+
+def _summands(
+    near: NDArray[np.float64], X: NDArray[Any], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return first and second moments about a point, weight, largest size, and missing cells."""
+    Z, sizes, missing = X - near, np.abs(X), np.isnan(X)
+    Z[missing] = sizes[missing] = 0.0
+    return np.array(
+        [
+            weights @ Z,
+            weights @ (Z * Z),
+            weights.sum() - weights @ missing,
+            sizes.max(axis=0),
+            missing.any(axis=0),
+        ]
+    )
+
+
+def _combined(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Combine the summands of two blocks: the first three add up, the others do not."""
+    return np.concatenate([a[:3] + b[:3], np.maximum(a[3:], b[3:])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +70,28 @@ class Rows:
         whole.
     weights : ndarray of shape (n_rows,) or None, default=None
         How often each row counts; positive. None for once each.
+    labels : integer ndarray of shape (n_rows,) or None, default=None
+        Component that each row is known to come from, -1 where it is not known.
+    place : integer ndarray of shape (n_rows,) or None, default=None
+        Where the rows are that came first, second and so on, if they have been put in another
+        order: which rows a sample holds does not depend on that.
+    counted : float, default=0.0
+        How many rows there were before equal ones were put together.
     """
 
     X: NDArray[np.floating[Any]]
     weights: NDArray[np.float64] | None = None
+    labels: NDArray[np.intp] | None = None
+    place: NDArray[np.intp] | None = None
+    counted: float = 0.0
+
+    #: Whether X is an array that can be held as a whole.
+    in_memory = True
+
+    @cached_property
+    def each_weight(self) -> NDArray[np.float64]:
+        """The weights as an array."""
+        return np.ones(self.n_rows) if self.weights is None else self.weights
 
     @property
     def n_rows(self) -> int:
@@ -48,10 +103,25 @@ class Rows:
         """Number of rows that these count for."""
         return float(self.n_rows if self.weights is None else self.weights.sum())
 
+    @cached_property
+    def has_missing(self) -> bool:
+        """Whether some cell is NaN."""
+        return has_missing(self.X)
+
+    def restricted(self, index: NDArray[np.intp]) -> "Rows":
+        """Return some of the rows, where these are."""
+        return self.take(index)
+
+    def take(self, index: Any, weights: NDArray[np.float64] | None = None) -> "Rows":
+        """Return some of the rows, in the order of an index; with other weights if given."""
+        if weights is None and self.weights is not None:
+            weights = self.weights[index]
+        return Rows(self.X[index], weights, None if self.labels is None else self.labels[index])
+
     @property
     def effective(self) -> float:
         """Number of rows to judge by: weights below one do not make there be fewer."""
-        return max(float(self.n_rows), self.total_weight)
+        return max(float(self.n_rows), self.counted, self.total_weight)
 
     def read(self, block: int) -> Iterator[tuple[NDArray[Any], NDArray[np.float64]]]:
         """Yield blocks of rows, with their weights."""
@@ -63,22 +133,56 @@ class Rows:
                 ones[: len(X)] if self.weights is None else self.weights[start : start + block],
             )
 
+    def fold(
+        self,
+        function: Callable[..., Any],
+        block: int,
+        combine: Callable[[Any, Any], Any] = operator.add,
+    ) -> Any:
+        """Combine ``function(X, weights)`` of all blocks of rows, in their order."""
+        return reduce(combine, (function(X, weights) for X, weights in self.read(block)))
+
+    def sweep(
+        self, function: Callable[..., Result], assignment: Any, block: int, workers: Workers
+    ) -> Iterator[Result]:
+        """Yield ``function(X, weights, assignment, starts)`` of all segments, in their order.
+
+        Parameters
+        ----------
+        function : callable
+            Takes all rows, and the block starts of the segment that it is to work on.
+        assignment : Assignment
+            How the rows are shared out.
+        block : int
+            Rows in a block.
+        workers : Workers
+            Who does it.
+        """
+        return workers.map(
+            lambda starts: function(self.X, self.weights, assignment, starts), self.n_rows, block
+        )
+
     @cached_property
     def summary(self) -> Summary:
-        """Weighted mean and variance, and largest absolute value, of each feature."""
-        block = max(1, 2**16 // self.X.shape[1])
-        near = self.X[0].astype(np.float64)  # so that sums keep their digits far from zero
-        d = near.size
-        first, second, largest = np.zeros(d), np.zeros(d), np.zeros(d)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for X, weights in self.read(block):
-                Z = X - near
-                first += weights @ Z
-                second += weights @ (Z * Z)
-                np.maximum(largest, np.abs(X).max(axis=0), out=largest)
-            first /= self.total_weight
-            variance = np.maximum(second / self.total_weight - first**2, 0.0)
-        return Summary(near + first, variance, largest)
+        """Weighted mean and variance, and largest absolute value, of what is observed."""
+        near = self._some_values()  # so that sums keep their digits far from zero
+        block = max(1, 2**16 // near.size)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            sums = self.fold(partial(_summands, near), block, _combined)
+            first, second, total, largest, missing = sums
+            first, second = first / total, second / total
+            variance = np.maximum(second - first**2, 0.0)
+        return Summary(near + first, variance, largest, missing > 0, ~(total > 0))
+
+    def _some_values(self) -> NDArray[np.float64]:
+        """Return an observed value of each feature, or zero where the first rows have none."""
+        X = self.first(1024)
+        first = X[(~np.isnan(X)).argmax(axis=0), np.arange(X.shape[1])]
+        return np.nan_to_num(first.astype(np.float64))
+
+    def first(self, n_rows: int) -> NDArray[Any]:
+        """Return so many of the first rows, or all, in memory."""
+        return self.X[:n_rows]
 
     def sample(self, n_rows: int, rng: Any) -> "Rows":
         """Return at most n_rows of the rows, in their order.
@@ -88,14 +192,74 @@ class Rows:
         """
         if self.n_rows <= n_rows:
             return self
-        if self.weights is None or np.ptp(self.weights) == 0:
-            drawn = np.sort(rng.choice(self.n_rows, n_rows, replace=False))
-            return Rows(self.X[drawn], None if self.weights is None else self.weights[drawn])
-        ladder = np.cumsum(self.weights)
+        if self.place is None:
+            return self.take(*self._drawn(self.weights, n_rows, rng))
+        weights = None if self.weights is None else self.weights[self.place]
+        drawn, weights = self._drawn(weights, n_rows, rng)
+        return self.take(self.place[drawn], weights)
+
+    def _drawn(
+        self, weights: NDArray[np.float64] | None, n_rows: int, rng: Any
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
+        """Return which rows are drawn, and weights of their own where they have such."""
+        if self.labels is not None:
+            known = np.flatnonzero(np.asarray(self.labels) >= 0)
+            # What is known must not get lost: half as many again, at most, of known labels.
+            if known.size > n_rows // 2:
+                picked = sample_without_replacement(known.size, n_rows // 2, random_state=rng)
+                known = known[picked]
+            among = sample_without_replacement(self.n_rows, n_rows, random_state=rng)
+            drawn = np.union1d(known, among)
+            return drawn, None if weights is None else weights[drawn]
+        if weights is None or np.ptp(weights) == 0:
+            drawn = np.sort(sample_without_replacement(self.n_rows, n_rows, random_state=rng))
+            return drawn, None if weights is None else weights[drawn]
+        ladder = np.cumsum(weights)
         drawn = np.searchsorted(ladder, rng.uniform(size=n_rows) * ladder[-1], "right")
         rows, times = np.unique(np.minimum(drawn, self.n_rows - 1), return_counts=True)
-        weights = times.astype(np.float64) * (self.total_weight / n_rows)
-        return Rows(self.X[rows], weights)
+        return rows, times.astype(np.float64) * (self.total_weight / n_rows)
+
+    def n_distinct(self, most: int) -> int:
+        """Count the distinct rows, but not beyond a number."""
+        seen: set[bytes] = set()
+        for X, _ in self.read(1024):
+            for row in X:
+                seen.add(row.tobytes())
+                if len(seen) == most:
+                    return most
+        return len(seen)
+
+    def distinct(self) -> tuple["Rows", NDArray[np.intp]]:
+        """Return the distinct rows, weighted by what they count, and where each row went.
+
+        Where all rows are distinct, complete and count once they stay as they are; otherwise they
+        come in lexicographic order, those with the same cells missing together.
+
+        Returns
+        -------
+        rows : Rows
+            The distinct rows, all with weights.
+        index : ndarray of shape (n_rows,)
+            Position of each row among them.
+        """
+        keys = self.X.T[::-1]  # of which the last is the first to sort by
+        if self.labels is not None:
+            keys = np.vstack([self.labels, keys])
+        if self.has_missing:
+            keys = np.vstack([keys, np.isnan(self.X.T)])
+        order = np.lexsort(keys)
+        before, after = keys[:, order[:-1]], keys[:, order[1:]]
+        differs = before != after
+        if self.has_missing:
+            differs &= ~(np.isnan(before) & np.isnan(after))
+        first = np.append(True, differs.any(axis=0))
+        alike = self.weights is None or (self.weights == 1).all()
+        if first.all() and alike and not self.has_missing:
+            return self.take(slice(None), np.ones(self.n_rows)), np.arange(self.n_rows)
+        index = np.empty_like(order)
+        index[order] = np.cumsum(first) - 1
+        totals = np.bincount(index, self.weights).astype(np.float64)
+        return self.take(order[first], totals), index
 
     def condensed(self) -> "Rows":
         """Return the distinct rows, weighted by how often they occur, if counting them is cheap.
@@ -104,21 +268,40 @@ class Rows:
         has a number, and one pass counts the numbers. Otherwise the rows are returned as they
         are. Nothing that is a sum over rows changes.
         """
+        if self.labels is not None or self.has_missing:
+            return self
+        if np.isinf(_largest_counts(self.first(1024), None)).any():
+            return self
         block = max(1, 2**18 // self.X.shape[1])
-        largest = np.zeros(self.X.shape[1])
-        for X, _ in self.read(block):
-            if (X < 0).any() or (X != np.floor(X)).any():
-                return self
-            np.maximum(largest, X.max(axis=0), out=largest)
+        largest = self.fold(_largest_counts, block, np.maximum)
         with np.errstate(over="ignore"):
             n_possible = float(np.prod(largest + 1))
         if n_possible > min(self.n_rows / 2, MOST_POSSIBLE_ROWS):
             return self
         shape = tuple(int(n) + 1 for n in largest)
-        totals = np.zeros(int(n_possible))
-        for X, weights in self.read(block):
-            number = np.ravel_multi_index(tuple(X.T.astype(np.int64)), shape)
-            totals += np.bincount(number, weights, minlength=totals.size)
+        totals = self.fold(partial(_how_often, shape), block)
         present = np.flatnonzero(totals)
         distinct = np.column_stack(np.unravel_index(present, shape)).astype(self.X.dtype)
-        return Rows(distinct, totals[present])
+        return Rows(distinct, totals[present], counted=self.effective)
+
+
+def _largest_counts(X: NDArray[Any], weights: Any) -> NDArray[np.float64]:
+    """Return the largest count of each column; inf where some number is no count."""
+    whole = (X >= 0).all() and (X == np.floor(X)).all()
+    return X.max(axis=0).astype(np.float64) if whole else np.full(X.shape[1], np.inf)
+
+
+def _how_often(
+    shape: tuple[int, ...], X: NDArray[Any], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return by what weight each row occurs among all that are less than a shape."""
+    number = np.ravel_multi_index(tuple(X.T.astype(np.int64)), shape)
+    counts = np.bincount(number, weights, minlength=int(np.prod(shape)))
+    return counts.astype(np.float64, copy=False)
+
+
+def together(rows: Rows, assignment: Any) -> tuple[Rows, Any]:
+    """Return rows in an order in which those that miss the same cells are together."""
+    order = by_pattern(np.isnan(rows.X))
+    rows = rows.take(order)
+    return rows, assignment.part(order, rows.labels)

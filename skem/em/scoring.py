@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from skem.em.blocks import block_rows, loaded, workers
 from skem.em.posterior import normalise
+from skem.em.rows import has_missing
 from skem.families.base import LOG_IMPOSSIBLE, Family
+from skem.families.patterns import by_pattern
 
 __all__ = ["evaluate"]
 
@@ -21,6 +23,7 @@ def evaluate(
     posterior: NDArray[Any] | None = None,
     labels: NDArray[Any] | None = None,
     log_certainty: NDArray[Any] | None = None,
+    in_parallel: bool = True,
 ) -> None:
     """Evaluate a mixture on rows, block by block, into whichever arrays are given.
 
@@ -40,7 +43,33 @@ def evaluate(
         The likeliest component.
     log_certainty : ndarray of shape (n,), optional
         Log of the posterior probability of the likeliest component.
+    in_parallel : bool, default=True
+        Whether several threads may share the work.
     """
+    outputs = (log_density, posterior, labels, log_certainty)
+    if has_missing(X):
+        family, order = family.for_missing(), by_pattern(np.isnan(X))
+        if (np.diff(order) < 0).any():
+            ordered = [None if output is None else np.empty_like(output) for output in outputs]
+            _evaluate(family, params, X[order], in_parallel, *ordered)
+            for output, values in zip(outputs, ordered, strict=True):
+                if output is not None:
+                    output[order] = values
+            return
+    _evaluate(family, params, X, in_parallel, *outputs)
+
+
+def _evaluate(
+    family: Family,
+    params: Any,
+    X: NDArray[np.floating[Any]],
+    in_parallel: bool,
+    log_density: NDArray[Any] | None,
+    posterior: NDArray[Any] | None,
+    labels: NDArray[Any] | None,
+    log_certainty: NDArray[Any] | None,
+) -> None:
+    """Evaluate rows in the order in which they are."""
     kernel = family.kernel(params)
 
     @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component
@@ -61,7 +90,7 @@ def evaluate(
                 np.log(r.max(axis=0), out=log_certainty[these])
 
     block = block_rows(kernel.width, kernel.n_components)
-    with workers(len(X) * kernel.width * kernel.n_components) as crew:
+    with workers(len(X) * kernel.width * kernel.n_components if in_parallel else 0) as crew:
         for _ in crew.map(evaluate_segment, len(X), block):
             pass
 

@@ -9,14 +9,17 @@ them apart.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.em.blocks import workers
+from skem.em.numbering import agreeing
 from skem.em.problem import Problem
-from skem.em.sweep import Posterior
+from skem.em.shares import first_parameters
+from skem.em.sweep import EStep
 from skem.families.base import DegenerateComponentError, FloatArray
 
 __all__ = ["scatter", "short_runs"]
@@ -109,22 +112,37 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     places = places.astype(np.float64)
     spread = places.std(axis=0)
     places = (places - places.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    weights = np.ones(rows.n_rows) if rows.weights is None else rows.weights
     partitions = [
-        labels
-        for labels in scatter(places, weights, n_starts, K, rng)
+        agreeing(labels, problem)
+        for labels in scatter(places, rows.each_weight, n_starts, K, rng)
         if np.bincount(labels, minlength=K).all()
     ]
     if not partitions:
         return None
     with workers(len(partitions) * work) as crew:
         problem = replace(problem, workers=crew)
-        population = _without_failures(problem.start, partitions)
-        for n_survivors, n_evaluations in rounds:
-            population = _advance(problem, population[:n_survivors], n_evaluations)
-            # A spike on few rows is no merit; it goes on only where there is nothing else.
-            population.sort(key=lambda params: family.spurious(params, rows.effective) is not None)
+        population = _without_failures(partial(first_parameters, problem), partitions)
+        population = population[: rounds[0][0]]
+        for i, (_, n_evaluations) in enumerate(rounds):
+            population = _advance(problem, population, n_evaluations)
+            n_survivors = rounds[i + 1][0] if i + 1 < len(rounds) else 1
+            population = _sound(problem, population, n_survivors)
     return population[0]
+
+
+def _sound(problem: Problem, population: list[Any], n: int) -> list[Any]:
+    """Return the first n mixtures, the spurious ones after the others.
+
+    A spike on few rows is no merit; it goes on only where there is nothing else.
+    """
+    sound: list[Any] = []
+    spurious: list[Any] = []
+    for params in population:
+        if len(sound) == n:
+            break
+        doubt = problem.family.spurious(params, problem.rows.effective)
+        (sound if doubt is None else spurious).append(params)
+    return (sound + spurious)[:n]
 
 
 def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:
@@ -167,7 +185,10 @@ def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> lis
 
 def _best_first(objectives: FloatArray) -> NDArray[np.intp]:
     """Order mixtures; those that are equal to rounding stay in their order."""
-    shortfalls = (objectives.max() - objectives) / max(1.0, abs(objectives.max()))
+    best = objectives.max()
+    shortfalls = np.zeros(len(objectives))
+    lower = objectives < best
+    shortfalls[lower] = (best - objectives[lower]) / max(1.0, abs(best))
     return np.argsort(np.round(shortfalls, 10), kind="stable")
 
 
@@ -178,8 +199,9 @@ def _advance_stack(
     n, kind = len(population), type(population[0])
     stack = kind(*(np.concatenate(values) for values in zip(*population, strict=True)))
     for _ in range(n_evaluations):
-        by_mixture = Posterior(stack.weights.reshape(n, -1))
+        by_mixture = EStep(stack.weights.reshape(n, -1), labels=problem.rows.labels)
         stack, objectives, _ = problem.maximize(stack, by_mixture)
-        stack = stack._replace(weights=stack.weights * n)
+        weights = stack.weights.reshape(n, -1)
+        stack = stack._replace(weights=(weights / weights.sum(axis=1, keepdims=True)).ravel())
     parts = zip(*(np.split(values, n) for values in stack), strict=True)
     return objectives, [kind(*part) for part in parts]

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 
+from skem.em.numbering import agreeing
 from skem.em.problem import Problem
-from skem.em.rows import Rows
+from skem.em.shares import Partition, first_parameters, lend_rows_to_empty
 from skem.em.short_runs import short_runs
 from skem.families.base import FloatArray
 
@@ -18,14 +18,11 @@ __all__ = [
     "PARTITIONS",
     "SHORT_RUNS",
     "STRATEGIES",
-    "distinct",
+    "first_parameters",
     "lend_rows_to_empty",
     "partition",
     "start",
 ]
-
-Weights = NDArray[np.float64]
-Partition = NDArray[Any]
 
 
 def kmeans(X: FloatArray, weights: FloatArray | None, K: int, rng: Any) -> Partition:
@@ -69,40 +66,8 @@ STRATEGIES = (SHORT_RUNS, *PARTITIONS)
 #: repetitions either.
 MOST_ROWS = 5000
 
-
-def distinct(
-    X: FloatArray, weights: FloatArray | None
-) -> tuple[FloatArray, Weights, NDArray[np.intp]]:
-    """Return the distinct rows, what each counts, and where each row went.
-
-    A start made from these does not depend on whether a row is repeated or weighted. Where all
-    rows are distinct and count once they stay as they are, so that a start from k-means is the
-    one that scikit-learn's makes of them; otherwise they come in lexicographic order.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-        Rows.
-    weights : ndarray of shape (n_rows,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_distinct, n_features)
-        ``X`` is ``rows[index]``.
-    totals : ndarray of shape (n_distinct,)
-        Total weight of each.
-    index : ndarray of shape (n_rows,)
-        Position of each row of X among them.
-    """
-    order = np.lexsort(X.T[::-1])  # whose last key is the first to sort by
-    ordered = X[order]
-    first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
-    if first.all() and (weights is None or (weights == 1).all()):
-        return X, np.ones(len(X)), np.arange(len(X))
-    index = np.empty_like(order)
-    index[order] = np.cumsum(first) - 1
-    return ordered[first], np.bincount(index, weights).astype(np.float64), index
+#: Rows that one partition is made of, at most, where they are not all in memory.
+MOST_ROWS_OF_PARTITION = 50_000
 
 
 def partition(
@@ -133,10 +98,10 @@ def partition(
     return PARTITIONS[strategy](places, weights, n_components, rng)
 
 
-def start(
-    strategy: str, problem: Problem, coordinates: Callable[..., FloatArray], rng: Any
-) -> Any:
+def start(strategy: str, problem: Problem, rng: Any) -> Any:
     """Return parameters to start from.
+
+    They do not depend on whether a row is repeated or weighted (up to MOST_ROWS rows).
 
     Parameters
     ----------
@@ -144,8 +109,6 @@ def start(
         One of STRATEGIES.
     problem : Problem
         What is to be fitted.
-    coordinates : callable
-        ``coordinates(X, weights)`` brings rows to where Euclidean distances make sense.
     rng : RandomState
         Source of randomness.
 
@@ -154,55 +117,27 @@ def start(
     params : object
         Parameters.
     """
-    rows, K = problem.rows, problem.family.n_components
+    family, rows, K = problem.family, problem.rows, problem.family.n_components
+    if strategy == SHORT_RUNS and K > 1:
+        sample = rows.sample(MOST_ROWS, rng)
+        few, _ = sample.distinct()
+        if few.n_rows > K:
+            places = family.coordinates(few.X, few.each_weight)
+            few_problem = replace(problem, family=family.bound(sample), rows=few)
+            if (params := short_runs(few_problem, places, rng)) is not None:
+                return params
+        strategy = "kmeans"
+    if not rows.in_memory:
+        rows = rows.sample(MOST_ROWS_OF_PARTITION, rng)
+        problem = replace(problem, family=family.bound(rows), rows=rows)
     if K == 1:
         return problem.start(np.zeros(rows.n_rows, dtype=np.intp))
-    if strategy == SHORT_RUNS:
-        sample = rows.sample(MOST_ROWS, rng)
-        X, weights, _ = distinct(sample.X, sample.weights)
-        few = replace(problem, family=problem.family.bound(sample), rows=Rows(X, weights))
-        if len(X) > K and (params := short_runs(few, coordinates(X, weights), rng)) is not None:
-            return params
-        strategy = "kmeans"
     if rows.n_rows > MOST_ROWS:
-        X, index = rows.X, np.arange(rows.n_rows)
-        weights = np.ones(rows.n_rows) if rows.weights is None else rows.weights
+        some, index = rows, np.arange(rows.n_rows)
     else:
-        X, weights, index = distinct(rows.X, rows.weights)
-    shares = partition(strategy, coordinates(X, weights), weights, K, rng)
-    return problem.start(lend_rows_to_empty(shares[index], K, rows.total_weight))
-
-
-def lend_rows_to_empty(
-    shares: Partition, n_components: int, total_weight: float | None = None
-) -> Partition:
-    """Give every component something to start from.
-
-    A component without rows starts as a copy of the whole sample that weighs as much as one row.
-
-    Parameters
-    ----------
-    shares : ndarray of shape (n_rows,) or (n_rows, n_components)
-        Labels, or responsibilities.
-    n_components : int
-        Number of components.
-    total_weight : float, default=None
-        How many rows the rows count for. None for once each.
-
-    Returns
-    -------
-    shares : ndarray
-        The same array where no component is empty, else responsibilities.
-    """
+        some, index = rows.distinct()
+    places = family.coordinates(some.X, some.each_weight)
+    shares = partition(strategy, places, some.each_weight, K, rng)
     if shares.ndim == 1:
-        filled = np.bincount(shares, minlength=n_components) > 0
-        if filled.all():
-            return shares
-        shares = (shares[:, np.newaxis] == np.arange(n_components)).astype(np.float64)
-    else:
-        filled = shares.sum(axis=0) > 0
-        if filled.all():
-            return shares
-        shares = shares.astype(np.float64)
-    shares[:, ~filled] = 1 / (total_weight or len(shares))
-    return shares
+        shares = agreeing(shares, replace(problem, rows=some))
+    return first_parameters(problem, shares[index])

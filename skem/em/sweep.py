@@ -1,49 +1,86 @@
 """One E/M pass over the data: log-joint, responsibilities, totals."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.em.blocks import Workers, block_rows, loaded
-from skem.em.posterior import normalise
+from skem.em.posterior import clamp, normalise
 from skem.em.rows import Rows
 from skem.families.base import FloatArray, Kernel
 
-__all__ = ["Assignment", "GivenResponsibilities", "Posterior", "sweep"]
+__all__ = ["Assignment", "EStep", "GivenResponsibilities", "Share", "sweep"]
+
+#: ``share(log_joint, weights, responsibilities)`` writes these and returns each row's evidence.
+Share = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
 class Assignment(Protocol):
     """How the rows of a block are shared out among the components."""
 
     def assign(
-        self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
+        self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the rows' contributions to the objective, and responsibilities (K, b).
 
         ``work`` is uninitialised space of shape (2, K, b).
         """
 
+    @property
+    def by_row(self) -> bool:
+        """Whether it knows more of each row than its label."""
 
-class Posterior:
-    """Soft assignment, the E-step of EM: responsibilities are posterior probabilities.
+    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "Assignment":
+        """Return the assignment of some of the rows, with their known labels."""
+
+
+class EStep:
+    """Responsibilities that follow from the parameters.
 
     Parameters
     ----------
     weights : ndarray of shape (n_components,), or (n_mixtures, n_components)
         Mixing weights; of each of several mixtures, if the kernel holds all their components.
+    share : callable, default=normalise
+        How a log-joint shares out rows: :func:`~skem.em.posterior.normalise`, the E-step of EM, or
+        :func:`~skem.em.posterior.classify`.
+    labels : integer ndarray of shape (n_rows,) or None, default=None
+        Components that rows are known to come from, -1 where unknown.
     """
 
-    def __init__(self, weights: FloatArray) -> None:
+    def __init__(
+        self,
+        weights: FloatArray,
+        share: Share = normalise,
+        labels: NDArray[np.intp] | None = None,
+    ) -> None:
         self.weights = weights
+        self.share = share
+        self.labels = labels
+
+    by_row = False
+
+    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "EStep":
+        """Return the E-step with other labels."""
+        return EStep(self.weights, self.share, labels)
 
     def assign(
-        self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
+        self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return log evidence, less the kernel's offset, and posterior."""
+        """Return log evidence, less the kernel's offset, and responsibilities."""
         kernel.log_joint(block, out=work[0])
-        log_joint, posterior = work.reshape(2, *self.weights.shape, work.shape[-1])
-        return normalise(log_joint, self.weights, responsibilities=posterior), work[1]
+        log_joint, responsibilities = work.reshape(2, *self.weights.shape, work.shape[-1])
+        if self.labels is None:
+            return self.share(log_joint, self.weights, responsibilities), work[1]
+        labels = self.labels[rows]
+        known = np.flatnonzero(labels >= 0)
+        own = log_joint[..., labels[known], known]
+        contributions = self.share(log_joint, self.weights, responsibilities)
+        clamp(own, labels, contributions, responsibilities)
+        return contributions, work[1]
 
 
 class GivenResponsibilities:
@@ -58,8 +95,14 @@ class GivenResponsibilities:
     def __init__(self, responsibilities: NDArray[Any]) -> None:
         self.responsibilities = responsibilities
 
+    by_row = True
+
+    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "GivenResponsibilities":
+        """Return those of some of the rows."""
+        return GivenResponsibilities(self.responsibilities[rows])
+
     def assign(
-        self, kernel: Kernel, block: FloatArray, rows: slice, work: FloatArray
+        self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the block's share of them; it has no objective."""
         given, out = self.responsibilities[rows], work[1]
@@ -94,22 +137,28 @@ def sweep(
         Statistics summed by component, by weight and responsibility.
     """
 
-    def sweep_segment(starts: range) -> tuple[Any, FloatArray]:
-        objective: Any = 0.0
-        totals = np.zeros(())
-        for these, block, work in loaded(kernel, rows.X, starts):
-            contribution, r = assignment.assign(kernel, block, these, work)
-            if rows.weights is not None:
-                r *= rows.weights[these]
-                contribution = contribution * rows.weights[these]
-            objective = objective + np.sum(contribution, axis=-1)
-            totals = totals + kernel.totals(block, r)
-        return objective, totals
-
     objective: Any = 0.0
     totals = np.zeros(())
     block = block_rows(kernel.width, kernel.n_components)
-    for segment_objective, segment_totals in workers.map(sweep_segment, rows.n_rows, block):
+    for segment_objective, segment_totals in rows.sweep(
+        partial(sweep_segment, kernel), assignment, block, workers
+    ):
         objective = objective + segment_objective
         totals = totals + segment_totals
     return objective + kernel.offset * rows.total_weight + kernel.constant, totals
+
+
+def sweep_segment(
+    kernel: Kernel, X: Any, weights: FloatArray | None, assignment: Assignment, starts: range
+) -> tuple[Any, FloatArray]:
+    """Return objective and totals of a segment of rows, less the kernel's constants."""
+    objective: Any = 0.0
+    totals = np.zeros(())
+    for these, block, work in loaded(kernel, X, starts):
+        contribution, r = assignment.assign(kernel, block, these, work)
+        if weights is not None:
+            r *= weights[these]
+            contribution = contribution * weights[these]
+        objective = objective + np.sum(contribution, axis=-1)
+        totals = totals + kernel.totals(block, r)
+    return objective, totals

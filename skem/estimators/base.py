@@ -1,52 +1,67 @@
 """What the estimators have in common: scikit-learn's protocol around one EM fit."""
 
+import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from skem.em.blocks import workers
-from skem.em.driver import Run, run
+from skem.em.driver import Run
+from skem.em.online import Online, advance
+from skem.em.posterior import normalise
 from skem.em.problem import Problem
-from skem.em.restarts import AllStartsFailedError, Restart, best_run
+from skem.em.restarts import AllStartsFailedError, best_run
 from skem.em.rows import Rows
-from skem.em.scoring import evaluate
-from skem.em.starts import SHORT_RUNS, STRATEGIES, lend_rows_to_empty, start
-from skem.estimators.fitted import FittedMixture, weighted_mean
+from skem.em.starts import STRATEGIES
+from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skem.estimators.fitted import FittedMixture
+from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
+from skem.estimators.holding import check_fixed
+from skem.estimators.inference import InferenceMixin
+from skem.estimators.sources import (
+    clamped,
+    evaluated,
+    is_lazy,
+    labelled,
+    opened,
+    opened_labels,
+    opened_weights,
+)
 from skem.estimators.validation import (
     Check,
     array_like,
     boolean,
+    check_cells,
     check_initial_weights,
     check_parameters,
-    check_partition,
-    check_sample_weight,
     check_shape,
     function,
     integer,
+    mapping,
     none,
     nonzero_integer,
     one_of,
     random_state,
     real,
 )
-from skem.estimators.verbose import Reporter
-from skem.families.base import FloatArray
+from skem.families.base import FloatArray, shares
+from skem.families.held import Held
 
 __all__ = ["MixtureEM"]
 
+#: A component that has no more of all rows together is empty, or is becoming so.
+NEXT_TO_NOTHING = 0.01
 
-class MixtureEM(FittedMixture):
+
+class MixtureEM(CallbackSupportMixin, InferenceMixin, FittedMixture):
     """Base of the mixture estimators: everything that does not depend on the family.
 
     A subclass names its family in ``_family``, a method or the family's class itself, and the
@@ -69,6 +84,11 @@ array-like or callable, default='short-runs'
         The start: a way to make one, labels or responsibilities, or a function that returns such.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
+    fixed : dict or None, default=None
+        Parameters that the fit holds at their starting values: by name, True or a bool for each
+        component, as in ``{"weights": True}``.
+    assignment : {'soft', 'hard'}, default='soft'
+        'soft' is EM. 'hard' gives each row to its likeliest component alone (classification EM).
     acceleration : {'quasi-newton'} or None, default='quasi-newton'
         How to need fewer evaluations, where the family allows it. None is plain EM.
     n_jobs : int, default=None
@@ -77,6 +97,8 @@ array-like or callable, default='short-runs'
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
         Continue from the published parameters, if there are any; ``n_init`` is then ignored.
+    record_trace : bool, default=False
+        Whether to keep a ``trace_`` of all that happens, at about twice the cost.
     verbose : int, default=0
         1 prints the progress, 2 also times and changes.
     verbose_interval : int, default=10
@@ -86,8 +108,28 @@ array-like or callable, default='short-runs'
     #: NamedTuple of the family's parameters: field ``x`` is published as the attribute ``x_``.
     _Parameters: Any
 
+    #: Parameters that can be fixed, and those of them that all components share.
+    _fixable: tuple[str, ...] = ("weights",)
+    _shared: tuple[str, ...] = ()
+
+    #: What a fit publishes that the batches of :meth:`partial_fit` make out of date.
+    _of_fits = frozenset(
+        [
+            "labels_",
+            "converged_",
+            "n_iter_",
+            "lower_bound_",
+            "lower_bounds_",
+            "restarts_",
+            "trace_",
+        ]
+    ) | {"_ascent"}
+
     #: Whether negative values in X are an error.
     _non_negative = False
+
+    #: Whether cells of X may be missing, which are NaN.
+    _missing = False
 
     _checks: dict[str, Check] = {
         "n_components": integer(1),
@@ -96,13 +138,19 @@ array-like or callable, default='short-runs'
         "n_init": integer(1),
         "init_params": one_of(STRATEGIES) | function | array_like,
         "weights_init": none | array_like,
+        "fixed": none | mapping,
+        "assignment": one_of(ASSIGNMENTS),
         "acceleration": one_of(["quasi-newton"]) | none,
         "n_jobs": nonzero_integer | none,
         "random_state": random_state,
         "warm_start": boolean,
+        "record_trace": boolean,
         "verbose": integer(0) | boolean,
         "verbose_interval": integer(1),
     }
+
+    #: What to do where a component is spurious.
+    _advice_on_spurious = "Decrease n_components, or give more starts (n_init)."
 
     #: What to do when no start leads to a fit.
     _advice = "No start led to a fit. Try to decrease the number of components."
@@ -116,10 +164,13 @@ array-like or callable, default='short-runs'
         n_init: int = 1,
         init_params: Any = "short-runs",
         weights_init: ArrayLike | None = None,
+        fixed: dict[str, Any] | None = None,
+        assignment: str = "soft",
         acceleration: str | None = "quasi-newton",
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        record_trace: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -129,10 +180,13 @@ array-like or callable, default='short-runs'
         self.n_init = n_init
         self.init_params = init_params
         self.weights_init = weights_init
+        self.fixed = fixed
+        self.assignment = assignment
         self.acceleration = acceleration
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
+        self.record_trace = record_trace
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
@@ -142,20 +196,23 @@ array-like or callable, default='short-runs'
         """Return the family, without penalty, for so many components and columns of X."""
         raise NotImplementedError(f"{type(self).__name__} does not implement _family")
 
-    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
-        """Validate X to a float32 or float64 array; reset on the way into fit."""
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_non_negative=self._non_negative,
-        )
+    def _data_options(self, reset: bool) -> dict[str, Any]:
+        return {
+            "dtype": [np.float64, np.float32],
+            "ensure_all_finite": "allow-nan" if self._missing else True,
+        }
+
+    def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
+        if self._non_negative:
+            message = f"Negative values in data passed to {type(self).__name__}"
+            check_cells(X, X < 0, message, first_row)
+        return X
 
     def __sklearn_tags__(self) -> Any:
-        """Declare whether X may be negative."""
+        """Declare whether X may be negative, or have missing cells."""
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = self._non_negative
+        tags.input_tags.allow_nan = self._missing
         return tags
 
     def _training_family(self, rows: Rows) -> Any:
@@ -173,34 +230,36 @@ array-like or callable, default='short-runs'
             *(np.asarray(getattr(self, f"{name}_"), dtype=np.float64) for name in names)
         )
 
-    def _with_initial_values(self, family: Any, partition: Callable[[], Any]) -> Any:
-        """Return starting parameters: the user's where given, else those of ``partition()``."""
-        start = partition()
-        if self.weights_init is None:
-            return start
-        weights = check_initial_weights(self.weights_init, family.n_components)
-        return start._replace(weights=weights)
+    def _given(self, family: Any) -> Any:
+        """Return the user's starting values, in the fields of the parameters; NaN where none."""
+        values: dict[str, Any] = dict.fromkeys(self._Parameters._fields, np.array(np.nan))
+        if self.weights_init is not None:
+            values["weights"] = check_initial_weights(self.weights_init, family.n_components)
+        return self._Parameters(**values)
 
     def _continued(self, family: Any) -> Any:
         """Return the published parameters as parameters of a family to be fitted."""
         check_shape(self.weights_, (family.n_components,), "weights_ to continue from")
-        return self._fitted()[1]
+        params = self._fitted()[1]
+        return params._replace(weights=shares(params.weights))  # of float32 they are not quite one
 
     def _publish(self, family: Any, params: Any, dtype: Any) -> None:
         """Set the fitted attributes that hold the parameters."""
         for name, values in zip(params._fields, params, strict=True):
             setattr(self, f"{name}_", values.astype(dtype))
 
-    def _coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return X in coordinates where Euclidean distances make sense, for the starts."""
-        return X
-
     def _warn_about_data(self, rows: Rows) -> None:
         """Warn where the data cannot support the model."""
 
     # Fitting.
 
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        known_labels: ArrayLike | None = None,
+    ) -> Self:
         """Fit the mixture by EM.
 
         Parameters
@@ -212,6 +271,10 @@ array-like or callable, default='short-runs'
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts. An integer weight means that many identical rows, zero an
             absent one. None means once each.
+        known_labels : array-like of int of shape (n_samples,), default=None
+            Component that each row is known to come from, -1 where that is unknown. A row of
+            known label belongs to its component entirely. Where all are known the fit is the
+            closed form of complete data.
 
         Returns
         -------
@@ -229,14 +292,20 @@ array-like or callable, default='short-runs'
         Warns
         -----
         ConvergenceWarning
-            If the best run had something left to gain after ``max_iter`` evaluations.
+            If the best run had something left to gain after ``max_iter`` evaluations, or came to
+            something that cannot be trusted: a component that is empty or spurious.
         """
         with _unchanged_on_error(self):
-            self._fit(X, sample_weight)
+            best = self._fit(X, y, sample_weight, known_labels)
+            self._warn_about_fit(best)
         return self
 
     def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        known_labels: ArrayLike | None = None,
     ) -> NDArray[np.int32]:
         """Fit the mixture and return the likeliest component of each row.
 
@@ -248,35 +317,134 @@ array-like or callable, default='short-runs'
             Ignored; present by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, as in :meth:`fit`.
+        known_labels : array-like of int of shape (n_samples,), default=None
+            Known labels, as in :meth:`fit`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,), int32
-            The same as ``fit(X, sample_weight=sample_weight).predict(X)``.
+            Where they are known those labels, otherwise the same as ``fit(...).predict(X)``.
         """
-        return self.fit(X, sample_weight=sample_weight).labels_
+        return self.fit(X, y, sample_weight, known_labels).labels_
 
-    def _fit(self, X: Any, sample_weight: Any) -> None:
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Move the parameters by one batch of rows: online EM.
+
+        Running means of the sufficient statistics go a step towards those of the batch, and the
+        M-step is made of them (Cappé & Moulines 2009). The step after t others has the length
+        ``(t + 1) ** -0.7`` (Liang & Klein 2009). Batches of at least a few hundred rows, several
+        times over the data, come near what :meth:`fit` finds.
+
+        The first call continues from parameters that there are, of a fit or ``from_parameters``;
+        where there are none it starts as fit does, from this batch, which should then show
+        every component: some hundred rows of each. Units and the origin are those of this batch,
+        too. ``tol``, ``max_iter``, ``n_init`` and ``acceleration`` do not matter.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            A batch of rows.
+        y : None
+            Ignored; present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        self : object
+            The estimator, ready to predict. ``n_steps_`` counts the batches; what only a fit can
+            tell (``converged_``, ``labels_``, ...) it does not have.
+
+        Raises
+        ------
+        ValueError
+            If the batch or a parameter is invalid, or there is nothing to start from. The
+            estimator is then left as it was.
+        """
+        with _unchanged_on_error(self):
+            self._partial_fit(X, sample_weight)
+        return self
+
+    def _partial_fit(self, X: Any, sample_weight: Any) -> None:
+        check_parameters(self, self._checks)
+        state = getattr(self, "_online", None)
+        known = hasattr(self, "weights_")
+        X = opened(self, X, reset=not known)
+        rows, _ = training_rows(X, opened_weights(sample_weight, X), None)
+        if state is None:
+            self._check_rows(rows, 1 if known else self.n_components)
+            state, params = self._first_state(rows, known)
+        elif state.family.n_components != self.n_components:
+            raise ValueError(
+                f"n_components is {self.n_components}, but the mixture so far has "
+                f"{state.family.n_components}: it keeps them"
+            )
+        else:
+            params = self._continued(state.family)
+        family = state.family
+        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
+            problem = Problem(family, rows, crew, ASSIGNMENTS[self.assignment])
+            state, new = advance(state, problem, params)
+        if new is None:
+            warnings.warn(
+                "The parameters stay as they are: some component has not seen enough rows for an "
+                "estimate. Give larger batches, or decrease n_components.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        for name in self._of_fits & set(vars(self)):
+            delattr(self, name)
+        self._online = state
+        self._publish(family, params if new is None else new, X.dtype)
+        self.n_steps_ = state.n_steps
+        self.n_parameters_ = self._n_parameters()
+
+    def _first_state(self, rows: Rows, known: bool) -> tuple[Online, Any]:
+        """Return where online EM starts, and parameters: those published, or of the batch."""
+        family, given, held = self._prepared(rows, self._continued if known else self._given)
+        self._held = dict(held.masks)
+        if known:
+            return Online(family.for_streams(), rows.total_weight), given
+        problem = Problem(family.bound(rows), rows, share=ASSIGNMENTS[self.assignment])
+        fit = Fit(self, problem, given, held, slice(None), rows.n_rows, None)
+        return Online(family.for_streams()), fit.first(check_random_state(self.random_state))
+
+    @with_callbacks
+    def _fit(self, X: Any, y: Any, sample_weight: Any, known_labels: Any) -> Run:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "weights_")
-        X = self._check_data(X, reset=not continuing)
-        weights = check_sample_weight(sample_weight, len(X))
-        present = slice(None) if weights is None or weights.all() else weights > 0
-        rows = Rows(X[present], None if weights is None else weights[present])
-        self._check_enough(rows)
+        X = opened(self, X, reset=not continuing)
+        weights = opened_weights(sample_weight, X)
+        labels = opened_labels(known_labels, X, self.n_components)
+        rows, index = training_rows(X, weights, labels)
+        self._check_rows(rows, self.n_components)
         if continuing or isinstance(self.init_params, str):
             rows = rows.condensed()
+        if rows.in_memory and (n := rows.n_distinct(self.n_components)) < self.n_components:
+            warnings.warn(
+                f"X has only {n} distinct rows, fewer than the {self.n_components} components: "
+                "some of these can but be copies of others, or empty. Decrease n_components.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
+        family, given, held = self._prepared(rows, self._continued if continuing else self._given)
         with workers(0):
-            family = self._training_family(rows).bound(rows)
+            family = family.bound(rows)
+
+        history = getattr(self, "_ascent", []) if continuing else []
+        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        as_published = partial(self._as_published, family, X.dtype)
+        task = FitTask(self, Fit.n_starts(self, given), data, as_published)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(family, rows, crew)
+            problem = Problem(family, rows, crew, ASSIGNMENTS[self.assignment])
+            fit = Fit(self, problem, given, held, index, len(X), task)
             if continuing:
-                history, seeds = getattr(self, "_ascent", []), [None]
-                attempts = [partial(self._run, problem, self._continued(family), history)]
+                attempts, seeds = [lambda: fit.run(given, history)], [None]
             else:
-                history = []
-                attempts, seeds = self._attempts(problem, present, len(X))
+                attempts, seeds = fit.attempts()
             try:
                 with warnings.catch_warnings():
                     # k-means on fewer distinct rows than clusters: the fit says so itself.
@@ -284,25 +452,66 @@ array-like or callable, default='short-runs'
                     best, restarts = best_run(attempts, self._advice, self.n_jobs)
             except AllStartsFailedError as error:
                 raise ValueError(str(error)) from None
-
-        self._publish(family, best.params, X.dtype)
-        self._publish_run(best, history)
-        self.restarts_ = tuple(map(_with_seed, restarts, seeds))
-        self.labels_ = np.empty(len(X), dtype=np.int32)
-        log_density = np.empty(len(X))
-        evaluate(*self._fitted(), X, log_density=log_density, labels=self.labels_)
-        self.lower_bound_ = weighted_mean(log_density, weights)
+            exact = {
+                name: getattr(self, f"{name}_" if continuing else f"{name}_init")
+                for name in held.masks
+            }
+            self._publish(family, best.params, X.dtype)
+            self._publish_held(held, exact)
+            self._publish_run(best, history)
+            self.restarts_ = tuple(
+                replace(restart, seed=seed) for restart, seed in zip(restarts, seeds, strict=True)
+            )
+            self._publish_rows(X, weights, labels, problem)
+        self._held = dict(held.masks)
         self.n_parameters_ = self._n_parameters()
+        self._total_weight = rows.total_weight
+        self._online = Online(family.for_streams(), rows.total_weight)
+        vars(self).pop("n_steps_", None)
         self._sampler = None
-        self._warn_about_fit(best)
+        task.end(best.params)
+        return best
 
-    def _check_enough(self, rows: Rows) -> None:
-        if rows.effective < self.n_components:
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Any, Held]:
+        """Return the family to fit to rows, starting values, and which of these are held."""
+        with workers(0):
+            family = self._training_family(rows)
+            given = values(family)
+            held = check_fixed(self.fixed, given, self.n_components, self._fixable, self._shared)
+            return replace(family, held=held) if held.masks else family, given, held
+
+    def _as_published(self, family: Any, dtype: Any, params: Any) -> dict[str, Any]:
+        """Return the attributes that some parameters would be published as."""
+        image = copy.copy(self)
+        vars(image).clear()
+        vars(image).update({name: getattr(self, name) for name in self.get_params(deep=False)})
+        before = set(vars(image))
+        image._publish(family, params, dtype)
+        held = getattr(family, "held", Held())
+        image._held = dict(held.masks)
+        return {name: value for name, value in vars(image).items() if name not in before}
+
+    def _check_rows(self, rows: Rows, least: int) -> None:
+        if rows.effective < least:
             raise ValueError(
                 "Expected n_samples >= n_components but got "
                 f"n_components = {self.n_components}, n_samples = {int(rows.effective)}"
             )
+        if rows.has_missing and (nothing := rows.summary.nothing).any():
+            column = int(nothing.argmax())
+            name = getattr(self, "feature_names_in_", {column: column})[column]
+            raise ValueError(
+                f"X has no observed value in column {name!r}: all of its cells are missing. "
+                "Leave it out"
+            )
         self._warn_about_data(rows)
+
+    def _publish_held(self, held: Held, exact: dict[str, Any]) -> None:
+        """Put back what was held, to the last bit: it went through other coordinates."""
+        for name, values in exact.items():
+            if values is not None:
+                where = ... if name in self._shared else held.masks[name]
+                getattr(self, f"{name}_")[where] = np.asarray(values)[where]
 
     def _publish_run(self, best: Run, history: list[float]) -> None:
         """Set the fitted attributes that say how the run went."""
@@ -311,67 +520,26 @@ array-like or callable, default='short-runs'
         self.lower_bounds_ = list(best.trace)
         # Continued one evaluation at a time, a run alone would never show its rate.
         self._ascent = [*history, *best.trace][-2:] if best.even else []
+        vars(self).pop("trace_", None)
+        if self.record_trace:
+            self.trace_ = best.record
 
-    def _attempts(
-        self, problem: Problem, present: Any, n_samples: int
-    ) -> tuple[list[Callable[[], Run]], list[Any]]:
-        """Return one function for each start, which makes it and runs EM from it, and seeds."""
-        K, rows = self.n_components, problem.rows
+    def _publish_rows(self, X: FloatArray, weights: Any, labels: Any, problem: Problem) -> None:
+        """Set the fitted attributes that say what the published parameters make of the rows."""
+        family, params = self._fitted()
+        if labels is None and problem.share is normalise:
+            self.labels_, self.lower_bound_ = labelled(family, params, X, weights)
+            return
+        (self.labels_,) = evaluated(family, params, X, labels=np.int32)
+        if labels is not None:
+            self.labels_ = clamped(self.labels_, labels)
+        family = family.for_missing() if problem.rows.has_missing else family
+        self.lower_bound_ = replace(problem, family=family).objective(params)
 
-        def begin(rng: Any) -> Any:
-            if isinstance(self.init_params, str):
-                strategy = self.init_params
-                if strategy == SHORT_RUNS and self._has_initial_values():
-                    strategy = "kmeans"  # EM would have left them behind
-                return start(strategy, problem, self._coordinates, rng)
-            given = self.init_params
-            if callable(given):
-                X = rows.X.view()
-                X.flags.writeable = False
-                given = given(X, n_components=K, random_state=rng)
-                shares = check_partition(given, rows.n_rows, K)
-            else:
-                shares = check_partition(given, n_samples, K)[present]
-            return problem.start(lend_rows_to_empty(shares, K, rows.total_weight))
-
-        def attempt(index: int, rng: Any) -> Run:
-            params = self._with_initial_values(problem.family, partial(begin, rng))
-            return self._run(problem, params, (), index)
-
-        # The first start takes the generator as it is, so that one of k-means is scikit-learn's;
-        # the others have seeds of their own, so that they can run in any order.
-        once = not (isinstance(self.init_params, str) or callable(self.init_params))
-        rng = check_random_state(self.random_state)
-        further = deepcopy(rng).randint(2**31 - 1, size=0 if once else self.n_init - 1)
-        seeds = [self.random_state if isinstance(self.random_state, Integral) else None]
-        seeds += [int(seed) for seed in further]
-        generators = [rng, *map(np.random.RandomState, seeds[1:])]
-        return [partial(attempt, index, rng) for index, rng in enumerate(generators)], seeds
-
-    def _run(self, problem: Problem, start: Any, history: Any, index: int = 0) -> Run:
-        reporter = Reporter(self.verbose, self.verbose_interval)
-        reporter.begin(index)
-        result = run(
-            problem,
-            start,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            accelerate=self.acceleration is not None and problem.family.accelerable,
-            history=history,
-            report=reporter.iteration if self.verbose else None,
-        )
-        if not result.converged and self.n_init > 1:
-            # The last step of a run that was cut short may decide between starts.
-            result = replace(result, final=problem.objective(result.params))
-        reporter.end(result)
-        if not result.converged:
-            return result
-        spurious = problem.family.spurious(result.params, problem.rows.effective)
-        return replace(result, spurious=spurious)
-
-    def _has_initial_values(self) -> bool:
-        names = {name for name in self.get_params() if name.endswith("_init")} - {"n_init"}
-        return any(getattr(self, name) is not None for name in names)
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out labels that are lazy: they hold on to the data, or to a cluster."""
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if not is_lazy(value)}
 
     def _warn_about_fit(self, best: Run) -> None:
         if self.max_iter == 0:
@@ -381,22 +549,26 @@ array-like or callable, default='short-runs'
             doubts.append(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data. "
-                f"(After max_iter={self.max_iter} evaluations more than tol={self.tol:g} nats "
-                "per row were left to gain.)"
+                + (
+                    f"(After max_iter={self.max_iter} evaluations more than tol={self.tol:g} nats "
+                    "per row were left to gain.)"
+                    if best.n_evaluations == self.max_iter
+                    else f"(A callback stopped it after {best.n_evaluations} evaluations.)"
+                )
             )
         if best.spurious is not None:
             doubts.append(
-                f"The fit cannot be trusted: {best.spurious}. Decrease n_components, increase "
-                "reg_covar, or give more starts (n_init)."
+                f"The fit cannot be trusted: {best.spurious}. {self._advice_on_spurious}"
             )
-        empty = np.flatnonzero(self.weights_ <= np.finfo(np.float64).eps)
+        n_rows = max(self.labels_.shape[0], self._total_weight)
+        empty = np.flatnonzero(self.weights_ * n_rows <= NEXT_TO_NOTHING)
         if empty.size:
             doubts.append(
                 f"{empty.size} of {self.n_components} components are empty (the first is "
                 f"component {empty[0]}): no row belongs to them. Decrease n_components."
             )
         for doubt in doubts:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
 
 
 @contextmanager
@@ -409,7 +581,3 @@ def _unchanged_on_error(estimator: Any) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def _with_seed(restart: Restart, seed: Any) -> Restart:
-    return replace(restart, seed=seed)

@@ -1,22 +1,28 @@
 """BinomialMixture: mixtures of binomials, for counts of successes out of trials."""
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
-from skem.em.rows import Rows
+from skem.em.rows import Rows, has_missing
+from skem.em.scoring import evaluate
 from skem.estimators.base import MixtureEM
+from skem.estimators.sources import imputed
 from skem.estimators.validation import (
     InvalidParameterError,
     array_like,
+    check_cells,
     check_finite_array,
-    check_initial_weights,
+    check_parameters,
     check_shape,
+    check_starting_values,
+    check_weights,
     none,
     real,
 )
@@ -62,6 +68,11 @@ array-like or callable, default='short-runs'
         Weights to start from.
     probabilities_init : array-like of shape (n_components, n_columns), default=None
         Probabilities to start from. Components that start alike stay alike.
+    fixed : dict or None, default=None
+        Parameters that the fit holds at their starting values: by name, True or a bool for each
+        component, as in ``{"weights": True}``.
+    assignment : {'soft', 'hard'}, default='soft'
+        'soft' is EM. 'hard' gives each row to its likeliest component alone (classification EM).
     acceleration : {'quasi-newton'} or None, default='quasi-newton'
         How to need fewer evaluations: steps longer than EM's, each kept only if the
         log-likelihood does not fall. None is plain EM.
@@ -71,6 +82,8 @@ array-like or callable, default='short-runs'
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
         Continue from the published parameters, if there are any; ``n_init`` is then ignored.
+    record_trace : bool, default=False
+        Whether to keep a ``trace_`` of all that happens, at about twice the cost.
     verbose : int, default=0
         1 prints the progress, 2 also times and changes.
     verbose_interval : int, default=10
@@ -92,16 +105,20 @@ array-like or callable, default='short-runs'
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step. An
         evaluation that was no improvement repeats the best value.
+    trace_ : tuple of TraceEntry
+        With ``record_trace``, the best run in detail: ``n_iter``, ``parameters``,
+        ``log_likelihood`` and its two parts, ``expected_log_likelihood`` and ``entropy``.
     restarts_ : tuple of Restart
         What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
-        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy) and ``seed``.
+        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy), ``seed`` and
+        ``optimum`` (which of the distinct optima found, 0 the highest).
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int
         Number of free parameters.
     n_features_in_ : int
         Number of columns of X seen by fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names that are all strings.
 
     See Also
@@ -129,7 +146,9 @@ array-like or callable, default='short-runs'
     """
 
     _Parameters = BinomialParameters
+    _fixable = ("weights", "probabilities")
     _non_negative = True
+    _missing = True
     _checks = {
         **MixtureEM._checks,
         "n_trials": real(0.0) | none | array_like,
@@ -147,10 +166,13 @@ array-like or callable, default='short-runs'
         init_params: Any = "short-runs",
         weights_init: ArrayLike | None = None,
         probabilities_init: ArrayLike | None = None,
+        fixed: dict[str, Any] | None = None,
+        assignment: str = "soft",
         acceleration: str | None = "quasi-newton",
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        record_trace: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -162,10 +184,13 @@ array-like or callable, default='short-runs'
         self.init_params = init_params
         self.weights_init = weights_init
         self.probabilities_init = probabilities_init
+        self.fixed = fixed
+        self.assignment = assignment
         self.acceleration = acceleration
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
+        self.record_trace = record_trace
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
@@ -209,15 +234,130 @@ array-like or callable, default='short-runs'
         successes, y = self._draw(n_samples, random_state, given, params)
         return np.hstack([successes, trials - successes]), y
 
-    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+    def impute(
+        self, X: ArrayLike, random_state: Any = None, *, n_trials: Any = None
+    ) -> FloatArray:
+        """Fill in missing cells, given the observed ones of their rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data; missing cells are NaN, in successes and failures alike.
+        random_state : int, RandomState instance or None, default=None
+            None fills in expectations. Otherwise counts are drawn, each row's together: as they
+            might have been, for multiple imputation.
+        n_trials : int or array-like of shape (n_columns,), default=None
+            Number of trials of missing cells. Needed, and allowed, only where the estimator's own
+            ``n_trials`` is None.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in)
+            A copy, with the observed cells as they are.
+        """
+        X = self._checked(X)
+        if not isinstance(X, np.ndarray):
+            return imputed(self, X, random_state, n_trials=n_trials)
+        family, params = self._fitted()
+        trials = self._trials_of_missing(n_trials, family.n_columns)
+        if self.n_trials is not None:
+            return self._imputed(X, random_state, family, params)
+        if not has_missing(X):
+            return X.copy()
+        if trials is None:
+            raise ValueError(
+                "impute needs n_trials, the number of trials of each missing cell, because the "
+                "data were given as [successes | failures]"
+            )
+        successes, failures = np.split(X, 2, axis=1)
+        # Observed cells may have other numbers of trials, but they are not filled in.
+        posterior = np.empty((len(X), family.n_components))
+        evaluate(family, params, X, posterior=posterior)
+        rng = None if random_state is None else check_random_state(random_state)
+        given = Binomial(family.n_components, family.n_columns, trials, incomplete=True)
+        filled = given.impute(params, successes, posterior, rng)
+        failures = np.where(np.isnan(failures), trials - filled, failures)
+        return np.hstack([filled, failures]).astype(X.dtype)
+
+    def _trials_of_missing(self, n_trials: Any, n_columns: int) -> FloatArray | None:
+        """Return n_trials as an array, None where not given; raise where given twice."""
+        if n_trials is None:
+            return None
+        if self.n_trials is not None:
+            raise ValueError("n_trials is a parameter of the estimator already")
+        return _check_trials(n_trials, n_columns, type(self).__name__)
+
+    @classmethod
+    def from_parameters(
+        cls, *, weights: ArrayLike, probabilities: ArrayLike, n_trials: Any = None, **params: Any
+    ) -> Self:
+        """Make a mixture of known parameters, as if it had been fitted.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            Mixing weights, summing to one.
+        probabilities : array-like of shape (n_components, n_columns)
+            Probabilities of a success.
+        n_trials : int, array-like of shape (n_columns,) or None, default=None
+            The layout of X, as in the constructor.
+        **params : dict
+            Further constructor parameters. With ``warm_start=True``, fit continues from here.
+
+        Returns
+        -------
+        mixture : BinomialMixture
+            Ready to predict, score and sample. What only a fit can tell (``converged_``,
+            ``n_iter_``, ``lower_bound_``, ``labels_``, ``restarts_``) it does not have.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not agree, the weights do not sum to one, or a probability is none.
+
+        Examples
+        --------
+        >>> from skem import BinomialMixture
+        >>> coins = BinomialMixture.from_parameters(
+        ...     weights=[0.5, 0.5], probabilities=[[0.6], [0.5]], n_trials=10
+        ... )
+        >>> coins.predict_proba([[5], [9], [8], [4], [7]])[:, 0].round(2)
+        array([0.45, 0.8 , 0.73, 0.35, 0.65])
+        """
+        shape = np.shape(probabilities)
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(
+                f"probabilities must have the shape (n_components, n_columns), but got {shape}"
+            )
+        K, m = shape
+        self = cls(n_components=K, n_trials=n_trials, **params)
+        check_parameters(self, self._checks)
+        n_features = 2 * m if n_trials is None else m
+        self._trials(n_features)
+        p = check_finite_array(probabilities, shape, "probabilities")
+        _check_probabilities(p)
+        self.weights_, self.probabilities_ = check_weights(weights, K), p
+        self.n_features_in_ = n_features
+        self.n_parameters_ = self._n_parameters()
+        return self
+
+    def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
         name = type(self).__name__
-        _check_cells(X, X < 0, f"Negative values in data passed to {name}: counts must be >= 0")
-        if (most := float(X.max())) > MOST_COUNTS:
-            raise ValueError(f"{name} takes counts up to {MOST_COUNTS:g}; the largest is {most:g}")
+        message = f"Negative values in data passed to {name}: counts must be >= 0"
+        check_cells(X, X < 0, message, first_row)
+        if float(np.fmax.reduce(X, axis=None)) > MOST_COUNTS:
+            too_many = X.astype(np.float64) > MOST_COUNTS
+            check_cells(X, too_many, f"{name} takes counts up to {MOST_COUNTS:g}", first_row)
         trials = self._trials(X.shape[1])
         if trials is not None:
-            _check_cells(X, X > trials, f"{name} got more successes than n_trials={self.n_trials}")
+            message = f"{name} got more successes than n_trials={self.n_trials}"
+            check_cells(X, X > trials, message, first_row)
+        elif has_missing(X):
+            successes, failures = np.split(np.isnan(X), 2, axis=1)
+            half = successes != failures
+            message = "A missing cell is NaN in both successes and failures, but one is given"
+            given = np.hstack([half & ~successes, half & ~failures])
+            check_cells(X, given, message, first_row)
         return X
 
     def _trials(self, n_features: int) -> FloatArray | None:
@@ -237,65 +377,49 @@ array-like or callable, default='short-runs'
         trials = self._trials(n_features)
         return Binomial(n_components, n_features // 2 if trials is None else n_features, trials)
 
-    def _with_initial_values(
-        self, family: Binomial, partition: Callable[[], BinomialParameters]
-    ) -> BinomialParameters:
-        weights = probabilities = None
-        if self.weights_init is not None:
-            weights = check_initial_weights(self.weights_init, family.n_components)
-        if self.probabilities_init is not None:
-            probabilities = check_finite_array(
-                self.probabilities_init, (family.n_components, family.n_columns), "probabilities"
-            )
-            if np.any(probabilities < 0) or np.any(probabilities > 1):
-                raise ValueError(
-                    "The parameter 'probabilities' should be in the range [0, 1], but got max "
-                    f"value {probabilities.max():.5f}, min value {probabilities.min():.5f}"
-                )
-        if weights is not None and probabilities is not None:
-            return BinomialParameters(weights, probabilities)
-        start = partition()
-        return BinomialParameters(
-            start.weights if weights is None else weights,
-            start.probabilities if probabilities is None else probabilities,
-        )
+    def _given(self, family: Binomial) -> BinomialParameters:
+        given = super()._given(family)
+        if self.probabilities_init is None:
+            return given
+        shape = (family.n_components, family.n_columns)
+        probabilities = check_starting_values(self.probabilities_init, shape, "probabilities")
+        _check_probabilities(probabilities)
+        return given._replace(probabilities=probabilities)
 
     def _continued(self, family: Binomial) -> BinomialParameters:
         shape = (family.n_components, family.n_columns)
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")
         return super()._continued(family)
 
-    def _coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return arcsine square roots of proportions, whose variance hardly depends on them.
-
-        An unobserved cell is put at its column's mean.
-        """
-        successes, failures = self._family(self.n_components, X.shape[1]).split(X)
-        trials = successes + failures
-        angles = np.arcsin(np.sqrt((successes + 3 / 8) / (trials + 3 / 4)))
-        observed = trials > 0
-        means = np.divide(
-            weights @ (angles * observed),
-            weights @ observed,
-            out=np.zeros(trials.shape[1]),
-            where=observed.any(axis=0),
-        )
-        return np.where(observed, angles, means)
-
     def _warn_about_data(self, rows: Rows) -> None:
         family = self._training_family(rows)
+        if rows.has_missing:
+            family = family.for_missing()
         if family.n_columns > 1 or self.n_components == 1:
             return
-        successes, failures = family.split(rows.X)
-        most = float((successes + failures).max())
+        most = float(rows.fold(partial(_most_trials, family), 2**16, max))
         if most < 2 * self.n_components - 1:
             warnings.warn(
                 f"{self.n_components} binomial components cannot be identified from one column "
                 f"with at most {most:g} trials: at least {2 * self.n_components - 1} are needed. "
                 "Other parameters fit these data equally well; decrease n_components.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
+
+
+def _most_trials(family: Binomial, X: FloatArray, weights: FloatArray) -> float:
+    successes, failures = family.split(X)
+    return float((successes + failures).max())
+
+
+def _check_probabilities(probabilities: FloatArray) -> None:
+    """Raise ValueError unless they lie in [0, 1]; NaN does."""
+    if np.any(probabilities < 0) or np.any(probabilities > 1):
+        raise ValueError(
+            "The parameter 'probabilities' should be in the range [0, 1], but got max "
+            f"value {np.nanmax(probabilities):.5f}, min value {np.nanmin(probabilities):.5f}"
+        )
 
 
 def _check_trials(n_trials: Any, n_columns: int, name: str) -> FloatArray:
@@ -313,10 +437,3 @@ def _check_trials(n_trials: Any, n_columns: int, name: str) -> FloatArray:
             f"The 'n_trials' parameter of {name} must hold finite numbers >= 0. Got {n_trials!r}."
         )
     return trials
-
-
-def _check_cells(X: FloatArray, bad: NDArray[np.bool_], message: str) -> None:
-    """Raise ValueError, naming the first bad cell."""
-    if bad.any():
-        row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{message}; X[{row}, {column}] is {X[row, column]:g}")

@@ -1,5 +1,6 @@
 """What a fitted mixture says of rows: labels, densities, criteria, samples."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,27 +9,36 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skem.em.blocks import workers
+from skem.em.rows import has_missing
 from skem.em.scoring import evaluate
-from skem.estimators.validation import check_sample_weight, integer
+from skem.estimators.sources import evaluated, imputed, mean_of, opened, opened_weights
+from skem.estimators.validation import integer
 from skem.families.base import FloatArray, shares
+from skem.families.held import Held
+from skem.families.patterns import by_pattern
 
-__all__ = ["FittedMixture", "weighted_mean"]
+__all__ = ["FittedMixture"]
 
 
 class FittedMixture(DensityMixin, BaseEstimator):
     """The half of a mixture estimator that does not fit.
 
     All its methods follow from the family and the published parameters (``_fitted``) and from
-    the validation of X (``_check_data``).
+    the validation of X (``_data_options``, ``_check_block``).
     """
 
     def _fitted(self) -> tuple[Any, Any]:
         """Return the family, without penalty, and the parameters that are published."""
         raise NotImplementedError
 
-    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
-        """Validate X to a float32 or float64 array; reset on the way into fit."""
+    def _data_options(self, reset: bool) -> dict[str, Any]:
+        """Return how validate_data is to look at X; reset on the way into fit."""
         raise NotImplementedError
+
+    def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
+        """Return rows of X, of which the first has that number, or raise ValueError."""
+        return X
 
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """Return the likeliest component of each row.
@@ -44,9 +54,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
             Index of the component with the largest posterior probability.
         """
         X = self._checked(X)
-        labels = np.empty(len(X), dtype=np.int32)
-        evaluate(*self._fitted(), X, labels=labels)
-        return labels
+        return evaluated(*self._fitted(), X, labels=np.int32)[0]
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the posterior probability of each component, given each row.
@@ -62,9 +70,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
             Rows sum to one. A row that is impossible under every component has the weights.
         """
         X = self._checked(X)
-        posterior = np.empty((len(X), len(self.weights_)), dtype=X.dtype)
-        evaluate(*self._fitted(), X, posterior=posterior)
-        return posterior
+        return evaluated(*self._fitted(), X, posterior=X.dtype)[0]
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log-density (log-probability, for counts) of each row.
@@ -80,9 +86,41 @@ class FittedMixture(DensityMixin, BaseEstimator):
             In nats, of the dtype of X; -inf for a row impossible under every component.
         """
         X = self._checked(X)
-        log_density = np.empty(len(X), dtype=X.dtype)
-        evaluate(*self._fitted(), X, log_density=log_density)
-        return log_density
+        return evaluated(*self._fitted(), X, log_density=X.dtype)[0]
+
+    def impute(self, X: ArrayLike, random_state: Any = None) -> FloatArray:
+        """Fill in missing cells, given the observed ones of their rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Data; missing cells are NaN.
+        random_state : int, RandomState instance or None, default=None
+            None fills in expectations. Otherwise cells are drawn, each row's together: as they
+            might have been, for multiple imputation.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in)
+            A copy, with the observed cells as they are.
+        """
+        X = self._checked(X)
+        if not isinstance(X, np.ndarray):
+            return imputed(self, X, random_state)
+        return self._imputed(X, random_state, *self._fitted())
+
+    def _imputed(self, X: FloatArray, random_state: Any, family: Any, params: Any) -> FloatArray:
+        if not has_missing(X):
+            return X.copy()
+        rng = None if random_state is None else check_random_state(random_state)
+        order = by_pattern(np.isnan(X))
+        rows, family = X[order], family.for_missing()
+        posterior = np.empty((len(X), len(params.weights)))
+        evaluate(family, params, rows, posterior=posterior)
+        filled = np.empty_like(X)
+        with workers(0):  # a BLAS of one thread: small matrices, the same bits everywhere
+            filled[order] = family.impute(params, rows, posterior, rng)
+        return filled
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean log-likelihood per row.
@@ -101,8 +139,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
         log_likelihood : float
             In nats per row. On the training data it is ``lower_bound_``.
         """
-        log_density, weights = self._log_densities(X, sample_weight)
-        return weighted_mean(log_density, weights)
+        return self._mean_of(X, sample_weight, "log_density")[0]
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Akaike's information criterion: -2 log L + 2 n_parameters.
@@ -119,8 +156,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
         aic : float
             The lower the better.
         """
-        log_likelihood, _ = self._total_log_likelihood(X, sample_weight)
-        return -2 * log_likelihood + 2 * self._n_parameters()
+        mean, N = self._mean_of(X, sample_weight, "log_density")
+        return -2 * mean * N + 2 * self._n_parameters()
 
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the Bayesian information criterion: -2 log L + n_parameters log N.
@@ -137,8 +174,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
         bic : float
             The lower the better (R's mclust reports its negative).
         """
-        log_likelihood, N = self._total_log_likelihood(X, sample_weight)
-        return float(-2 * log_likelihood + self._n_parameters() * np.log(N))
+        mean, N = self._mean_of(X, sample_weight, "log_density")
+        return float(-2 * mean * N + self._n_parameters() * np.log(N))
 
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the integrated completed likelihood criterion.
@@ -160,13 +197,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
             The lower the better. At least the BIC, and equal to it where components are
             separated completely.
         """
-        X = self._checked(X)
-        weights = check_sample_weight(sample_weight, len(X))
-        log_density, log_certainty = np.empty((2, len(X)))
-        evaluate(*self._fitted(), X, log_density=log_density, log_certainty=log_certainty)
-        N = _total(weights, len(X))
-        completed = weighted_mean(log_density + log_certainty, weights) * N
-        return float(-2 * completed + self._n_parameters() * np.log(N))
+        mean, N = self._mean_of(X, sample_weight, "log_density", "log_certainty")
+        return float(-2 * mean * N + self._n_parameters() * np.log(N))
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None
@@ -209,49 +241,16 @@ class FittedMixture(DensityMixin, BaseEstimator):
         counts = rng.multinomial(n_samples, shares(params.weights))  # of float32, not quite one
         return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
 
-    def _checked(self, X: Any) -> FloatArray:
+    def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
-        return self._check_data(X, reset=False)
+        return opened(self, X, reset=False)
 
     def _n_parameters(self) -> int:
         family, params = self._fitted()
+        if held := getattr(self, "_held", None):
+            family = replace(family, held=Held(held))
         return family.n_parameters(params)
 
-    def _log_densities(
-        self, X: Any, sample_weight: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def _mean_of(self, X: Any, sample_weight: Any, *names: str) -> tuple[float, float]:
         X = self._checked(X)
-        weights = check_sample_weight(sample_weight, len(X))
-        log_density = np.empty(len(X))
-        evaluate(*self._fitted(), X, log_density=log_density)
-        return log_density, weights
-
-    def _total_log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
-        log_density, weights = self._log_densities(X, sample_weight)
-        N = _total(weights, len(log_density))
-        return weighted_mean(log_density, weights) * N, N
-
-
-def _total(weights: NDArray[np.float64] | None, n: int) -> float:
-    return float(n if weights is None else weights.sum())
-
-
-def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
-    """Return the mean; a row of weight zero does not count even where its value is -inf.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-        One number for each row.
-    weights : ndarray of shape (n,) or None
-        Their weights.
-
-    Returns
-    -------
-    mean : float
-        The weighted mean.
-    """
-    if weights is None:
-        return float(values.mean())
-    present = weights > 0
-    return float(np.average(values[present], weights=weights[present]))
+        return mean_of(*self._fitted(), X, opened_weights(sample_weight, X), *names)

@@ -1,29 +1,34 @@
 """GaussianMixtureEM: a superset of scikit-learn's GaussianMixture."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
 
 from skem.em.rows import Rows
 from skem.estimators.base import MixtureEM
+from skem.estimators.priors import conjugate_prior
 from skem.estimators.validation import (
     array_like,
     check_finite_array,
-    check_initial_weights,
     check_parameters,
     check_shape,
+    check_starting_values,
+    check_weights,
+    mapping,
     none,
     one_of,
     real,
 )
-from skem.families.base import FloatArray
+from skem.families.base import FloatArray, shares
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters
 
 __all__ = ["GaussianMixtureEM"]
+
+#: Share of a feature's variance that ``reg_covar="scale"`` adds.
+RELATIVE_RIDGE = 1e-6
 
 
 class GaussianMixtureEM(MixtureEM):
@@ -43,10 +48,18 @@ class GaussianMixtureEM(MixtureEM):
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row. In
         scikit-learn, whose default is 1e-3, it is compared with the last change.
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of the data. The fit then maximises the
+    reg_covar : float or 'scale', default=1e-6
+        Added to every variance, in squared units of the data; 'scale' adds a millionth of each
+        feature's own variance, so that units do not matter. The fit then maximises the
         log-likelihood less ``reg_covar / 2 * trace(precision)`` in each component's
         log-density.
+    prior : {'conjugate'}, dict or None, default=None
+        Prior of means and covariances, with which components cannot collapse: the fit maximises
+        the posterior density, and nothing is added to variances. 'conjugate' is that of Fraley &
+        Raftery (2007): ``shrinkage`` 0.01 rows at the ``mean`` of the data,
+        ``degrees_of_freedom`` n_features + 2, and as ``scale`` the covariance of the data divided
+        by ``n_components ** (2 / n_features)``, in the shape that one component's has. A dict
+        gives some of the four.
     max_iter : int, default=1000
         Largest number of E/M evaluations in a run. With 0 the start itself is published.
     n_init : int, default=1
@@ -68,6 +81,11 @@ array-like or callable, default='short-runs'
     covariances_init : array-like, default=None
         Covariances to start from, instead of ``precisions_init``, in the shape of
         ``covariances_``.
+    fixed : dict or None, default=None
+        Parameters that the fit holds at their starting values: by name, True or a bool for each
+        component, as in ``{"weights": True}``.
+    assignment : {'soft', 'hard'}, default='soft'
+        'soft' is EM. 'hard' gives each row to its likeliest component alone (classification EM).
     acceleration : {'quasi-newton'} or None, default='quasi-newton'
         How to need fewer evaluations: steps longer than EM's, each kept only if the
         log-likelihood does not fall. None is plain EM.
@@ -77,6 +95,8 @@ array-like or callable, default='short-runs'
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
         Continue from the published parameters, if there are any; ``n_init`` is then ignored.
+    record_trace : bool, default=False
+        Whether to keep a ``trace_`` of all that happens, at about twice the cost.
     verbose : int, default=0
         1 prints the progress, 2 also times and changes.
     verbose_interval : int, default=10
@@ -105,16 +125,20 @@ array-like or callable, default='short-runs'
     lower_bounds_ : list of float
         Mean penalised log-likelihood at each evaluation of the best run, before its M-step. An
         evaluation that was no improvement repeats the best value.
+    trace_ : tuple of TraceEntry
+        With ``record_trace``, the best run in detail: ``n_iter``, ``parameters``,
+        ``log_likelihood`` and its two parts, ``expected_log_likelihood`` and ``entropy``.
     restarts_ : tuple of Restart
         What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
-        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy) and ``seed``.
+        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy), ``seed`` and
+        ``optimum`` (which of the distinct optima found, 0 the highest).
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int
         Number of free parameters.
     n_features_in_ : int
         Number of features seen by fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names that are all strings.
 
     See Also
@@ -142,19 +166,28 @@ array-like or callable, default='short-runs'
     """
 
     _Parameters = GaussianParameters
+    _fixable = ("weights", "means", "covariances")
+    _missing = True
     _checks = {
         **MixtureEM._checks,
         "covariance_type": one_of(STRUCTURES),
-        "reg_covar": real(0.0),
+        "reg_covar": real(0.0) | one_of(["scale"]),
+        "prior": one_of(["conjugate"]) | mapping | none,
         "means_init": none | array_like,
         "precisions_init": none | array_like,
         "covariances_init": none | array_like,
     }
 
+    _advice_on_spurious = (
+        "Decrease n_components, give more starts (n_init), leave out features that are constant "
+        "or collinear, or keep components from collapsing by prior='conjugate'."
+    )
+
     _advice = (
         "Fitting the mixture model failed because some components have ill-defined empirical "
         "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
-        "number of components, increase reg_covar, or scale the input data."
+        "number of components, increase reg_covar, or scale the input data. "
+        "(With prior='conjugate' components cannot collapse.)"
     )
 
     def __init__(
@@ -163,7 +196,8 @@ array-like or callable, default='short-runs'
         *,
         covariance_type: str = "full",
         tol: float = 1e-8,
-        reg_covar: float = 1e-6,
+        reg_covar: float | str = 1e-6,
+        prior: str | dict[str, Any] | None = None,
         max_iter: int = 1000,
         n_init: int = 1,
         init_params: Any = "short-runs",
@@ -171,10 +205,13 @@ array-like or callable, default='short-runs'
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         covariances_init: ArrayLike | None = None,
+        fixed: dict[str, Any] | None = None,
+        assignment: str = "soft",
         acceleration: str | None = "quasi-newton",
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        record_trace: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -182,6 +219,7 @@ array-like or callable, default='short-runs'
         self.covariance_type = covariance_type
         self.tol = tol
         self.reg_covar = reg_covar
+        self.prior = prior
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
@@ -189,10 +227,13 @@ array-like or callable, default='short-runs'
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.covariances_init = covariances_init
+        self.fixed = fixed
+        self.assignment = assignment
         self.acceleration = acceleration
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
+        self.record_trace = record_trace
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
@@ -256,7 +297,7 @@ array-like or callable, default='short-runs'
         structure.check_definite(C, "covariance")
         U = structure.factor(C, np.zeros(d))
         self._set_parameters(
-            check_initial_weights(weights, K), check_finite_array(means, (K, d), "means"), C, U
+            check_weights(weights, K), check_finite_array(means, (K, d), "means"), C, U
         )
         self.n_features_in_ = d
         self.n_parameters_ = self._n_parameters()
@@ -266,34 +307,34 @@ array-like or callable, default='short-runs'
         """Return the covariance_type of the fit, whatever was set since."""
         return getattr(self, "_covariance_type", self.covariance_type)
 
+    @property
+    def _shared(self) -> tuple[str, ...]:
+        return ("covariances",) if self._structure().shared else ()
+
     def _structure(self) -> Structure:
         return STRUCTURES[self.covariance_type]
 
-    def _check_data(self, X: Any, *, reset: bool) -> FloatArray:
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_min_samples=2 if reset else 1,
-        )
+    def _data_options(self, reset: bool) -> dict[str, Any]:
+        return {**super()._data_options(reset), "ensure_min_samples": 2 if reset else 1}
 
     def _training_family(self, rows: Rows) -> Gaussian:
-        mean, variance, largest = rows.summary
+        mean, variance, largest, *_ = rows.summary
         if not np.isfinite(variance).all():
             raise ValueError(
                 f"X is too large: with values up to {largest.max():.3g} its squares overflow. "
                 "Scale it"
             )
         scale = np.sqrt(variance)
-        return Gaussian(
+        family = Gaussian(
             structure=self._structure(),
             n_components=self.n_components,
             origin=mean,
             scale=np.where(scale > 0, scale, 1.0),
             floor=(4 * np.finfo(np.float64).eps * largest) ** 2,
-            ridge=float(self.reg_covar),
         )
+        if self.prior is not None:
+            return replace(family, prior=conjugate_prior(self.prior, family, rows))
+        return replace(family, ridge=_ridge(self.reg_covar, variance))
 
     def _fitted(self) -> tuple[Gaussian, GaussianParameters]:
         weights, means, U = (
@@ -308,51 +349,32 @@ array-like or callable, default='short-runs'
         covariances = structure.covariances(U)
         return family, GaussianParameters(weights, means - origin, covariances, U)
 
-    def _with_initial_values(
-        self, family: Gaussian, partition: Callable[[], GaussianParameters]
-    ) -> GaussianParameters:
-        K, d = family.n_components, family.n_features
-        structure = family.structure
+    def _given(self, family: Gaussian) -> GaussianParameters:
+        K, d, structure = family.n_components, family.n_features, family.structure
         if self.precisions_init is not None and self.covariances_init is not None:
             raise ValueError(
                 "precisions_init and covariances_init are two ways to say one thing: "
                 "set one of them to None"
             )
-        given = GaussianParameters(*self._given(structure, K, d))
-        means = None if given.means is None else given.means - family.origin
-        if given.weights is not None and means is not None and given.covariances is not None:
-            return given._replace(means=means)
-        start = partition()
-        if given.weights is not None:
-            start = start._replace(weights=given.weights)
-        if means is not None:
-            start = start._replace(means=means)
-        if given.covariances is not None:
-            start = start._replace(
-                covariances=given.covariances, precisions_cholesky=given.precisions_cholesky
-            )
-        return start
-
-    def _given(self, structure: Structure, K: int, d: int) -> tuple[Any, Any, Any, Any]:
-        """Return the user's starting values, validated; None for those not given."""
-        weights = means = covariances = U = None
-        if self.weights_init is not None:
-            weights = check_initial_weights(self.weights_init, K)
+        given, shape = super()._given(family), structure.shape(K, d)
         if self.means_init is not None:
-            means = check_finite_array(self.means_init, (K, d), "means")
+            means = check_starting_values(self.means_init, (K, d), "means")
+            given = given._replace(means=means - family.origin)
         if self.precisions_init is not None:
-            P = check_finite_array(
-                self.precisions_init, structure.shape(K, d), f"{structure.name} precision"
-            )
-            structure.check_definite(P, "precision")
-            covariances, U = structure.invert(P)
+            P = check_starting_values(self.precisions_init, shape, f"{structure.name} precision")
+            C, U = P.copy(), P.copy()
+            if (known := _known(P, structure)) is not None:
+                structure.check_definite(P[known], "precision")
+                C[known], U[known] = structure.invert(P[known])
+            given = given._replace(covariances=C, precisions_cholesky=U)
         if self.covariances_init is not None:
-            covariances = check_finite_array(
-                self.covariances_init, structure.shape(K, d), f"{structure.name} covariance"
-            )
-            structure.check_definite(covariances, "covariance")
-            U = structure.factor(covariances, np.zeros(d))
-        return weights, means, covariances, U
+            C = check_starting_values(self.covariances_init, shape, f"{structure.name} covariance")
+            U = C.copy()
+            if (known := _known(C, structure)) is not None:
+                structure.check_definite(C[known], "covariance")
+                U[known] = structure.factor(C[known], np.zeros(d))
+            given = given._replace(covariances=C, precisions_cholesky=U)
+        return given
 
     def _continued(self, family: Gaussian) -> GaussianParameters:
         K, d = family.n_components, family.n_features
@@ -366,7 +388,8 @@ array-like or callable, default='short-runs'
             self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
         )
         published = self._published()
-        return published._replace(means=published.means - family.origin)
+        weights = shares(published.weights)  # of float32 they are not quite one
+        return published._replace(weights=weights, means=published.means - family.origin)
 
     def _publish(self, family: Gaussian, params: GaussianParameters, dtype: Any) -> None:
         absolute = params._replace(means=params.means + family.origin)
@@ -381,3 +404,19 @@ array-like or callable, default='short-runs'
         self.precisions_cholesky_ = U
         self.precisions_ = self._structure().precisions(U)
         self._covariance_type = self.covariance_type
+
+
+def _ridge(reg_covar: float | str, variance: FloatArray) -> FloatArray | float:
+    """Return what is added to variances; that of a constant feature is as of the others."""
+    if not isinstance(reg_covar, str):
+        return float(reg_covar)
+    typical = variance[variance > 0].mean() if variance.any() else 1.0
+    return RELATIVE_RIDGE * np.where(variance > 0, variance, typical)
+
+
+def _known(values: FloatArray, structure: Structure) -> Any:
+    """Return where covariances or precisions are given: an index; None if nowhere."""
+    if structure.shared:
+        return None if np.isnan(values).any() else ...
+    known = ~np.isnan(values.reshape(len(values), -1)).any(axis=1)
+    return known if known.any() else None

@@ -13,15 +13,23 @@ __all__ = [
     "InvalidParameterError",
     "array_like",
     "boolean",
+    "check_block",
+    "check_cells",
+    "check_finite_array",
     "check_initial_weights",
+    "check_known_labels",
     "check_parameters",
     "check_sample_weight",
     "check_shape",
+    "check_starting_values",
+    "check_weights",
     "integer",
+    "mapping",
     "nonzero_integer",
     "one_of",
     "random_state",
     "real",
+    "weighted_mean",
 ]
 
 
@@ -89,6 +97,7 @@ array_like = Check(
     ),
     "an array-like",
 )
+mapping = Check(lambda value: isinstance(value, dict), "a dict")
 boolean = Check(lambda value: isinstance(value, bool | np.bool_), "a bool")
 none = Check(lambda value: value is None, "None")
 function = Check(callable, "a callable")
@@ -124,6 +133,14 @@ def check_shape(array: NDArray[Any], shape: tuple[int, ...], name: str) -> None:
 
 def check_finite_array(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
     """Return values as a new float64 array of a shape; raise ValueError if they cannot be."""
+    array = check_starting_values(values, shape, name)
+    if np.isnan(array).any():
+        raise ValueError(f"The parameter '{name}' should be finite, but it contains NaN or inf")
+    return array
+
+
+def check_starting_values(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    """The same for values that may be NaN, which means not given, for whole components."""
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -131,26 +148,96 @@ def check_finite_array(values: ArrayLike, shape: tuple[int, ...], name: str) -> 
             f"The parameter '{name}' should be an array of numbers: {error}"
         ) from None
     check_shape(array, shape, name)
-    if not np.isfinite(array).all():
-        raise ValueError(f"The parameter '{name}' should be finite, but it contains NaN or inf")
+    unknown = np.isnan(array.reshape((*shape, 1)[0], -1))
+    if np.isinf(array).any() or (unknown.any(axis=1) != unknown.all(axis=1)).any():
+        raise ValueError(
+            f"The parameter '{name}' should be finite, but it contains NaN or inf (NaN is allowed "
+            "for whole components only, of which no value is given)"
+        )
     return array
 
 
 def check_initial_weights(values: ArrayLike, n_components: int) -> NDArray[np.float64]:
-    """Return mixing weights; raise ValueError unless they lie in [0, 1] and sum to one."""
-    weights = check_finite_array(values, (n_components,), "weights")
-    if np.any(weights < 0.0) or np.any(weights > 1.0):
+    """Return mixing weights; raise ValueError unless they lie in [0, 1] and sum to one.
+
+    Some may be NaN, which means not given; the others then sum to at most one.
+    """
+    weights = check_starting_values(values, (n_components,), "weights")
+    given = weights[~np.isnan(weights)]
+    if np.any(given < 0.0) or np.any(given > 1.0):
         raise ValueError(
             "The parameter 'weights' should be in the range [0, 1], but got max value "
-            f"{weights.max():.5f}, min value {weights.min():.5f}"
+            f"{given.max():.5f}, min value {given.min():.5f}"
         )
     # Weights given in single precision sum to one within their own rounding.
-    if abs(weights.sum() - 1.0) > 1e-6:
+    total = given.sum()
+    if total > 1 + 1e-6 or (given.size == weights.size and total < 1 - 1e-6):
         raise ValueError(
-            "The parameter 'weights' should be normalized, but got "
-            f"sum(weights) = {weights.sum():.5f}"
+            f"The parameter 'weights' should be normalized, but got sum(weights) = {total:.5f}"
         )
-    return weights / weights.sum()
+    if given.size < weights.size:
+        if total > 1 - 1e-12:
+            raise ValueError(
+                f"The parameter 'weights' leaves nothing for the components whose weight is NaN: "
+                f"the others sum to {total:g}"
+            )
+        return weights
+    return weights if abs(total - 1.0) < 1e-15 * weights.size else weights / total
+
+
+def check_weights(values: ArrayLike, n_components: int) -> NDArray[np.float64]:
+    """Return mixing weights of which none may be NaN."""
+    check_finite_array(values, (n_components,), "weights")
+    return check_initial_weights(values, n_components)
+
+
+def check_cells(X: NDArray[Any], bad: NDArray[np.bool_], message: str, first_row: int = 0) -> None:
+    """Raise ValueError, naming the first bad cell of a block that starts with a given row."""
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{message}; X[{first_row + row}, {column}] is {X[row, column]:g}")
+
+
+def check_block(block: Any, first_row: int, *, allow_nan: bool) -> NDArray[Any]:
+    """Return a block of stored rows as float32 or float64; raise ValueError for a bad cell."""
+    block = np.asarray(block)
+    if block.dtype.kind not in "biuf":
+        raise TypeError(f"X must hold numbers, but its rows from {first_row} on are {block.dtype}")
+    block = block.astype(np.float32 if block.dtype == np.float32 else np.float64, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(block.sum()):  # which costs little, and tells enough in most cases
+            return block
+    check_cells(block, np.isinf(block), "X contains infinity", first_row)
+    if not allow_nan:
+        check_cells(block, np.isnan(block), "X contains NaN", first_row)
+    return block
+
+
+def check_known_labels(labels: Any, n_samples: int, n_components: int) -> NDArray[np.intp] | None:
+    """Return known labels as integers; None where none is known.
+
+    Raises
+    ------
+    ValueError
+        If they are not integers from -1 (unknown) to n_components - 1, one for each row.
+    """
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.shape != (n_samples,):
+        raise ValueError(
+            f"known_labels.shape == {array.shape}, expected {(n_samples,)}: one label per row, -1 "
+            "where it is unknown"
+        )
+    if array.dtype.kind not in "iuf" or not (np.floor(array) == array).all():
+        raise ValueError(f"known_labels must be integers, but got an array of {array.dtype}")
+    if array.min() < -1 or array.max() >= n_components:
+        raise ValueError(
+            f"known_labels must lie between -1 (unknown) and n_components - 1 = "
+            f"{n_components - 1}, but they reach from {array.min():g} to {array.max():g}"
+        )
+    array = array.astype(np.intp)
+    return array if (array >= 0).any() else None
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
@@ -230,3 +317,24 @@ def check_partition(partition: Any, n_samples: int, n_components: int) -> NDArra
         f"init_params, as an array, must hold labels of shape ({n_samples},) or responsibilities "
         f"of shape ({n_samples}, {n_components}), but its shape is {array.shape}"
     )
+
+
+def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
+    """Return the mean; a row of weight zero does not count even where its value is -inf.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        One number for each row.
+    weights : ndarray of shape (n,) or None
+        Their weights.
+
+    Returns
+    -------
+    mean : float
+        The weighted mean.
+    """
+    if weights is None:
+        return float(values.mean())
+    present = weights > 0
+    return float(np.average(values[present], weights=weights[present]))

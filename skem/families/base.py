@@ -102,13 +102,13 @@ class Kernel(Protocol):
     @property
     def constant(self) -> float: ...
 
-    def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
-        """Bring rows X (b, n_features) into the working form, (width, b), written to out."""
+    def load(self, X: FloatArray, out: FloatArray) -> Any:
+        """Bring rows X (b, n_features) into the working form; out (width, b) is space for it."""
 
-    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
+    def log_joint(self, block: Any, out: FloatArray) -> FloatArray:
         """Write the log-joint of the block, less ``offset`` and log h(x), to out (K, b)."""
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+    def totals(self, block: Any, responsibilities: FloatArray) -> FloatArray:
         """Sum the statistics of the block by component, weighted: an array (K, n_totals)."""
 
 
@@ -137,6 +137,29 @@ class Family(Protocol):
 
     def bound(self, rows: Any) -> "Family":
         """Return this family with what it may use of the rows that it is to be fitted to."""
+
+    def for_missing(self) -> "Family":
+        """Return this family for rows of which cells may be missing, which are NaN."""
+
+    def for_streams(self) -> "Family":
+        """Return this family for batches of rows: their totals can be added whatever they miss."""
+
+    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the totals of a kernel in a form that does not depend on its parameters."""
+
+    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
+        """Return what the M-step gives params for: totals per row, in that form.
+
+        What params leave open, such as how many trials there are, is as in the totals ``like``.
+        """
+
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Bring rows to where Euclidean distances make sense, for the starts; nothing missing."""
+
+    def impute(
+        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
 
     def stacked(self, n_mixtures: int) -> "Family | None":
         """Return the family of that many mixtures' components, side by side in the parameters.
@@ -190,7 +213,7 @@ def log_ratios(weights: FloatArray) -> FloatArray:
     """Return log-weights relative to the last: K - 1 unconstrained coordinates."""
     with np.errstate(divide="ignore", invalid="ignore"):
         log_weights = np.log(weights)
-        return log_weights[:-1] - log_weights[-1]
+        return log_weights[:-1] - log_weights[-1:]
 
 
 def shares_of_log_ratios(ratios: FloatArray) -> FloatArray:
@@ -250,7 +273,9 @@ class ExponentialFamily(ABC):
     """An exponential family: both passes of EM follow from its sufficient statistics.
 
     Subclasses implement the abstract methods below and, if they are to draw samples or to be
-    accelerated, the last four; in the latter case they set ``accelerable``.
+    accelerated, the last four; in the latter case they set ``accelerable``. Those that allow for
+    missing cells implement ``for_missing`` and ``impute``; those whose parameters can be held have
+    a field ``held`` of type :class:`~skem.families.held.Held`.
     """
 
     accelerable = False
@@ -283,9 +308,35 @@ class ExponentialFamily(ABC):
         """Return log h(x) of each row; 0.0 unless the family says otherwise."""
         return 0.0
 
-    def bound(self, rows: Any) -> "ExponentialFamily":
-        """Return the family itself: it needs nothing of the rows."""
+    def bound(self, rows: Any) -> Any:
+        """Return the family itself: all it needs to know of the rows is whether cells miss."""
+        return self.for_missing() if rows.has_missing else self
+
+    def for_missing(self) -> Any:
+        """Return the family for rows with missing cells; optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement for_missing")
+
+    def for_streams(self) -> Any:
+        """Return the family itself."""
         return self
+
+    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the totals as they are."""
+        return totals
+
+    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
+        """Return totals of which the M-step makes params; optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement mean_totals")
+
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return X; a subclass may know better."""
+        return X
+
+    def impute(
+        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in missing cells; optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement impute")
 
     def stacked(self, n_mixtures: int) -> "ExponentialFamily | None":
         """Return None; a dataclass can return itself with n_components times as many."""

@@ -7,10 +7,11 @@ With ``s`` successes and ``f`` failures in column ``j``::
     log C(n, s) = gammaln(n + 1) - gammaln(s + 1) - gammaln(n - s + 1),
 
 so ``T = (1, s, f)``. Nothing in it needs whole numbers. ``log C`` is computed through betaln,
-which keeps its digits where the three gammaln would cancel.
+which keeps its digits where the three gammaln would cancel. A cell that is missing says as much as
+one without a trial: nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +23,8 @@ from skem.families.base import (
     FloatArray,
     Kernel,
     log_or_impossible,
-    log_ratios,
-    shares,
-    shares_of_log_ratios,
 )
+from skem.families.held import Held
 
 __all__ = ["Binomial", "BinomialParameters"]
 
@@ -58,11 +57,17 @@ class Binomial(ExponentialFamily):
     n_trials : ndarray of shape (n_columns,) or None
         Trials of each column, for rows of successes alone; None for rows
         ``[successes | failures]`` of 2m columns.
+    incomplete : bool, default=False
+        Whether cells may be missing.
+    held : Held, default=Held()
+        Parameters that the M-step leaves alone.
     """
 
     n_components: int
     n_columns: int
     n_trials: FloatArray | None = None
+    incomplete: bool = False
+    held: Held = field(default_factory=Held)
 
     accelerable = True
 
@@ -73,7 +78,12 @@ class Binomial(ExponentialFamily):
 
     def stacked(self, n_mixtures: int) -> "Binomial":
         """Return the family of all components of several mixtures."""
-        return replace(self, n_components=n_mixtures * self.n_components)
+        held = self.held.stacked(n_mixtures)
+        return replace(self, n_components=n_mixtures * self.n_components, held=held)
+
+    def for_missing(self) -> "Binomial":
+        """Return the family for which cells may be missing."""
+        return replace(self, incomplete=True)
 
     def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, s, f) of each row to out."""
@@ -84,6 +94,8 @@ class Binomial(ExponentialFamily):
         else:
             out[1 : m + 1] = X.T
             np.subtract(self.n_trials[:, np.newaxis], out[1 : m + 1], out=out[m + 1 :])
+        if self.incomplete:
+            out[np.isnan(out)] = 0.0
         return out
 
     def natural_parameters(self, params: BinomialParameters) -> FloatArray:
@@ -98,10 +110,38 @@ class Binomial(ExponentialFamily):
         return log_coefficients.sum(axis=1)
 
     def split(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the successes and the failures in X, each of shape (n, n_columns)."""
+        """Return the successes and the failures in X, each (n, n_columns); 0 where missing."""
         if self.n_trials is None:
-            return X[:, : self.n_columns], X[:, self.n_columns :]
-        return X, self.n_trials - X
+            successes, failures = X[:, : self.n_columns], X[:, self.n_columns :]
+        else:
+            successes, failures = X, self.n_trials - X
+        if not self.incomplete:
+            return successes, failures
+        missing = np.isnan(successes)
+        return np.where(missing, 0.0, successes), np.where(missing, 0.0, failures)
+
+    def mean_totals(self, params: BinomialParameters, like: FloatArray) -> FloatArray:
+        """Return weights, and successes and failures in as many trials per row as in ``like``."""
+        m, w, p = self.n_columns, params.weights[:, np.newaxis], params.probabilities
+        trials = (like[:, 1 : m + 1] + like[:, m + 1 :]).sum(axis=0) / like[:, 0].sum()
+        return np.hstack([w, w * p * trials, w * (1 - p) * trials])
+
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return arcsine square roots of proportions, whose variance hardly depends on them.
+
+        An unobserved cell is put at its column's mean.
+        """
+        successes, failures = self.split(X)
+        trials = successes + failures
+        angles = np.arcsin(np.sqrt((successes + 3 / 8) / (trials + 3 / 4)))
+        observed = trials > 0
+        means = np.divide(
+            weights @ (angles * observed),
+            weights @ observed,
+            out=np.zeros(trials.shape[1]),
+            where=observed.any(axis=0),
+        )
+        return np.where(observed, angles, means)
 
     def maximize(
         self, totals: FloatArray, kernel: Kernel, previous: BinomialParameters | None
@@ -124,35 +164,62 @@ class Binomial(ExponentialFamily):
         else:
             fallback = previous.probabilities.copy()
         p = np.divide(successes, trials, out=fallback, where=trials > 0)
-        return BinomialParameters(shares(totals[:, 0]), p)
+        p = self.held.put("probabilities", p)
+        return BinomialParameters(self.held.shares(totals[:, 0]), p)
 
     def n_parameters(self, params: BinomialParameters) -> int:
-        """Count K - 1 weights and K m probabilities."""
-        return params.weights.size - 1 + params.probabilities.size
+        """Count K - 1 weights and K m probabilities, less those that are held."""
+        n_probabilities = int(self._free.sum()) * self.n_columns
+        return self.held.n_ratios(params.weights) + n_probabilities
+
+    @property
+    def _free(self) -> NDArray[np.bool_]:
+        """Components whose probabilities are not held."""
+        return ~self.held.mask("probabilities", self.n_components)
 
     def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
-        if self.n_trials is None or (self.n_trials != np.floor(self.n_trials)).any():
-            raise ValueError("to draw counts the number of trials must be known and whole")
-        n_trials = self.n_trials.astype(np.int64)
+        n_trials = self._whole_trials("to draw counts")
         p = np.repeat(params.probabilities, counts, axis=0)
         return rng.binomial(n_trials, p).astype(np.float64)
 
+    def impute(
+        self, params: BinomialParameters, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in missing successes: the trials times the expected probability, or a draw."""
+        if self.n_trials is None:
+            raise ValueError("missing cells can be filled in only where n_trials is known")
+        if rng is None:
+            filling = self.n_trials * (posterior @ params.probabilities)
+        else:
+            ladder = posterior.cumsum(axis=1)
+            drawn = (rng.uniform(size=(len(X), 1)) * ladder[:, -1:] > ladder).sum(axis=1)
+            p = params.probabilities[drawn]
+            filling = rng.binomial(self._whole_trials("to draw counts"), p)
+        return np.where(np.isnan(X), filling, X)
+
+    def _whole_trials(self, purpose: str) -> NDArray[np.int64]:
+        if self.n_trials is None or (self.n_trials != np.floor(self.n_trials)).any():
+            raise ValueError(f"{purpose} the number of trials must be known and whole")
+        return self.n_trials.astype(np.int64)
+
     def to_vector(self, params: BinomialParameters) -> FloatArray:
-        """Return log-ratios of the weights, and log-odds."""
-        return np.concatenate([log_ratios(params.weights), logit(params.probabilities).ravel()])
+        """Return log-ratios of the weights, and log-odds, of what is not held."""
+        log_odds = logit(params.probabilities[self._free])
+        return np.concatenate([self.held.log_ratios(params.weights), log_odds.ravel()])
 
     def from_vector(self, vector: FloatArray, like: BinomialParameters) -> BinomialParameters:
         """Undo :meth:`to_vector`."""
-        ratios, log_odds = np.split(vector, [like.weights.size - 1])
-        p = expit(log_odds).reshape(like.probabilities.shape)
-        return BinomialParameters(shares_of_log_ratios(ratios), p)
+        ratios, log_odds = np.split(vector, [self.held.n_ratios(like.weights)])
+        p = like.probabilities.copy()
+        p[self._free] = expit(log_odds).reshape(-1, self.n_columns)
+        return BinomialParameters(self.held.shares_of_log_ratios(ratios, like.weights), p)
 
     def gradient(
         self, params: BinomialParameters, new: BinomialParameters, totals: FloatArray
     ) -> FloatArray:
         """Return ``n_k - N w_k``, and ``s - (s + f) p``."""
         m, counts, p = self.n_columns, totals[:, 0], params.probabilities
-        by_weights = (counts - counts.sum() * params.weights)[:-1]
+        by_ratios = self.held.gradient_by_ratios(counts, params.weights)
         by_log_odds = totals[:, 1 : m + 1] * (1 - p) - totals[:, m + 1 :] * p
-        return np.concatenate([by_weights, by_log_odds.ravel()])
+        return np.concatenate([by_ratios, by_log_odds[self._free].ravel()])

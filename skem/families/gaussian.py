@@ -4,15 +4,16 @@ About an origin near the data, ``z = x - origin``, ``m = mean - origin``, precis
 
     log f(x) = log det U - d/2 log(2 pi) - z'Pz / 2 + (P m)'z - m'Pm / 2
 
-so ``T = (1, z, second moments of z)``. With a ridge e (``reg_covar``) every log-density is
-lowered by ``e/2 tr P``. That is the penalty under which the M-step is exactly the usual
-``covariance + e I``, so that the penalised log-likelihood, too, never falls.
+so ``T = (1, z, second moments of z)``. With a ridge e (``reg_covar``) for each feature every
+log-density is lowered by ``tr(diag(e) P) / 2``. That is the penalty under which the M-step is
+exactly the usual ``covariance + diag(e)``, so that the penalised log-likelihood, too, never falls.
 
 The expanded form loses digits where a component is much tighter than it is far from the origin,
 or much narrower one way than another; there the centred kernel takes over (:mod:`.centred`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +26,12 @@ from skem.families.base import (
     LinearKernel,
     LossOfPrecision,
     log_or_impossible,
-    log_ratios,
-    shares,
-    shares_of_log_ratios,
 )
 from skem.families.centred import CentredKernel
-from skem.families.covariance import Structure
+from skem.families.covariance import Counts, Structure
+from skem.families.held import Held
+from skem.families.prior import ConjugatePrior
+from skem.families.wide import WideKernel
 
 __all__ = ["Gaussian", "GaussianParameters"]
 
@@ -90,8 +91,12 @@ class Gaussian:
         About the standard deviation of each feature, to make coordinates free of units.
     floor : ndarray of shape (n_features,)
         Largest variance that rounding alone could produce.
-    ridge : float, default=0.0
-        Added to every variance.
+    ridge : float or ndarray of shape (n_features,), default=0.0
+        Added to the variances, those of each feature.
+    prior : ConjugatePrior or None, default=None
+        Prior of means and covariances.
+    held : Held, default=Held()
+        Parameters that the M-step leaves alone.
     pooled : tuple of (float, ndarray of shape (1, n_second)) or None
         Total weight and total second moments of all rows about the origin. Where known, and the
         covariance is shared, ``z'Pz`` is common to all components: neither pass needs it.
@@ -104,7 +109,9 @@ class Gaussian:
     origin: FloatArray
     scale: FloatArray
     floor: FloatArray
-    ridge: float = 0.0
+    ridge: FloatArray | float = 0.0
+    prior: ConjugatePrior | None = None
+    held: Held = field(default_factory=Held)
     pooled: tuple[float, FloatArray] | None = None
     max_amplification: float = MAX_AMPLIFICATION
 
@@ -121,15 +128,26 @@ class Gaussian:
         n_second = 0 if self.pooled else self.structure.n_second(self.n_features)
         return 1 + self.n_features + n_second
 
+    @cached_property
+    def ridges(self) -> FloatArray:
+        """The ridge of each feature."""
+        return np.zeros(self.origin.shape) + self.ridge
+
     def bound(self, rows: Any) -> "Gaussian":
-        """Return the family that knows the rows' total second moments, if those are of use."""
+        """Return the family that knows the rows' total second moments, if those are of use.
+
+        Where cells are missing it is another one: that for incomplete rows.
+        """
+        if rows.has_missing:
+            return self.for_missing().bound(rows)
         if not self.structure.shared:
             return self
-        second, total = np.zeros(self.structure.n_second(self.n_features)), 0.0
-        for X, weights in rows.read(max(1, 2**16 // (1 + self.n_features + second.size))):
-            second += self.structure.weighted_second((X - self.origin).T, weights)
-            total += float(weights.sum())
-        return replace(self, pooled=(total, second[np.newaxis]))
+        width = 1 + self.n_features + self.structure.n_second(self.n_features)
+        second = rows.fold(self._pooled_second, max(1, 2**16 // width))
+        return replace(self, pooled=(rows.total_weight, second[np.newaxis]))
+
+    def _pooled_second(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        return self.structure.weighted_second((X - self.origin).T, weights)
 
     def stacked(self, n_mixtures: int) -> "Gaussian | None":
         """Return the family of all components of several mixtures, unless they share."""
@@ -138,8 +156,59 @@ class Gaussian:
         return replace(
             self,
             n_components=n_mixtures * self.n_components,
+            held=self.held.stacked(n_mixtures),
             max_amplification=ROUGH_AMPLIFICATION,
         )
+
+    def for_missing(self) -> "Gaussian":
+        """Return the family for rows with missing cells."""
+        from skem.families.incomplete import IncompleteGaussian  # which is a Gaussian itself
+
+        mine = {each.name: getattr(self, each.name) for each in fields(self)}
+        return IncompleteGaussian(**{**mine, "pooled": None})
+
+    def for_streams(self) -> "Gaussian":
+        """Return the family that trusts the expanded form, since rows are not seen again.
+
+        Without correlations it is that for missing cells, whose totals are wider.
+        """
+        mine = {each.name: getattr(self, each.name) for each in fields(Gaussian)}
+        family = Gaussian(**{**mine, "pooled": None, "max_amplification": np.inf})
+        return family if self.structure.correlated else family.for_missing()
+
+    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the totals about the origin, if they are about other centres."""
+        centres = getattr(kernel, "centres", None)
+        if centres is None:
+            return totals
+        responsible, _, first, second = self._parts(totals)
+        products = [np.outer(c, f) for c, f in zip(centres, first, strict=True)]
+        moved = [
+            s + self.structure.pack(cf + cf.T + n * np.outer(c, c))
+            for s, cf, n, c in zip(second, products, responsible, centres, strict=True)
+        ]
+        first = first + responsible[:, np.newaxis] * centres
+        return np.column_stack([responsible, first, moved])
+
+    def mean_totals(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
+        """Return weights, and first and second moments times these; a prior is left out."""
+        w, means = params.weights[:, np.newaxis], params.means
+        spreads = self.structure.expand(params.covariances, *means.shape) - np.diag(self.ridges)
+        second = [
+            self.structure.pack(spread + np.outer(mean, mean))
+            for spread, mean in zip(spreads, means, strict=True)
+        ]
+        return np.hstack([w, w * means, w * second])
+
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return X."""
+        return X
+
+    def impute(
+        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in missing cells."""
+        return self.for_missing().impute(params, X, posterior, rng)
 
     def parameters(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray
@@ -167,47 +236,71 @@ class Gaussian:
             log_or_impossible(params.weights)
             + self.structure.log_det(U, d)
             - d / 2 * LOG_2PI
-            - self.ridge / 2 * self.structure.trace(U, d)
+            - self.structure.trace(U, self.ridges) / 2
         )
 
     def kernel(self, params: GaussianParameters | None) -> Kernel:
-        """Return the expanded kernel where it is accurate and fast, else the centred one."""
+        """Return the centred kernel where others are not accurate, else the fastest."""
+        wide = self.n_features >= self.structure.wide_from
         if params is None:
+            if wide:
+                return WideKernel(self.origin, self.n_components)
             return LinearKernel(self, None, self.n_statistics, self.n_components)
-        wide = self.n_features >= self.structure.centred_from
-        if wide or self._amplification(params) > self.max_amplification:
+        if self._amplification(params) > self.max_amplification:
             return self.centred_kernel(params, params.means)
-        return self.expanded_kernel(params)
+        return self.wide_kernel(params) if wide else self.expanded_kernel(params)
+
+    def wide_kernel(self, params: GaussianParameters) -> WideKernel:
+        """Return the kernel for many features."""
+        return WideKernel(
+            self.origin,
+            self.n_components,
+            params.means,
+            params.precisions_cholesky,
+            self.log_peaks(params),
+            self.log_prior(params),
+        )
 
     def expanded_kernel(self, params: GaussianParameters) -> LinearKernel:
         """Return the kernel ``eta @ T``."""
         U = params.precisions_cholesky
         half_norms = (self.structure.whiten_means(U, params.means) ** 2).sum(axis=1) / 2
         slopes = self.structure.multiply_means(U, params.means)
+        constant = self.log_prior(params)
         if self.pooled is None:
             peaks = self.log_peaks(params)
-            offset, constant = float(peaks.max()), 0.0
-            quadratic = np.broadcast_to(
-                self.structure.quadratic(U) / -2,
-                (self.n_components, self.structure.n_second(self.n_features)),
-            )
+            offset = float(peaks.max())
+            quadratic = self.structure.quadratic(U) / -2
+            if self.structure.shared:
+                quadratic = np.repeat(quadratic, self.n_components, axis=0)
             eta = np.column_stack([peaks - offset - half_norms, slopes, quadratic])
         else:
             total, second = self.pooled
             offset, log_weights = 0.0, log_or_impossible(params.weights)
-            common = (self.log_peaks(params) - log_weights).max()
-            constant = total * common - (self.structure.quadratic(U) * second).sum() / 2
+            common = self.log_peaks(params._replace(weights=np.ones(self.n_components)))[0]
+            constant += total * common - (self.structure.quadratic(U) * second).sum() / 2
             eta = np.column_stack([log_weights - half_norms, slopes])
-        return LinearKernel(
-            self, eta, self.n_statistics, self.n_components, offset, float(constant)
-        )
+        return LinearKernel(self, eta, self.n_statistics, self.n_components, offset, constant)
+
+    def log_prior(self, params: GaussianParameters) -> Any:
+        """Return the log of the prior density, up to a constant; 0 without a prior.
+
+        A float, or an array where several mixtures are side by side.
+        """
+        if self.prior is None:
+            return 0.0
+        log_density = self.prior.log_density(self.structure, params)
+        by_mixture = log_density.reshape(self.held.n_mixtures, -1).sum(axis=1)
+        return by_mixture if self.held.n_mixtures > 1 else float(by_mixture[0])
 
     def centred_kernel(
         self, params: GaussianParameters | None, centres: FloatArray
     ) -> CentredKernel:
         """Return the kernel that subtracts each component's own centre before it squares."""
-        peaks = None if params is None else self.log_peaks(params)
-        return CentredKernel(self.structure, self.origin, centres, params, peaks)
+        if params is None:
+            return CentredKernel(self.structure, self.origin, centres, None, None)
+        peaks, constant = self.log_peaks(params), self.log_prior(params)
+        return CentredKernel(self.structure, self.origin, centres, params, peaks, constant)
 
     def _amplification(self, params: GaussianParameters) -> float:
         return float(
@@ -230,23 +323,23 @@ class Gaussian:
         form and their difference would have lost its digits; DegenerateComponentError where a
         centred covariance is singular to rounding.
         """
-        d = self.n_features
-        exact = isinstance(kernel, CentredKernel)
-        centres = kernel.centres if isinstance(kernel, CentredKernel) else np.zeros((1, d))
-        first, second = totals[:, 1 : 1 + d], totals[:, 1 + d :]
-        if self.pooled is not None and not exact:
-            second = self.pooled[1]
-        counts = np.maximum(totals[:, 0], np.finfo(np.float64).tiny)
-        deltas = first / counts[:, np.newaxis]
-        means = centres + deltas
+        exact = hasattr(kernel, "centres")
+        centres: FloatArray = getattr(kernel, "centres", np.zeros((1, self.n_features)))
+        responsible, counts, first, second = self._moments(totals, centres)
+        deltas = first / counts.mean
+        means: FloatArray = centres + deltas
         covariances = self.structure.estimate(second, counts, deltas)
-        covariances = self.structure.add_ridge(covariances, self.ridge)
-        empty = counts <= EMPTY * counts.sum()
-        if previous is not None and empty.any():
-            means[empty] = previous.means[empty]
-            covariances = self.structure.keep(covariances, previous.covariances, empty)
+        covariances = self.structure.add_ridge(covariances, self.ridges)
+        unseen = counts.mean <= EMPTY * responsible.sum()
+        if previous is not None and unseen.any():
+            means = np.where(unseen, previous.means, means)
+            covariances = self.structure.keep(covariances, previous.covariances, unseen)
+        if "means" in self.held.masks:
+            free, means = means, self.held.put("means", means)
+            covariances = self.structure.about(covariances, counts, means - free)
+        covariances = self.held.put("covariances", covariances)
         try:
-            params = self.parameters(shares(totals[:, 0]), means, covariances)
+            params = self.parameters(self.held.shares(responsible), means, covariances)
         except DegenerateComponentError:
             if exact:
                 raise
@@ -255,10 +348,43 @@ class Gaussian:
             raise LossOfPrecision(self.centred_kernel(previous, means))
         return params
 
+    def _moments(
+        self, totals: FloatArray, centres: FloatArray
+    ) -> tuple[FloatArray, Counts, FloatArray, FloatArray]:
+        """Return total responsibilities (K,), counts, first and second moments about centres."""
+        responsible, cells, first, second = self._parts(totals)
+        if self.pooled is not None and not second.size:
+            second = self.pooled[1]
+        cells = np.maximum(cells, np.finfo(np.float64).tiny)
+        counts = Counts(cells, cells)
+        if self.prior is not None:
+            counts = self.prior.counts(self.structure, counts)
+            first, second = self.prior.moments(self.structure, first, second, centres)
+        return responsible, counts, first, second
+
+    def _parts(self, totals: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Cut totals into responsibilities (K,), and those of cells, and the moments (K, .)."""
+        d = self.n_features
+        responsible, first, second = totals[:, 0], totals[:, 1 : 1 + d], totals[:, 1 + d :]
+        return responsible, totals[:, :1] + np.zeros(d), first, second
+
     def n_parameters(self, params: GaussianParameters) -> int:
-        """Count K - 1 weights, K d means and what the structure has."""
-        K, d = params.means.shape
-        return K - 1 + K * d + self.structure.n_parameters(K, d)
+        """Count K - 1 weights, K d means and what the structure has, less what is held."""
+        d = self.n_features
+        shapes = self.structure.n_parameters(int(self._free("covariances").sum()), d)
+        n_means = int(self._free("means").sum()) * d
+        return self.held.n_ratios(params.weights) + n_means + shapes
+
+    def _free(self, name: str) -> NDArray[np.bool_]:
+        """Components of which a parameter is not held."""
+        return ~self.held.mask(name, self.n_components)
+
+    def _of_free_shapes(self, values: FloatArray) -> FloatArray:
+        """Return those of the values, one for each covariance, of which it is not held."""
+        free = self._free("covariances")
+        if self.structure.shared:
+            return values if free.all() else values[:0]
+        return values[free]
 
     def sample(self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw rows: those that scikit-learn draws from a generator in the same state."""
@@ -275,7 +401,11 @@ class Gaussian:
         variance.
         """
         U, d = params.precisions_cholesky, self.n_features
-        flat = self.structure.least_variances(U) < RIDGE_IS_ALL * self.ridge
+        with np.errstate(divide="ignore"):  # without a ridge
+            in_ridges = self.structure.least_variances(U, np.sqrt(self.ridges))
+        flat = in_ridges < RIDGE_IS_ALL
+        if not self.structure.shared:
+            flat &= params.weights > EMPTY
         if flat.any():
             who = (
                 "the shared covariance" if self.structure.shared else f"component {flat.argmax()}"
@@ -294,26 +424,37 @@ class Gaussian:
         return None
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
-        """Return log-ratios of the weights, scaled means, log-Cholesky factors."""
-        shape = self.structure.to_vector(params.precisions_cholesky, self.scale)
-        scaled = params.means / self.scale
-        return np.concatenate([log_ratios(params.weights), scaled.ravel(), shape])
+        """Return log-ratios of the weights, scaled means, log-Cholesky factors of what is free."""
+        means = params.means[self._free("means")] / self.scale
+        U = self._of_free_shapes(params.precisions_cholesky)
+        shape = self.structure.to_vector(U, self.scale) if U.size else np.empty(0)
+        return np.concatenate([self.held.log_ratios(params.weights), means.ravel(), shape])
 
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
-        """Undo :meth:`to_vector`."""
-        K, d = like.means.shape
-        ratios, scaled, shape = np.split(vector, [K - 1, K - 1 + K * d])
-        covariances, U = self.structure.from_vector(shape, like.precisions_cholesky, self.scale)
-        means = scaled.reshape(K, d) * self.scale
-        return GaussianParameters(shares_of_log_ratios(ratios), means, covariances, U)
+        """Undo :meth:`to_vector`; what is held is as in like."""
+        n_ratios, free = self.held.n_ratios(like.weights), self._free("means")
+        n_means = int(free.sum()) * self.n_features
+        ratios, scaled, shape = np.split(vector, [n_ratios, n_ratios + n_means])
+        weights = self.held.shares_of_log_ratios(ratios, like.weights)
+        means = like.means.copy()
+        means[free] = scaled.reshape(-1, self.n_features) * self.scale
+        covariances, U = like.covariances, like.precisions_cholesky
+        if shape.size:
+            those = self._of_free_shapes(U)
+            covariances, U = covariances.copy(), U.copy()
+            where = ... if self.structure.shared else self._free("covariances")
+            covariances[where], U[where] = self.structure.from_vector(shape, those, self.scale)
+        return GaussianParameters(weights, means, covariances, U)
 
     def gradient(
         self, params: GaussianParameters, new: GaussianParameters, totals: FloatArray
     ) -> FloatArray:
         """Return ``n_k - N w_k``, ``n_k P_k (new mean - mean)``, and the structure's part."""
-        counts, U = totals[:, 0], params.precisions_cholesky
+        U = params.precisions_cholesky
+        responsible, counts, _, _ = self._moments(totals, np.zeros((1, self.n_features)))
         deltas = new.means - params.means
-        by_weights = (counts - counts.sum() * params.weights)[:-1]
-        by_means = counts[:, np.newaxis] * self.structure.multiply_means(U, deltas) * self.scale
+        by_ratios = self.held.gradient_by_ratios(responsible, params.weights)
+        by_means = counts.mean * self.structure.multiply_means(U, deltas) * self.scale
         by_shape = self.structure.gradient(U, counts, new.covariances, deltas, self.scale)
-        return np.concatenate([by_weights, by_means.ravel(), by_shape.ravel()])
+        by_means, by_shape = by_means[self._free("means")], self._of_free_shapes(by_shape)
+        return np.concatenate([by_ratios, by_means.ravel(), by_shape.ravel()])

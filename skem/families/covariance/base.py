@@ -7,16 +7,31 @@ structure keeps of ``z z'``, in ``n_second(d)`` numbers.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.families.base import DegenerateComponentError, FloatArray
 
-__all__ = ["Structure", "first_degenerate"]
+__all__ = ["Counts", "Structure", "first_degenerate"]
 
 EPS = float(np.finfo(np.float64).eps)
+
+
+class Counts(NamedTuple):
+    """How much was seen of each component's features, all positive, of shape (K, d).
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_components, n_features)
+        What the first moments are divided by.
+    scatter : ndarray of shape (n_components, n_features)
+        What the scatter about the mean is divided by: the same, but where there is a prior.
+    """
+
+    mean: FloatArray
+    scatter: FloatArray
 
 
 def first_degenerate(variances: FloatArray, floor: FloatArray) -> None:
@@ -48,8 +63,11 @@ class Structure(ABC):
     #: Whether all components have one covariance in common.
     shared = False
 
-    #: Number of features from which the centred kernel is the faster one (measured).
-    centred_from: float = float("inf")
+    #: Whether features may be correlated within a component.
+    correlated = True
+
+    #: Number of features from which the kernel for many of them is the faster one (measured).
+    wide_from: float = float("inf")
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -64,8 +82,15 @@ class Structure(ABC):
         """Return how many rows a component must have for a covariance of its own."""
 
     @abstractmethod
-    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return the least variance of each component in any direction, shape (K,) or (1,)."""
+    def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
+        """Return what a conjugate prior adds to the scatter count of each cell of (K, d)."""
+
+    @abstractmethod
+    def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
+        """Return the least variance of each component in any direction, shape (K,) or (1,).
+
+        ``unit`` (d,) is the unit of length of each feature.
+        """
 
     @abstractmethod
     def n_second(self, n_features: int) -> int:
@@ -80,28 +105,36 @@ class Structure(ABC):
         """Return the sum of ``second`` over the columns of Z (d, b), weighted by (b,) >= 0."""
 
     @abstractmethod
-    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+    def pack(self, matrix: FloatArray) -> FloatArray:
+        """Return ``second`` of a matrix of second moments (d, d)."""
+
+    @abstractmethod
+    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """M-step: the covariances, given totals about an origin and means about the same origin.
 
         Parameters
         ----------
         second : ndarray of shape (n_components, n_second), or (1, n_second) where pooled
             Totals of the second moments.
-        counts : ndarray of shape (n_components,)
-            Total responsibility of each component, positive.
+        counts : Counts
+            Total responsibilities.
         means : ndarray of shape (n_components, n_features)
             Means, about the origin of ``second``.
         """
 
     @abstractmethod
-    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
-        """Return the covariances with ridge added to every variance."""
+    def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
+        """Return what the M-step would give about other means, further by ``shifts`` (K, d)."""
+
+    @abstractmethod
+    def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Return the covariances with ridge (d,) added to the variances."""
 
     def keep(
-        self, covariances: FloatArray, previous: FloatArray, components: NDArray[np.bool_]
+        self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
     ) -> FloatArray:
-        """Return the covariances, those of the components in a mask replaced by the previous."""
-        kept = covariances.copy()
+        """Return the covariances, with previous ones where nothing was seen: a mask (K, d)."""
+        kept, components = covariances.copy(), unseen.all(axis=1)
         kept[components] = previous[components]
         return kept
 
@@ -138,8 +171,8 @@ class Structure(ABC):
         """Return log det U, half the log-determinant of P, shape (K,) or (1,)."""
 
     @abstractmethod
-    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Return the trace of P, shape (K,) or (1,)."""
+    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Return the trace of ``diag(ridge) P``, shape (K,) or (1,)."""
 
     @abstractmethod
     def amplification(
@@ -179,7 +212,7 @@ class Structure(ABC):
     def gradient(
         self,
         precisions_cholesky: FloatArray,
-        counts: FloatArray,
+        counts: Counts,
         covariances: FloatArray,
         deltas: FloatArray,
         scale: FloatArray,
@@ -189,6 +222,11 @@ class Structure(ABC):
         ``sum_k counts_k (log det U_k - tr(U_k' S_k U_k) / 2)`` is what depends on U, where the
         second moment about the current mean is ``S_k = C_k + delta_k delta_k'``, with
         ``covariances`` and ``deltas`` from current to new means as the M-step gives them.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_components, ...), or (1, ...) where shared
+            Ravelled, in the order of to_vector.
         """
 
     @abstractmethod

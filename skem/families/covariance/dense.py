@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
 from skem.families.base import DegenerateComponentError, FloatArray
-from skem.families.covariance.base import EPS, Structure, first_degenerate
+from skem.families.covariance.base import EPS, Counts, Structure, first_degenerate
 
 __all__ = ["Full", "Tied"]
 
@@ -98,7 +98,7 @@ class Full(Structure):
     """Each component has its own covariance matrix, (K, d, d)."""
 
     name = "full"
-    centred_from = 40
+    wide_from = 35
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return (K, d, d)."""
@@ -112,9 +112,14 @@ class Full(Structure):
         """Return d + 1."""
         return n_features + 1
 
-    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
+    def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
+        """Return the exponent of the inverse Wishart density, and one for the mean."""
+        return degrees + n_features + 2
+
+    def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
         """Return the least eigenvalues."""
-        return np.linalg.svd(precisions_cholesky, compute_uv=False).max(axis=-1) ** -2.0
+        scaled = precisions_cholesky * unit[:, np.newaxis]
+        return np.linalg.svd(scaled, compute_uv=False).max(axis=-1) ** -2.0
 
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""
@@ -132,15 +137,25 @@ class Full(Structure):
         scaled = Z * np.sqrt(weights)
         return (scaled @ scaled.T)[_triangle(len(Z))]
 
-    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
-        """Return the second moments less the outer product of the means."""
-        C = _unpack(second / counts[:, np.newaxis], means.shape[1])
-        C -= means[:, :, np.newaxis] * means[:, np.newaxis, :]
-        return C
+    def pack(self, matrix: FloatArray) -> FloatArray:
+        """Return the upper triangle."""
+        return matrix[_triangle(len(matrix))]
 
-    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
+    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
+        """Return the second moments less the outer product of the means."""
+        C = _unpack(second / counts.scatter[:, :1], means.shape[1])
+        return self.about(C, counts, means, sign=-1.0)
+
+    def about(
+        self, covariances: FloatArray, counts: Counts, shifts: FloatArray, sign: float = 1.0
+    ) -> FloatArray:
+        """Add the outer products of the shifts."""
+        scaled = sign * counts.mean[:, :1] / counts.scatter[:, :1] * shifts
+        return covariances + scaled[:, :, np.newaxis] * shifts[:, np.newaxis, :]
+
+    def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add ridge to the diagonals."""
-        return covariances + ridge * np.eye(covariances.shape[-1])
+        return covariances + np.diag(ridge)
 
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return the inverse Cholesky factors, transposed."""
@@ -177,9 +192,9 @@ class Full(Structure):
         """Sum the logs of the diagonal."""
         return np.log(np.einsum("kii->ki", precisions_cholesky)).sum(axis=1)
 
-    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Return the squared Frobenius norm of U."""
-        return np.einsum("kij,kij->k", precisions_cholesky, precisions_cholesky)
+    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Return the squared norms of the rows of U, weighted and summed."""
+        return np.einsum("kij,kij->ki", precisions_cholesky, precisions_cholesky) @ ridge
 
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
@@ -222,22 +237,21 @@ class Full(Structure):
     def gradient(
         self,
         precisions_cholesky: FloatArray,
-        counts: FloatArray,
+        counts: Counts,
         covariances: FloatArray,
         deltas: FloatArray,
         scale: FloatArray,
     ) -> FloatArray:
         """Return the upper triangles of ``n (inv(diag(U)) - S U)``, by scaled coordinates."""
         U, d = precisions_cholesky, precisions_cholesky.shape[-1]
-        S = covariances + deltas[:, :, np.newaxis] * deltas[:, np.newaxis, :]
-        G = -(S @ U)
+        G = -(self.about(covariances, counts, deltas) @ U)
         diagonal = np.arange(d)
         # By the logarithm of a diagonal element: d/dlog u = u d/du.
         G[:, diagonal, diagonal] *= U[:, diagonal, diagonal]
         G[:, diagonal, diagonal] += 1
         i, j = _triangle(d)
         units = np.where(i == j, 1.0, scale[i])
-        return counts[:, np.newaxis] * G[:, i, j] / units
+        return counts.scatter[:, :1] * G[:, i, j] / units
 
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return inv(U U')."""
@@ -261,16 +275,20 @@ class Tied(Structure):
         return (n_features, n_features)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Return d(d+1)/2."""
-        return self.n_second(n_features)
+        """Return d(d+1)/2, for any components at all."""
+        return self.n_second(n_features) if n_components else 0
 
     def rows_needed(self, n_features: int) -> int:
         """Return 0."""
         return 0
 
-    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
+    def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
+        """Return one for each mean, and a share of the exponent of the one covariance."""
+        return 1 + (degrees + n_features + 1) / n_components
+
+    def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
         """Return that of the one covariance."""
-        return self._full.least_variances(precisions_cholesky[np.newaxis])
+        return self._full.least_variances(precisions_cholesky[np.newaxis], unit)
 
     def n_second(self, n_features: int) -> int:
         """Return d(d+1)/2."""
@@ -284,17 +302,26 @@ class Tied(Structure):
         """Return a packed symmetric product."""
         return self._full.weighted_second(Z, weights)
 
-    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+    def pack(self, matrix: FloatArray) -> FloatArray:
+        """Return the upper triangle."""
+        return self._full.pack(matrix)
+
+    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return the pooled second moments less those of the means."""
         scatter = _unpack(second.sum(axis=0, keepdims=True), means.shape[1])[0]
-        return (scatter - (means.T * counts) @ means) / counts.sum()
+        return (scatter - (means.T * counts.mean[:, 0]) @ means) / counts.scatter[:, 0].sum()
 
-    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
+    def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
+        """Add the outer products of the shifts, each by its component's share."""
+        shares = counts.mean[:, 0] / counts.scatter[:, 0].sum()
+        return covariances + (shifts.T * shares) @ shifts
+
+    def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add ridge to the diagonal."""
-        return self._full.add_ridge(covariances, ridge)
+        return self._full.add_ridge(covariances[np.newaxis], ridge)[0]
 
     def keep(
-        self, covariances: FloatArray, previous: FloatArray, components: NDArray[np.bool_]
+        self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
     ) -> FloatArray:
         """Return the covariance: it is nobody's own."""
         return covariances
@@ -335,9 +362,9 @@ class Tied(Structure):
         """Sum the logs of the diagonal."""
         return self._full.log_det(precisions_cholesky[np.newaxis], n_features)
 
-    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Return the squared Frobenius norm of U."""
-        return self._full.trace(precisions_cholesky[np.newaxis], n_features)
+    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Return the squared norms of the rows of U, weighted and summed."""
+        return self._full.trace(precisions_cholesky[np.newaxis], ridge)
 
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
@@ -372,16 +399,16 @@ class Tied(Structure):
     def gradient(
         self,
         precisions_cholesky: FloatArray,
-        counts: FloatArray,
+        counts: Counts,
         covariances: FloatArray,
         deltas: FloatArray,
         scale: FloatArray,
     ) -> FloatArray:
         """Return that of one full component with all the counts."""
-        total = counts.sum(keepdims=True)
-        S = covariances + (deltas.T * (counts / total)) @ deltas
+        S = self.about(covariances, counts, deltas)[np.newaxis]
+        total = counts.scatter.sum(axis=0, keepdims=True)
         return self._full.gradient(
-            precisions_cholesky[np.newaxis], total, S[np.newaxis], np.zeros((1, len(S))), scale
+            precisions_cholesky[np.newaxis], Counts(total, total), S, np.zeros_like(total), scale
         )
 
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:

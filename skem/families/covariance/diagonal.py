@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.families.base import FloatArray
-from skem.families.covariance.base import Structure, first_degenerate
+from skem.families.covariance.base import Counts, Structure, first_degenerate
 
 __all__ = ["Diagonal", "Spherical"]
 
@@ -14,17 +14,11 @@ __all__ = ["Diagonal", "Spherical"]
 class _Uncorrelated(Structure):
     """What diagonal and spherical covariances have in common."""
 
+    correlated = False
+
     def rows_needed(self, n_features: int) -> int:
         """Return 2."""
         return 2
-
-    def least_variances(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return the least variance of a feature."""
-        return precisions_cholesky.reshape(len(precisions_cholesky), -1).max(axis=1) ** -2.0
-
-    def add_ridge(self, covariances: FloatArray, ridge: float) -> FloatArray:
-        """Add ridge to every variance."""
-        return covariances + ridge
 
     def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return variances and U."""
@@ -76,6 +70,14 @@ class Diagonal(_Uncorrelated):
         """Return d."""
         return n_features
 
+    def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
+        """Return the exponent of the inverse gamma density, and one for the mean."""
+        return degrees + 3
+
+    def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
+        """Return the least variance of a feature."""
+        return (precisions_cholesky * unit).max(axis=1) ** -2.0
+
     def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
         """Write the squares."""
         np.multiply(Z, Z, out=out)
@@ -84,9 +86,27 @@ class Diagonal(_Uncorrelated):
         """Return the weighted sums of squares."""
         return (Z * Z) @ weights
 
-    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+    def pack(self, matrix: FloatArray) -> FloatArray:
+        """Return the diagonal."""
+        return np.diagonal(matrix)
+
+    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return mean squares less squared means."""
-        return second / counts[:, np.newaxis] - means**2
+        return (second - counts.mean * means**2) / counts.scatter
+
+    def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
+        """Add the squares of the shifts."""
+        return covariances + counts.mean / counts.scatter * shifts**2
+
+    def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Add ridge to every variance."""
+        return covariances + ridge
+
+    def keep(
+        self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
+    ) -> FloatArray:
+        """Return previous variances feature by feature."""
+        return np.where(unseen, previous, covariances)
 
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return 1 / standard deviation."""
@@ -109,9 +129,9 @@ class Diagonal(_Uncorrelated):
         """Sum log U."""
         return np.log(precisions_cholesky).sum(axis=1)
 
-    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Sum the precisions."""
-        return np.einsum("kj,kj->k", precisions_cholesky, precisions_cholesky)
+    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Sum the precisions, weighted."""
+        return precisions_cholesky**2 @ ridge
 
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
@@ -126,14 +146,14 @@ class Diagonal(_Uncorrelated):
     def gradient(
         self,
         precisions_cholesky: FloatArray,
-        counts: FloatArray,
+        counts: Counts,
         covariances: FloatArray,
         deltas: FloatArray,
         scale: FloatArray,
     ) -> FloatArray:
         """Return ``n (1 - u^2 s)`` by log u."""
-        S = covariances + deltas**2
-        return counts[:, np.newaxis] * (1 - precisions_cholesky**2 * S)
+        S = self.about(covariances, counts, deltas)
+        return counts.scatter * (1 - precisions_cholesky**2 * S)
 
     def noise(
         self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
@@ -160,6 +180,14 @@ class Spherical(_Uncorrelated):
         """Return 1: the squared length."""
         return 1
 
+    def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
+        """Return a feature's share of the exponent of the inverse gamma, and one for the mean."""
+        return 1 + (degrees + 2) / n_features
+
+    def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
+        """Return the variances."""
+        return (precisions_cholesky**2 * np.mean(unit**2)) ** -1.0
+
     def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
         """Write the squared lengths."""
         np.einsum("ib,ib->b", Z, Z, out=out[0])
@@ -168,9 +196,23 @@ class Spherical(_Uncorrelated):
         """Return the weighted sum of squared lengths."""
         return np.atleast_1d(np.einsum("ib,ib->b", Z, Z) @ weights)
 
-    def estimate(self, second: FloatArray, counts: FloatArray, means: FloatArray) -> FloatArray:
+    def pack(self, matrix: FloatArray) -> FloatArray:
+        """Return the trace."""
+        return np.atleast_1d(np.trace(matrix))
+
+    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return the mean square over features, less that of the means."""
-        return (second[:, 0] / counts - (means**2).sum(axis=1)) / means.shape[1]
+        squares = second[:, 0] - (counts.mean * means**2).sum(axis=1)
+        return squares / counts.scatter.sum(axis=1)
+
+    def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
+        """Add the mean squares of the shifts."""
+        squares = (counts.mean * shifts**2).sum(axis=1)
+        return covariances + squares / counts.scatter.sum(axis=1)
+
+    def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Add the mean ridge to every variance."""
+        return covariances + np.mean(ridge)
 
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return 1 / standard deviation."""
@@ -193,9 +235,9 @@ class Spherical(_Uncorrelated):
         """Return d log U."""
         return n_features * np.log(precisions_cholesky)
 
-    def trace(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Return d times the precision."""
-        return n_features * precisions_cholesky**2
+    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Return the precision times the sum of ridge."""
+        return precisions_cholesky**2 * ridge.sum()
 
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
@@ -210,15 +252,14 @@ class Spherical(_Uncorrelated):
     def gradient(
         self,
         precisions_cholesky: FloatArray,
-        counts: FloatArray,
+        counts: Counts,
         covariances: FloatArray,
         deltas: FloatArray,
         scale: FloatArray,
     ) -> FloatArray:
-        """Return ``n (d - u^2 tr S)`` by log u."""
-        d = deltas.shape[1]
-        trace = d * covariances + (deltas**2).sum(axis=1)
-        return counts * (d - precisions_cholesky**2 * trace)
+        """Return ``n (1 - u^2 s)``, summed over features, by log u."""
+        S = self.about(covariances, counts, deltas)
+        return counts.scatter.sum(axis=1) * (1 - precisions_cholesky**2 * S)
 
     def noise(
         self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any

@@ -1,0 +1,78 @@
+"""Which cluster of a start is which component, where components are more than interchangeable."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.families.base import DegenerateComponentError, FloatArray
+
+__all__ = ["agreeing"]
+
+
+def agreeing(labels: NDArray[Any], problem: Problem) -> NDArray[np.intp]:
+    """Number clusters so that they agree with what is known of the components.
+
+    Parameters
+    ----------
+    labels : integer ndarray of shape (n_rows,)
+        Clusters of the rows of the problem, each with one.
+    problem : Problem
+        What is to be fitted. Some of its rows may be known to come from a component, some
+        parameters of its components may be held.
+
+    Returns
+    -------
+    labels : integer ndarray of shape (n_rows,)
+        Each cluster has the number of one component: such that the most rows are where they are
+        known to belong, and the others have been moved there; or else such that clusters are as
+        like as possible to what their components are held at.
+    """
+    rows, K = problem.rows, problem.family.n_components
+    if rows.labels is not None:
+        return np.where(
+            rows.labels >= 0, rows.labels, _best_matching(_agreement(labels, rows, K))[labels]
+        )
+    family: Any = problem.family
+    held = getattr(family, "held", None)
+    if held is None or not held.masks:
+        return labels
+    try:
+        found = replace(problem, family=replace(family, held=type(held)())).start(labels)
+    except DegenerateComponentError:
+        return labels
+    return _best_matching(_likeness(found, held))[labels]
+
+
+def _best_matching(gains: FloatArray) -> NDArray[np.intp]:
+    """Return the component of each cluster that makes the sum of gains the largest."""
+    return linear_sum_assignment(gains, maximize=True)[1]
+
+
+def _agreement(labels: NDArray[Any], rows: Rows, K: int) -> FloatArray:
+    """Count the rows of each cluster (first index) known to come from each component."""
+    assert rows.labels is not None
+    known = rows.labels >= 0
+    weights = None if rows.weights is None else rows.weights[known]
+    pairs = labels[known] * K + rows.labels[known]
+    return np.bincount(pairs, weights, minlength=K**2).reshape(K, K).astype(np.float64)
+
+
+def _likeness(found: Any, held: Any) -> FloatArray:
+    """Return how near each cluster (first index) is to what each component is held at."""
+    K = len(found.weights)
+    likeness = np.zeros((K, K))
+    for name, mask in held.masks.items():
+        if name in held.shared:
+            continue
+        values, targets = getattr(found, name), getattr(held.values, name)
+        values, targets = values.reshape(K, -1), targets.reshape(K, -1)[mask]
+        spread = values.std(axis=0)
+        units = np.where(spread > 0, spread, 1.0)
+        distances = ((values[:, np.newaxis] - targets) / units) ** 2
+        likeness[:, mask] -= distances.mean(axis=2)
+    return likeness

@@ -1,0 +1,91 @@
+"""Online EM: parameters that follow a stream of batches.
+
+Each batch moves running statistics, which are means over rows, some way towards its own, and the
+M-step is made of those (stepwise EM: Cappé & Moulines 2009; Liang & Klein 2009)::
+
+    S <- (1 - g) S + g s(batch, theta),    theta <- M-step of S,    g = (n / N)^0.7
+
+with n the weight of the batch and N that of all rows so far, its own included. For batches of
+equal weight the t-th step is ``t^-0.7``: the steps add up to infinity but their squares do not, so
+that the parameters settle at an optimum. With the exponent 1 all rows would count alike, also
+those that were shared out by the first, bad parameters.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from skem.em.problem import Problem
+from skem.em.sweep import sweep
+from skem.families.base import DegenerateComponentError, FloatArray, LossOfPrecision
+
+__all__ = ["EXPONENT", "Online", "advance", "step_size"]
+
+#: How fast steps shrink: between a half (late batches still move a lot) and one.
+EXPONENT = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Online:
+    """Where online EM is, but for the parameters.
+
+    Parameters
+    ----------
+    family : Family
+        The distributions, made for streams.
+    total_weight : float, default=0.0
+        Rows that the parameters come from, by weight; 0 where they are but a start.
+    statistics : ndarray of shape (n_components, n_totals) or None, default=None
+        Running means over those rows. None stands for what rows drawn from the parameters have.
+    n_steps : int, default=0
+        Batches seen.
+    """
+
+    family: Any
+    total_weight: float = 0.0
+    statistics: FloatArray | None = None
+    n_steps: int = 0
+
+    def __deepcopy__(self, memo: Any) -> "Online":
+        """Return itself: nothing of it is ever changed."""
+        return self
+
+
+def step_size(total_weight: float, weight: float) -> float:
+    """Return how far a batch of some weight goes after others of a total; 1 is all the way."""
+    return float((weight / (total_weight + weight)) ** EXPONENT)
+
+
+def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
+    """Take a step.
+
+    Parameters
+    ----------
+    state : Online
+        Where online EM is.
+    problem : Problem
+        The family of the state, and the batch as its rows.
+    params : object
+        The parameters so far.
+
+    Returns
+    -------
+    state : Online
+        Where it is then.
+    params : object
+        The next parameters; None where the M-step has no solution, because too little was seen.
+    """
+    family, rows = state.family, problem.rows
+    kernel = (family.for_missing() if rows.has_missing else family).kernel(params)
+    _, totals = sweep(kernel, rows, problem.e_step(params), problem.workers)
+    means = family.about_origin(totals, kernel) / rows.total_weight
+    if state.total_weight:
+        before = state.statistics
+        before = family.mean_totals(params, means) if before is None else before
+        step = step_size(state.total_weight, rows.total_weight)
+        means = (1 - step) * before + step * means
+    seen = state.total_weight + rows.total_weight
+    state = replace(state, total_weight=seen, statistics=means, n_steps=state.n_steps + 1)
+    try:
+        return state, family.maximize(means * seen, family.kernel(None), params)
+    except (DegenerateComponentError, LossOfPrecision):
+        return state, None

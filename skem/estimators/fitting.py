@@ -1,0 +1,205 @@
+"""The starts of one call of fit, and the runs of EM from them."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from skem.em.driver import LikelihoodFellError, Run, run
+from skem.em.posterior import classify, normalise
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.em.starts import SHORT_RUNS, first_parameters, start
+from skem.em.sweep import Share
+from skem.em.trace import TraceEntry, decompose
+from skem.estimators.callbacks import FitTask
+from skem.estimators.holding import all_given, left_behind, merged
+from skem.estimators.sources import is_lazy, rows_of
+from skem.estimators.validation import check_partition
+from skem.estimators.verbose import Reporter
+from skem.families.base import DegenerateComponentError
+from skem.families.held import Held
+from skem.families.patterns import by_pattern
+
+__all__ = ["ASSIGNMENTS", "Fit", "training_rows"]
+
+#: What ``assignment`` can be: how the E-step shares out rows.
+ASSIGNMENTS: dict[str, Share] = {"soft": normalise, "hard": classify}
+
+
+def training_rows(X: Any, weights: Any, labels: NDArray[np.intp] | None) -> tuple[Rows, Any]:
+    """Return the rows that count, those that miss the same cells together, and which they are."""
+    rows, index = rows_of(X, weights, labels), slice(None)
+    if is_lazy(weights):
+        return rows, index
+    if weights is not None and not weights.all():
+        index = np.flatnonzero(weights)
+        rows = rows.restricted(index)
+    if rows.in_memory and rows.has_missing:
+        order = by_pattern(np.isnan(rows.X))
+        index = np.arange(len(X))[index][order]
+        rows = replace(rows.take(order), place=np.argsort(order))
+    return rows, index
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One call of fit, validated.
+
+    Parameters
+    ----------
+    estimator : MixtureEM
+        Whose constructor parameters say how to fit.
+    problem : Problem
+        What is fitted.
+    given : NamedTuple
+        Starting values, NaN where not given.
+    held : Held
+        Which of them EM does not leave.
+    index : slice or ndarray
+        Which of the user's rows those of the problem are.
+    n_samples : int
+        Number of the user's rows.
+    task : FitTask
+        Tells callbacks.
+    """
+
+    estimator: Any
+    problem: Problem
+    given: Any
+    held: Held
+    index: Any
+    n_samples: int
+    task: FitTask
+
+    def attempts(self) -> tuple[list[Callable[[], Run]], list[Any]]:
+        """Return one function for each start, which makes it and runs EM from it, and seeds."""
+        # The first start takes the generator as it is, so that one of k-means is scikit-learn's;
+        # the others have seeds of their own, so that they can run in any order.
+        estimator = self.estimator
+        rng = check_random_state(estimator.random_state)
+        n_further = self.n_starts(estimator, self.given) - 1
+        # (A copy costs a noticeable part of a small fit.)
+        further = deepcopy(rng).randint(2**31 - 1, size=n_further) if n_further else ()
+        state = estimator.random_state
+        seeds = [state if isinstance(state, Integral) else None, *map(int, further)]
+        generators = [rng, *map(np.random.RandomState, seeds[1:])]
+        return [partial(self._attempt, i, each) for i, each in enumerate(generators)], seeds
+
+    @staticmethod
+    def n_starts(estimator: Any, given: Any) -> int:
+        """Return how many starts there are: one, where all would be the same."""
+        init = estimator.init_params
+        once = all_given(given) or not (isinstance(init, str) or callable(init))
+        return 1 if once else estimator.n_init
+
+    def run(self, start: Any, history: Any = (), number: int = 0) -> Run:
+        """Run EM from a start."""
+        estimator, problem = self.estimator, self.problem
+        reporter = Reporter(estimator.verbose, estimator.verbose_interval)
+        task = self.task.start(number, estimator.max_iter)
+        recorded: list[tuple[int, Any, float]] = []
+        listeners: list[Callable[[int, float, Any], object]] = []
+        if estimator.verbose:
+            listeners.append(lambda n, objective, params: reporter.iteration(n, objective))
+        if estimator.record_trace:
+            listeners.append(lambda n, objective, params: recorded.append((n, params, objective)))
+        if task is not None:
+            listeners.append(lambda n, objective, params: task.evaluation(params))
+        if problem.rows.labels is not None and self.held.masks:
+            _check_possible(problem, start)
+        reporter.begin(number)
+        try:
+            result = run(
+                problem,
+                start,
+                tol=estimator.tol,
+                max_iter=estimator.max_iter,
+                accelerate=estimator.acceleration is not None
+                and problem.family.accelerable
+                and problem.share is normalise,
+                history=history,
+                report=_all_of(listeners),
+            )
+        except (DegenerateComponentError, LikelihoodFellError):
+            if task is not None:
+                task.end(start)
+            raise
+        if not result.converged and estimator.n_init > 1:
+            # The last step of a run that was cut short may decide between starts.
+            result = replace(result, final=problem.objective(result.params))
+        reporter.end(result)
+        if task is not None:
+            task.end(result.params)
+        if recorded:
+            result = replace(result, record=tuple(self._entries(recorded)))
+        if not result.converged:
+            return result
+        spurious = problem.family.spurious(result.params, problem.rows.effective)
+        return replace(result, spurious=spurious)
+
+    def first(self, rng: Any) -> Any:
+        """Return the parameters of a start: those that are given, the others drawn."""
+        return self.given if all_given(self.given) else merged(self.given, self._begin(rng))
+
+    def _attempt(self, number: int, rng: Any) -> Run:
+        return self.run(self.first(rng), number=number)
+
+    def _begin(self, rng: Any) -> Any:
+        """Return the parameters of a start, before any that are given take their places."""
+        problem, strategy = self.problem, self.estimator.init_params
+        if isinstance(strategy, str):
+            if strategy == SHORT_RUNS and left_behind(self.given, self.held):
+                strategy = "kmeans"
+            return start(strategy, problem, rng)
+        K, rows = problem.family.n_components, problem.rows
+        if callable(strategy):
+            if not rows.in_memory:
+                raise TypeError(
+                    "init_params as a function needs rows in memory: give its result instead, or "
+                    "the name of a start"
+                )
+            order = slice(None) if rows.place is None else rows.place
+            X = rows.X[order].view()  # in the order of the user's
+            X.flags.writeable = False
+            given = check_partition(strategy(X, n_components=K, random_state=rng), rows.n_rows, K)
+            shares = np.empty_like(given)
+            shares[order] = given
+        else:
+            shares = check_partition(strategy, self.n_samples, K)[self.index]
+        return first_parameters(problem, shares)
+
+    def _entries(self, recorded: list[tuple[int, Any, float]]) -> Any:
+        """Complete what was recorded, leaving out evaluations that were no improvement."""
+        previous = None
+        for n, params, objective in recorded:
+            if params is not previous:
+                expected, entropy = decompose(self.problem, params)
+                attributes = self.task.attributes(params).items()
+                public = {name: value for name, value in attributes if name.endswith("_")}
+                yield TraceEntry(n, public, objective, expected, entropy)
+            previous = params
+
+
+def _check_possible(problem: Problem, start: Any) -> None:
+    """Raise ValueError where a held parameter rules out what is known of a row."""
+    if problem.objective(start) == -np.inf:
+        raise ValueError(
+            "known_labels and fixed contradict each other: some row is known to come from a "
+            "component that cannot produce it"
+        )
+
+
+def _all_of(
+    listeners: list[Callable[[int, float, Any], object]],
+) -> Callable[[int, float, Any], bool] | None:
+    """Return one function that calls them all, and whether one of them returned True."""
+    if not listeners:
+        return None
+    return lambda *news: any([listener(*news) is True for listener in listeners])

@@ -1,0 +1,161 @@
+"""Standard errors of published parameters."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
+
+from skem.em.blocks import workers
+from skem.em.information import NotAMaximumError, covariance
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.estimators.fitting import training_rows
+from skem.estimators.sources import opened, opened_labels, opened_weights
+from skem.families.base import FloatArray
+
+__all__ = ["InferenceMixin"]
+
+
+class InferenceMixin:
+    """The part of a mixture estimator that says how sure its parameters are."""
+
+    n_components: int
+    assignment: str
+    _fixable: tuple[str, ...]
+
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Any, Any]:
+        """Return the family to fit to rows, starting values, and which of these are held."""
+        raise NotImplementedError
+
+    def _continued(self, family: Any) -> Any:
+        """Return the published parameters as parameters of a family to be fitted."""
+        raise NotImplementedError
+
+    def standard_errors(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        known_labels: ArrayLike | None = None,
+        *,
+        robust: bool = False,
+    ) -> Bunch:
+        """Return the standard errors of the published parameters.
+
+        They are from the observed information of the data (Louis 1982), by the delta method where
+        parameters are constrained. They hold for many rows and components that are told apart;
+        where those overlap much a bootstrap says more.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            The data of the fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of the fit: how often each row counts.
+        known_labels : array-like of int of shape (n_samples,), default=None
+            The known labels of the fit.
+        robust : bool, default=False
+            Whether to take the sandwich form (White 1982), which holds also where weights are no
+            frequencies, or the model is not quite true.
+
+        Returns
+        -------
+        errors : Bunch
+            An array for each kind of parameter, in its shape: ``errors.weights``, and so on. 0 for
+            one that was fixed, NaN for one at the edge of its range.
+
+        Raises
+        ------
+        ValueError
+            If the assignment is hard: its estimates are not those of the maximum likelihood.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If some standard errors do not exist.
+        """
+        check_is_fitted(self)
+        if self.assignment == "hard":
+            raise ValueError("standard_errors needs assignment='soft': hard estimates are biased")
+        X = opened(self, X, reset=False)
+        weights = opened_weights(sample_weight, X)
+        labels = opened_labels(known_labels, X, self.n_components)
+        rows, _ = training_rows(X, weights, labels)
+        # Not bound to the rows: what they share would be missing from the scores of each.
+        family, params, _ = self._prepared(rows, self._continued)
+        family = family.for_missing() if rows.has_missing else family
+        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
+            problem = Problem(family, rows, crew)
+            return _standard_errors(problem, params, self._fixable, robust)
+
+
+def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:
+    """Return standard errors in the shapes of the parameters.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was fitted.
+    params : NamedTuple
+        The estimates.
+    names : tuple of str
+        Fields of params that are wanted.
+    robust : bool
+        Whether to take the sandwich form.
+
+    Returns
+    -------
+    errors : Bunch
+        An array for each name: 0 where a parameter is held, NaN where there is no telling.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where some are NaN.
+    """
+    family = problem.family
+    with np.errstate(divide="ignore"):
+        at = family.to_vector(params)
+    free = np.isfinite(at)
+    doubt = None
+    try:
+        V, steps = covariance(problem, params, free, robust)
+    except NotAMaximumError as error:
+        doubt = (
+            f"Standard errors do not exist: {error}. The parameters are at no maximum of the "
+            "likelihood of these data, or it does not determine them all; decrease n_components"
+        )
+        V, steps = np.full((free.sum(), free.sum()), np.nan), np.full(free.sum(), 1e-4)
+
+    def flat(vector: FloatArray) -> FloatArray:
+        with np.errstate(invalid="ignore"):  # an empty component has coordinates at infinity
+            moved = family.from_vector(vector, params)
+        return np.concatenate([getattr(moved, name).ravel() for name in names])
+
+    # The delta method: what the parameters change by along each coordinate.
+    axes = np.eye(at.size)[free]
+    slopes = np.array(
+        [
+            (flat(at + step * axis) - flat(at - step * axis)) / (2 * step)
+            for step, axis in zip(steps, axes, strict=True)
+        ]
+    ).reshape(len(axes), sum(getattr(params, name).size for name in names))
+    variances = np.einsum("qi,qr,ri->i", slopes, V, slopes)
+    if not free.all():
+        doubt = doubt or (
+            "Some parameters are at the edge of their range (a probability of 0 or 1, a weight of "
+            "0): they have no standard error, and those of the others take them for known"
+        )
+        inside = np.where(free, at, 0.0)
+        variances[flat(inside) != flat(np.where(free, inside, 1.0))] = np.nan
+    if doubt:
+        warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
+    errors, start = Bunch(), 0
+    for name in names:
+        values = getattr(params, name)
+        errors[name] = np.sqrt(variances[start : start + values.size]).reshape(values.shape)
+        start += values.size
+    return errors

@@ -1,0 +1,97 @@
+"""The hyperparameters of the conjugate prior, as a user gives them or from the data."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skem.em.rows import Rows
+from skem.estimators.validation import check_finite_array, real
+from skem.families.base import FloatArray
+from skem.families.gaussian import Gaussian
+from skem.families.prior import ConjugatePrior
+
+__all__ = ["conjugate_prior"]
+
+NAMES = ("mean", "shrinkage", "degrees_of_freedom", "scale")
+
+
+def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
+    """Return the prior that ``prior`` stands for.
+
+    Parameters
+    ----------
+    prior : 'conjugate' or dict
+        Hyperparameters; those that are not given are chosen as in Fraley & Raftery (2007),
+        section 2.
+    family : Gaussian
+        Of the components.
+    rows : Rows
+        The data.
+
+    Returns
+    -------
+    prior : ConjugatePrior
+        The hyperparameters.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a value is not possible.
+    """
+    given = {} if isinstance(prior, str) else dict(prior)
+    if unknown := set(given) - set(NAMES):
+        raise ValueError(
+            f"prior has no hyperparameter {sorted(unknown)[0]!r}; it has {', '.join(NAMES)}"
+        )
+    d, structure = family.n_features, family.structure
+    shape = structure.shape(1, d) if structure.shared else structure.shape(1, d)[1:]
+    if "scale" in given:
+        scale = check_finite_array(given["scale"], shape, "prior['scale']")
+        structure.check_definite(scale if structure.shared else scale[np.newaxis], "prior scale")
+        packed = structure.pack(scale) if structure.correlated else np.atleast_1d(scale)
+    else:
+        packed = _packed_scale(family, _covariance(family, rows))
+    mean = np.zeros(d)
+    if "mean" in given:
+        mean = check_finite_array(given["mean"], (d,), "prior['mean']") - family.origin
+    shrinkage = _positive(given.get("shrinkage", 0.01), "shrinkage", 0.0)
+    degrees = _positive(given.get("degrees_of_freedom", d + 2.0), "degrees_of_freedom", 0.0)
+    return ConjugatePrior(mean, shrinkage, degrees, packed)
+
+
+def _positive(value: Any, name: str, minimum: float) -> float:
+    if not real(minimum).accepts(value):
+        raise ValueError(f"prior[{name!r}] must be {real(minimum).description}, got {value!r}")
+    return float(value)
+
+
+def _covariance(family: Gaussian, rows: Rows) -> FloatArray:
+    """Return the unbiased covariance matrix of all rows."""
+    if rows.has_missing and not family.structure.correlated:
+        N = rows.total_weight
+        return np.diag(rows.summary.variance) * (N / max(N - 1, 1.0))
+    if rows.has_missing:
+        return family.for_missing().bound(rows).reference.covariances[0]
+    scatter = rows.fold(partial(_scatter, family.origin), 2**14)
+    return scatter / max(rows.total_weight - 1, 1.0)
+
+
+def _scatter(origin: FloatArray, X: FloatArray, weights: FloatArray) -> FloatArray:
+    Z = X - origin
+    return (Z.T * weights) @ Z
+
+
+def _packed_scale(family: Gaussian, covariance: FloatArray) -> FloatArray:
+    """Return the default scale: that of one of K components that share out the data's volume."""
+    d, structure = family.n_features, family.structure
+    if (np.diag(covariance) <= 0).any():
+        column = int((np.diag(covariance) <= 0).argmax())
+        raise ValueError(f"prior needs a scale: feature {column} of X is constant")
+    spread = np.sqrt(np.diag(covariance))
+    if np.linalg.matrix_rank(covariance / np.outer(spread, spread), hermitian=True) < d:
+        covariance = np.diag(np.diag(covariance))  # of few rows, or collinear: variances alone
+    share = family.n_components ** (-2 / d)
+    packed = structure.pack(covariance)
+    # One variance for all features is the mean of theirs.
+    return share * (packed if structure.n_second(d) > 1 or d == 1 else packed / d)

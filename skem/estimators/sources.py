@@ -1,0 +1,361 @@
+"""Data as a user hands them over: in memory, stored on disk, or in the chunks of dask.
+
+Whatever a method does with X goes through here, so that nothing else asks which of them it is.
+Dask is looked for among the modules that are loaded already, never imported for the question.
+"""
+
+import copy
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from skem.em.rows import Rows
+from skem.em.scoring import evaluate
+from skem.em.stored import StoredArray, StoredRows
+from skem.estimators.validation import (
+    check_block,
+    check_known_labels,
+    check_sample_weight,
+    weighted_mean,
+)
+
+__all__ = [
+    "clamped",
+    "evaluated",
+    "imputed",
+    "is_lazy",
+    "labelled",
+    "mean_of",
+    "opened",
+    "opened_labels",
+    "opened_weights",
+    "rows_of",
+]
+
+#: Rows of data outside memory that a mean takes at a time.
+ROWS_AT_A_TIME = 2**14
+
+
+def is_lazy(values: Any) -> bool:
+    """Whether something is a dask array, which is computed when it is asked for."""
+    module = sys.modules.get("dask.array")
+    return module is not None and isinstance(values, module.Array)
+
+
+def _is_opened_dask(X: Any) -> bool:
+    return is_lazy(getattr(X, "source", None))
+
+
+def _is_stored(X: Any) -> bool:
+    """Whether X is an array that is read by slices: neither in memory nor a table."""
+    if isinstance(X, np.memmap):
+        return X.ndim == 2
+    if isinstance(X, np.ndarray | np.generic) or issparse(X):
+        return False
+    numeric = getattr(getattr(X, "dtype", None), "kind", "O") in "biuf"
+    return numeric and hasattr(X, "__getitem__") and len(getattr(X, "shape", ())) == 2
+
+
+# The way in: data, weights and known labels.
+
+
+def opened(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return validated data: an array of float32 or float64, a StoredArray, or a DaskArray.
+
+    Parameters
+    ----------
+    estimator : FittedMixture
+        Says what is valid: ``_data_options`` are those of validate_data, ``_check_block`` looks
+        at a block of rows.
+    X : object
+        Data.
+    reset : bool
+        Whether this is the way into fit.
+
+    Raises
+    ------
+    ValueError
+        If data are invalid: those in memory at once, others as they are read.
+    TypeError
+        If they are of a type that cannot be.
+    """
+    if isinstance(X, StoredArray) or _is_opened_dask(X):
+        return X
+    if hasattr(X, "to_dask_array"):
+        columns, given, X = getattr(X, "columns", []), X, X.to_dask_array(lengths=True)
+        if not is_lazy(X):
+            raise TypeError(f"X must be an array or a table, but is a {type(given).__name__}")
+        return _opened_dask(estimator, X, reset, list(columns))
+    if is_lazy(X):
+        return _opened_dask(estimator, X, reset, [])
+    options = estimator._data_options(reset)
+    if _is_stored(X):
+        _validate_shape(estimator, X.shape, reset)
+        return StoredArray(X, _check_of(estimator))
+    return estimator._check_block(validate_data(estimator, _filled(X), reset=reset, **options), 0)
+
+
+def _filled(X: Any) -> Any:
+    """Return masked cells as NaN: they are missing, whatever is below the mask."""
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    return X.astype(np.float32 if X.dtype == np.float32 else np.float64).filled(np.nan)
+
+
+def _validate_shape(
+    estimator: Any, shape: tuple[int, ...], reset: bool, columns: list[Any] | None = None
+) -> None:
+    """Check the number of features and their names, or take them down."""
+    stand_in: Any = np.zeros((min(shape[0], 2), *shape[1:]))
+    if columns and stand_in.ndim == 2:
+        stand_in = sys.modules["pandas"].DataFrame(stand_in, columns=columns)
+    validate_data(estimator, stand_in, reset=reset, **estimator._data_options(reset))
+
+
+def _check_of(estimator: Any) -> Callable[[Any, int], NDArray[Any]]:
+    """Return a function of a block and the number of its first row.
+
+    It takes along neither starting values nor fitted attributes, which may be as long as the data.
+    """
+    bare = object.__new__(type(estimator))
+    parameters = estimator.get_params(deep=False)
+    vars(bare).update({name: v for name, v in parameters.items() if "init" not in name})
+    return partial(_checked, bare)
+
+
+def _checked(estimator: Any, block: Any, first_row: int) -> NDArray[Any]:
+    allow_nan = estimator._data_options(False)["ensure_all_finite"] == "allow-nan"
+    block = check_block(_filled(block), first_row, allow_nan=allow_nan)
+    return estimator._check_block(block, first_row) if len(block) else block
+
+
+def _opened_dask(estimator: Any, X: Any, reset: bool, columns: list[Any]) -> Any:
+    from skem.em.dask_rows import DaskArray
+
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"X must hold numbers, but is a dask array of {X.dtype}")
+    if np.isnan(X.shape).any():
+        raise ValueError(
+            "X has chunks of unknown sizes: call X.compute_chunk_sizes() first, or make it by "
+            "to_dask_array(lengths=True)"
+        )
+    _validate_shape(estimator, X.shape, reset, columns)
+    if X.numblocks[1] > 1:
+        raise ValueError(
+            f"X is cut along its features, into {X.numblocks[1]} chunks: rows must be whole, as "
+            "X.rechunk({1: -1}) makes them"
+        )
+    return DaskArray(X, _check_of(estimator))
+
+
+def opened_weights(sample_weight: Any, X: Any) -> Any:
+    """Return validated weights of the rows of opened data; None for none.
+
+    Where X is in chunks they are so as well: a dask array, kept by the workers.
+    """
+    if not _is_opened_dask(X):
+        return check_sample_weight(sample_weight, len(X))
+    if np.isscalar(sample_weight):
+        check_sample_weight(sample_weight, 1)
+        return sys.modules["dask.array"].full(len(X), float(sample_weight), chunks=(X.sizes,))
+    return _in_chunks_of(X, sample_weight, check_sample_weight, "sample_weight", np.float64)
+
+
+def opened_labels(known_labels: Any, X: Any, n_components: int) -> Any:
+    """Return known labels of the rows of opened data, in the same way."""
+    check = partial(check_known_labels, n_components=n_components)
+    if not _is_opened_dask(X):
+        return check(known_labels, len(X))
+    return _in_chunks_of(X, known_labels, check, "known_labels", np.intp)
+
+
+def _in_chunks_of(X: Any, column: Any, check: Callable[..., Any], name: str, dtype: Any) -> Any:
+    """Return a column, of one value for each row of a DaskArray, in the chunks of that."""
+    if hasattr(column, "to_dask_array"):
+        column = column.to_dask_array(lengths=True)
+    if not is_lazy(column):
+        column = check(column, len(X))
+        if column is not None:
+            column = sys.modules["dask.array"].from_array(column, chunks=(X.sizes,)).persist()
+        return column
+    if np.isnan(column.shape).any():
+        raise ValueError(
+            f"{name} has chunks of unknown sizes: call {name}.compute_chunk_sizes() first"
+        )
+    if column.shape != (len(X),):
+        raise ValueError(
+            f"{name}.shape == {column.shape}, expected {(len(X),)}: one value per row"
+        )
+    checked = partial(_checked_column, check, dtype)
+    column = column.rechunk((X.sizes,)).map_blocks(checked, dtype=dtype, meta=np.empty(0))
+    return column.persist()
+
+
+def _checked_column(
+    check: Callable[..., Any], dtype: Any, values: Any, block_info: Any = None
+) -> NDArray[Any]:
+    """Check a chunk; one of zero weights, or without known labels, is no error."""
+    values = np.asarray(values)
+    try:
+        checked = check(values, len(values)) if len(values) and np.any(values) else None
+    except ValueError as error:
+        first = block_info[0]["array-location"][0][0] if block_info else 0
+        raise ValueError(f"in the chunk that begins at row {first}: {error}") from None
+    return values.astype(dtype) if checked is None else checked
+
+
+def rows_of(X: Any, weights: Any, labels: Any) -> Rows:
+    """Return opened data as rows that a mixture can be fitted to."""
+    if _is_opened_dask(X):
+        from skem.em.dask_rows import DaskRows
+
+        rows = DaskRows(X, weights, labels)
+        if weights is not None:
+            check_sample_weight([rows.total_weight], 1)
+        return rows
+    kind = StoredRows if isinstance(X, StoredArray) else Rows
+    return kind(X, weights, labels)
+
+
+# The way out: what a mixture says of rows.
+
+
+def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...]:
+    """Evaluate a mixture on opened data.
+
+    Parameters
+    ----------
+    family, params : Family, NamedTuple
+        The mixture.
+    X : ndarray, StoredArray or DaskArray
+        Opened data.
+    **dtypes : dtype
+        By the names of outputs of :func:`~skem.em.scoring.evaluate`, what type they are to be.
+
+    Returns
+    -------
+    outputs : tuple
+        One for each name, in their order: arrays, which are lazy where X is.
+    """
+    K = len(params.weights)
+    if _is_opened_dask(X):
+        return tuple(
+            X.map(
+                partial(_evaluated_chunk, family, params, name, dtype),
+                dtype,
+                *((K,) if name == "posterior" else ()),
+            )
+            for name, dtype in dtypes.items()
+        )
+    outputs = {
+        name: np.empty((len(X), K) if name == "posterior" else len(X), dtype)
+        for name, dtype in dtypes.items()
+    }
+    for rows, block in X.read() if isinstance(X, StoredArray) else [(slice(None), X)]:
+        evaluate(family, params, block, **{name: each[rows] for name, each in outputs.items()})
+    return tuple(outputs.values())
+
+
+def _evaluated_chunk(
+    family: Any, params: Any, name: str, dtype: Any, X: NDArray[Any], chunk: int
+) -> NDArray[Any]:
+    shape = (len(X), len(params.weights)) if name == "posterior" else len(X)
+    values = np.empty(shape, dtype)
+    if len(X):
+        evaluate(family, params, X, in_parallel=False, **{name: values})
+    return values
+
+
+def labelled(family: Any, params: Any, X: Any, weights: Any) -> tuple[Any, float]:
+    """Return the likeliest component of each row, and the mean log-density."""
+    outputs = {"labels": np.int32, "log_density": np.float64}
+    if isinstance(X, np.ndarray):
+        labels, log_density = evaluated(family, params, X, **outputs)
+        return labels, weighted_mean(log_density, weights)
+    if _is_opened_dask(X):
+        (labels,) = evaluated(family, params, X, labels=np.int32)
+        return labels, mean_of(family, params, X, weights, "log_density")[0]
+    labels, total, total_weight = np.empty(len(X), np.int32), 0.0, 0.0
+    for rows, block in X.read():  # of all rows the labels alone stay
+        labels[rows], log_density = evaluated(family, params, block, **outputs)
+        w = np.ones(len(block)) if weights is None else weights[rows]
+        total += w[w > 0] @ log_density[w > 0]
+        total_weight += w.sum()
+    return labels, total / total_weight
+
+
+def mean_of(family: Any, params: Any, X: Any, weights: Any, *names: str) -> tuple[float, float]:
+    """Return the weighted mean over rows of the sum of some outputs, and the total weight."""
+    if isinstance(X, np.ndarray):
+        values = sum(evaluated(family, params, X, **dict.fromkeys(names, np.float64)))
+        return weighted_mean(values, weights), float(len(X) if weights is None else weights.sum())
+    rows = rows_of(X, weights, None)
+    # The tasks of dask run side by side as it is.
+    sum_of = partial(_sum_of, family, params, names, not _is_opened_dask(X))
+    total = rows.fold(sum_of, ROWS_AT_A_TIME)
+    return float(total) / rows.total_weight, rows.total_weight
+
+
+def _sum_of(
+    family: Any,
+    params: Any,
+    names: tuple[str, ...],
+    in_parallel: bool,
+    X: NDArray[Any],
+    weights: NDArray[Any],
+) -> Any:
+    outputs = {name: np.empty(len(X)) for name in names}
+    evaluate(family, params, X, in_parallel=in_parallel, **outputs)
+    return weights[weights > 0] @ sum(outputs.values())[weights > 0]
+
+
+def clamped(labels: Any, known_labels: Any) -> Any:
+    """Return the labels, those that are known in their places."""
+    if is_lazy(labels):
+        return (
+            sys.modules["dask.array"]
+            .where(known_labels >= 0, known_labels, labels)
+            .astype(labels.dtype)
+        )
+    np.copyto(labels, known_labels, where=known_labels >= 0, casting="same_kind")
+    return labels
+
+
+def imputed(estimator: Any, X: Any, random_state: Any, **options: Any) -> Any:
+    """Fill in missing cells of opened data outside memory, lazily where these are.
+
+    Parameters
+    ----------
+    estimator : FittedMixture
+        Has a method ``impute``.
+    X : StoredArray or DaskArray
+        Opened data.
+    random_state : int, RandomState instance or None
+        None for expectations. Otherwise each chunk has a seed of its own that follows from it.
+    **options : dict
+        Further arguments of ``impute``.
+    """
+    if isinstance(X, StoredArray):
+        return estimator.impute(X[:], random_state, **options)
+    bare = copy.copy(estimator)
+    vars(bare).pop("labels_", None)
+    seed = None
+    if random_state is not None:
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    return X.map(partial(_imputed_chunk, bare, seed, options), X.dtype, X.shape[1])
+
+
+def _imputed_chunk(
+    estimator: Any, seed: int | None, options: dict[str, Any], X: NDArray[Any], chunk: int
+) -> NDArray[Any]:
+    if not len(X):
+        return X
+    rng = None if seed is None else np.random.RandomState([seed, chunk])
+    return estimator.impute(X, rng, **options)  # type: ignore[no-any-return]

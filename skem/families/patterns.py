@@ -1,0 +1,193 @@
+"""The Gaussian kernel for rows with missing cells, which are NaN.
+
+A row with the features ``o`` observed has the marginal density of those::
+
+    log f_k(x_o) = -|W (x_o - mean_o)|^2 / 2 - sum(log diag(chol)) - |o|/2 log(2 pi),
+    chol = Cholesky factor of C_oo,  W = inv(chol)
+
+Given them, its other features ``m`` have the mean ``mean_m + V'W (x_o - mean_o)`` and the
+covariance ``C_mm - V'V``, with ``V = W C_om`` (Little & Rubin 2019, section 11.2). The E-step of
+EM takes the expected moments of the complete row. Rows that miss the same features share W and V:
+the kernel works pattern by pattern, on whole batches of them at a time.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.families.base import FloatArray
+from skem.families.covariance import Structure
+
+__all__ = ["PatternKernel", "by_pattern"]
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+#: Rows that are multiplied by one matrix at a time, at most.
+MOST_IN_BATCH = 256
+
+
+class _Patterns(NamedTuple):
+    """A block of rows, cut into batches of equally many with the same cells observed.
+
+    Attributes
+    ----------
+    rows : integer ndarray of shape (n_batches, size)
+        Which row; some one where a batch is not full.
+    filled : bool ndarray of shape (n_batches, size)
+        Where there is a row.
+    pattern : integer ndarray of shape (n_batches,)
+        Pattern of each batch.
+    missing : bool ndarray of shape (n_patterns, d)
+        Cells missing in each pattern.
+    deviations : ndarray of shape (n_batches, K, size, d)
+        Rows less the mean of each component, 0 where missing.
+    whitened : ndarray of shape (n_batches, K, size, d)
+        ``W`` times those.
+    W : ndarray of shape (n_patterns, K, d, d)
+        Inverse Cholesky factors of the observed block; the identity elsewhere.
+    """
+
+    rows: NDArray[np.intp]
+    filled: NDArray[np.bool_]
+    pattern: NDArray[np.intp]
+    missing: NDArray[np.bool_]
+    deviations: FloatArray
+    whitened: FloatArray
+    W: FloatArray
+
+
+def by_pattern(missing: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return an order of rows in which those that miss the same cells are together."""
+    bits = np.packbits(missing, axis=1)
+    return np.lexsort(bits.T[::-1])
+
+
+def _batches(
+    observed: NDArray[np.bool_],
+) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.intp], NDArray[np.intp]]:
+    """Cut rows into batches of the same pattern.
+
+    Returns rows, filled and pattern, as in _Patterns, and one row of each pattern.
+    """
+    n = len(observed)
+    order = by_pattern(~observed)
+    observed = observed[order]
+    starts = np.flatnonzero(np.append(True, (observed[1:] != observed[:-1]).any(axis=1)))
+    lengths = np.diff(np.append(starts, n))
+    size = min(MOST_IN_BATCH, 1 << (-(-n // len(starts)) - 1).bit_length())
+    n_batches = -(-lengths // size)
+    pattern = np.repeat(np.arange(len(starts)), n_batches)
+    position = np.arange(len(pattern)) - np.repeat(np.cumsum(n_batches) - n_batches, n_batches)
+    index = (starts[pattern] + position * size)[:, np.newaxis] + np.arange(size)
+    filled = index < (starts + lengths)[pattern][:, np.newaxis]
+    rows = order[np.where(filled, index, starts[pattern][:, np.newaxis])]
+    return rows, filled, pattern, order[starts]
+
+
+@dataclass(frozen=True, eq=False)
+class PatternKernel:
+    """Kernel of a Gaussian mixture on rows of which any cells may be missing.
+
+    It is right for any order of the rows; the fewer patterns a block has the faster.
+
+    Parameters
+    ----------
+    structure : Structure
+        Covariance structure: how second moments are packed.
+    origin : ndarray of shape (n_features,)
+        Subtracted from every row first.
+    means : ndarray of shape (n_components, n_features)
+        Means, about the origin.
+    covariances : ndarray of shape (n_components, n_features, n_features)
+        Covariances, as full matrices.
+    log_heights : ndarray of shape (n_components,)
+        Logarithms of the weights, less penalties.
+    constant : float, default=0.0
+        Part of the total objective that does not depend on the rows.
+    """
+
+    structure: Structure
+    origin: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    log_heights: FloatArray
+    constant: float = 0.0
+
+    offset = 0.0
+
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+        return len(self.means)
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row's own, where no other has its pattern."""
+        K, d = self.means.shape
+        return K * d * (d + 2)
+
+    @property
+    def centres(self) -> FloatArray:
+        """Points about which totals are taken: the means."""
+        return self.means
+
+    def load(self, X: FloatArray, out: FloatArray) -> _Patterns:
+        """Factor the patterns of rows X (b, d), and whiten the rows."""
+        Z = X - self.origin
+        observed = ~np.isnan(Z)
+        Z[~observed] = 0.0
+        rows, filled, pattern, examples = _batches(observed)
+        seen = observed[examples]
+        both = seen[:, np.newaxis, :, np.newaxis] & seen[:, np.newaxis, np.newaxis, :]
+        blocks = np.where(both, self.covariances, np.eye(len(self.origin)))
+        W = np.linalg.inv(np.linalg.cholesky(blocks))
+        deviations = Z[rows][:, np.newaxis] - self.means[:, np.newaxis]
+        deviations *= seen[pattern][:, np.newaxis, np.newaxis]
+        whitened = deviations @ W[pattern].swapaxes(-1, -2)
+        return _Patterns(rows, filled, pattern, ~seen, deviations, whitened, W)
+
+    def log_joint(self, block: _Patterns, out: FloatArray) -> FloatArray:
+        """Write the log-joint of the observed cells to out (K, b)."""
+        n_observed = (~block.missing).sum(axis=1)[:, np.newaxis]
+        peaks = np.log(np.einsum("pkii->pki", block.W)).sum(axis=2)
+        peaks += self.log_heights - n_observed * LOG_2PI / 2
+        log_joint = np.einsum("bksi,bksi->bsk", block.whitened, block.whitened)
+        log_joint *= -0.5
+        log_joint += peaks[block.pattern][:, np.newaxis]
+        out[:, block.rows[block.filled]] = log_joint[block.filled].T
+        return out
+
+    def completed(self, block: _Patterns) -> FloatArray:
+        """Return the expected rows, about the means, as (n_batches, K, size, d)."""
+        return block.deviations + block.whitened @ self._regressions(block)[block.pattern]
+
+    def _regressions(self, block: _Patterns) -> FloatArray:
+        """Return V, (n_patterns, K, d, d): rows of observed, columns of missing cells."""
+        m = block.missing
+        return np.where(
+            ~m[:, np.newaxis, :, np.newaxis] & m[:, np.newaxis, np.newaxis, :],
+            block.W @ self.covariances,
+            0.0,
+        )
+
+    def totals(self, block: _Patterns, responsibilities: FloatArray) -> FloatArray:
+        """Return counts, and expected first and second moments about the means."""
+        K, d = self.means.shape
+        V = self._regressions(block)
+        completed = block.deviations + block.whitened @ V[block.pattern]
+        shares = responsibilities[:, block.rows] * block.filled  # (K, n_batches, size)
+        counts = np.zeros((len(V), K))
+        np.add.at(counts, block.pattern, shares.sum(axis=2).T)
+        rows = []
+        for k in range(K):
+            Z, r = completed[:, k].reshape(-1, d).T, shares[k].ravel()
+            second = self.structure.weighted_second(Z, r)
+            # Less than complete: sum_p n_p (C_mm - V'V), each pattern's in its own cells.
+            both_missing = (block.missing.T * counts[:, k]) @ block.missing
+            explained = (V[:, k] * np.sqrt(counts[:, k])[:, np.newaxis, np.newaxis]).reshape(-1, d)
+            uncertain = self.covariances[k] * both_missing - explained.T @ explained
+            second = second + self.structure.pack(uncertain)
+            rows.append(np.concatenate([[r.sum()], Z @ r, second]))
+        return np.array(rows)

@@ -1,0 +1,69 @@
+"""The conjugate prior of Gaussian components, which keeps them from collapsing.
+
+Given its covariance ``C``, each mean has the prior ``N(mean, C / shrinkage)``, and the covariances
+have inverse Wishart (inverse gamma, where they are diagonal or spherical) priors of so many
+``degrees`` of freedom (Fraley & Raftery 2007). The M-step then finds the maximum a posteriori: it
+is that of ``shrinkage`` further rows at ``mean``, of ``scale`` added to the scatter, and of a
+larger divisor.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from skem.families.base import FloatArray
+from skem.families.covariance import Counts, Structure
+
+if TYPE_CHECKING:
+    from skem.families.gaussian import GaussianParameters
+
+__all__ = ["ConjugatePrior"]
+
+
+class ConjugatePrior(NamedTuple):
+    """Hyperparameters.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+        Prior mean of every component, about the origin of the family.
+    shrinkage : float
+        For how many rows it counts.
+    degrees : float
+        Degrees of freedom.
+    scale : ndarray of shape (n_second,)
+        Prior scatter, packed as the structure packs second moments.
+    """
+
+    mean: FloatArray
+    shrinkage: float
+    degrees: float
+    scale: FloatArray
+
+    def counts(self, structure: Structure, counts: Counts) -> Counts:
+        """Return counts with those that the prior stands for."""
+        K, d = counts.scatter.shape
+        further = structure.prior_count(self.degrees, K, d)
+        return Counts(counts.mean + self.shrinkage, counts.scatter + further)
+
+    def moments(
+        self, structure: Structure, first: FloatArray, second: FloatArray, centres: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return totals about some centres with those that the prior stands for."""
+        K = len(first)
+        offsets = np.broadcast_to(self.mean - centres, first.shape)
+        ones = np.ones(1)
+        further = np.array([structure.weighted_second(z[:, np.newaxis], ones) for z in offsets])
+        further = self.shrinkage * further + self.scale / (K if structure.shared else 1)
+        if len(second) < K:  # pooled
+            further = further.sum(axis=0, keepdims=True)
+        return first + self.shrinkage * offsets, second + further
+
+    def log_density(self, structure: Structure, params: "GaussianParameters") -> FloatArray:
+        """Return the log of the prior density at params by component, up to a constant."""
+        U, (K, d) = params.precisions_cholesky, params.means.shape
+        further = structure.prior_count(self.degrees, K, d)
+        shape = (structure.quadratic(U) @ self.scale) / (K if structure.shared else 1)
+        whitened = structure.whiten_means(U, params.means - self.mean)
+        distances = self.shrinkage * (whitened**2).sum(axis=1)
+        return further * structure.log_det(U, d) - (shape + distances) / 2

@@ -1,0 +1,103 @@
+"""The Gaussian kernel for many features: products of matrices, component by component.
+
+With rows ``y = (1, z)`` about the origin, ``A = (-U'm, U')`` and ``r`` the responsibilities::
+
+    log f_k(x) = peak_k - |A_k y|^2 / 2,      totals_k = sum_i r_i y_i y_i'
+
+A has as many zeros above its diagonal as below, and the totals are a symmetric product: half the
+work of the expanded form each, with nothing subtracted from rows.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from skem.families.base import FloatArray
+from skem.families.centred import NEGLIGIBLE
+
+__all__ = ["WideKernel"]
+
+#: Rows of a triangle that are multiplied at a time: enough for BLAS to be at its best.
+PANEL = 32
+
+
+@dataclass(frozen=True, eq=False)
+class WideKernel:
+    """Kernel of a mixture of Gaussians that each have their own covariance matrix.
+
+    Parameters
+    ----------
+    origin : ndarray of shape (n_features,)
+        Subtracted from every row first.
+    n_components : int
+        Number of components K.
+    means : ndarray of shape (n_components, n_features) or None
+        Means, about the origin; None where only totals are wanted.
+    precisions_cholesky : ndarray of shape (n_components, n_features, n_features) or None
+        Upper triangles U.
+    log_peaks : ndarray of shape (n_components,) or None
+        Largest log-joint of each component.
+    constant : float, default=0.0
+        Part of the total objective that does not depend on the rows.
+    """
+
+    origin: FloatArray
+    n_components: int
+    means: FloatArray | None = None
+    precisions_cholesky: FloatArray | None = None
+    log_peaks: FloatArray | None = None
+    constant: float = 0.0
+
+    @property
+    def width(self) -> int:
+        """Rows of a loaded block: those of y, and work space for as many."""
+        return 2 * (1 + self.origin.size)
+
+    @property
+    def offset(self) -> float:
+        """The largest peak."""
+        return 0.0 if self.log_peaks is None else float(self.log_peaks.max())
+
+    @cached_property
+    def _affine(self) -> FloatArray:
+        """Return A, (K, d, 1 + d)."""
+        U, means = self.precisions_cholesky, self.means
+        assert U is not None and means is not None
+        shifts = np.einsum("kij,ki->kj", U, means)
+        return np.concatenate([-shifts[:, :, np.newaxis], U.swapaxes(1, 2)], axis=2)
+
+    def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Write y of each row to the upper half of out."""
+        d = self.origin.size
+        out[0] = 1.0
+        np.subtract(X.T, self.origin[:, np.newaxis], out=out[1 : 1 + d])
+        return out
+
+    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
+        """Write the log-joint, component by component."""
+        assert self.log_peaks is not None
+        y, whitened = block[: 1 + self.origin.size], block[2 + self.origin.size :]
+        for k, A in enumerate(self._affine):
+            for start in range(0, len(A), PANEL):
+                stop = min(start + PANEL, len(A))
+                np.matmul(A[start:stop, : 1 + stop], y[: 1 + stop], out=whitened[start:stop])
+            np.einsum("ib,ib->b", whitened, whitened, out=out[k])
+        out *= -0.5
+        out += (self.log_peaks - self.offset)[:, np.newaxis]
+        return out
+
+    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+        """Return counts, first and second moments about the origin."""
+        p = 1 + self.origin.size
+        y, scaled = block[:p], block[p:]
+        upper = np.triu_indices(p)
+        rows = []
+        for r in responsibilities:
+            felt = np.flatnonzero(r > NEGLIGIBLE * r.max())
+            if 2 * felt.size > r.size:
+                half = np.multiply(y, np.sqrt(r), out=scaled)
+            else:
+                half = y[:, felt] * np.sqrt(r[felt])
+            rows.append((half @ half.T)[upper])
+        return np.array(rows)

@@ -1,0 +1,25 @@
+"""Choosing the number of components with scikit-learn's own searches."""
+
+from skem.model_selection.bootstrap import LikelihoodRatioTest, bootstrap_lrt
+from skem.model_selection.criteria import (
+    held_out_score,
+    information_criteria,
+    neg_aic,
+    neg_bic,
+    neg_icl,
+)
+from skem.model_selection.splitters import WholeSample
+from skem.model_selection.table import one_standard_error, selection_table
+
+__all__ = [
+    "LikelihoodRatioTest",
+    "WholeSample",
+    "bootstrap_lrt",
+    "held_out_score",
+    "information_criteria",
+    "neg_aic",
+    "neg_bic",
+    "neg_icl",
+    "one_standard_error",
+    "selection_table",
+]

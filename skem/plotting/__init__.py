@@ -1,0 +1,21 @@
+"""Displays of fitted mixtures, in the conventions of scikit-learn's own; matplotlib is needed.
+
+Each has a ``from_estimator`` that computes and draws, a ``plot`` that draws again, and the axes,
+the figure and the artists as attributes.
+"""
+
+from skem.plotting.clusters import ClusterDisplay
+from skem.plotting.counts import CountDisplay
+from skem.plotting.density import DensityDisplay
+from skem.plotting.responsibilities import ResponsibilitiesDisplay
+from skem.plotting.selection import SelectionDisplay
+from skem.plotting.trace import TraceDisplay
+
+__all__ = [
+    "ClusterDisplay",
+    "CountDisplay",
+    "DensityDisplay",
+    "ResponsibilitiesDisplay",
+    "SelectionDisplay",
+    "TraceDisplay",
+]

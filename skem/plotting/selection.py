@@ -1,0 +1,289 @@
+"""SelectionDisplay: a criterion against the number of components, from a fitted search."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skem.plotting import _common as common
+
+__all__ = ["SelectionDisplay"]
+
+
+class SelectionDisplay(common.Display):
+    """A search's criterion against the number of components, a line for each covariance type.
+
+    Bars reach one standard error of the mean over the folds up and down. The chosen candidate is
+    marked; where the search itself chose by another criterion, or not at all, it is the best.
+
+    Use :meth:`from_estimator` to make one.
+
+    Parameters
+    ----------
+    n_components : ndarray of shape (n_candidates,)
+        Number of components of each candidate.
+    scores : ndarray of shape (n_candidates,)
+        Their criterion; NaN where the fit failed.
+    best : int or None
+        Which candidate is marked.
+    standard_errors : ndarray of shape (n_candidates,), default=None
+        Standard errors of the scores.
+    covariance_types : sequence of str, default=None
+        Covariance type of each candidate, if it differs between them.
+    score_name : str, default='score'
+        What the criterion is called.
+
+    Attributes
+    ----------
+    lines_ : list of Line2D
+        The criterion, one line for each covariance type.
+    errorbars_ : list of ErrorbarContainer
+        Their error bars; none where no standard errors are known.
+    best_ : Line2D or None
+        What marks the chosen candidate.
+    ax_ : Axes
+        The axes.
+    figure_ : Figure
+        Their figure.
+
+    Notes
+    -----
+    The standard error of the mean of F folds is ``std_test_score / sqrt(F - 1)``: scikit-learn's
+    deviation has the divisor F.
+
+    Examples
+    --------
+    By held-out log-likelihood:
+
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skem import GaussianMixtureEM
+    >>> from skem.datasets import load_old_faithful
+    >>> from skem.plotting import SelectionDisplay
+    >>> X = load_old_faithful().data
+    >>> grid = {"n_components": [1, 2, 3], "covariance_type": ["full", "tied"]}
+    >>> search = GridSearchCV(GaussianMixtureEM(random_state=0), grid).fit(X)
+    >>> display = SelectionDisplay.from_estimator(search, score_name="log-likelihood per row")
+    >>> [line.get_label() for line in display.lines_]
+    ['full', 'tied']
+
+    By BIC, which needs all rows and no folds:
+
+    >>> from skem.model_selection import WholeSample, neg_bic
+    >>> mixture = GaussianMixtureEM(random_state=0)
+    >>> search = GridSearchCV(mixture, grid, scoring=neg_bic, cv=WholeSample()).fit(X)
+    >>> display = SelectionDisplay.from_estimator(search)
+    >>> display.ax_.get_ylabel(), float(display.scores.min().round())
+    ('bic', 2314.0)
+    """
+
+    def __init__(
+        self,
+        *,
+        n_components: NDArray[np.int_],
+        scores: NDArray[np.float64],
+        best: int | None,
+        standard_errors: NDArray[np.float64] | None = None,
+        covariance_types: NDArray[Any] | None = None,
+        score_name: str = "score",
+    ) -> None:
+        self.n_components = n_components
+        self.scores = scores
+        self.best = best
+        self.standard_errors = standard_errors
+        self.covariance_types = covariance_types
+        self.score_name = score_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        metric: str | None = None,
+        prefix: str | None = None,
+        negate_score: bool | None = None,
+        score_name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw what a fitted search found.
+
+        Parameters
+        ----------
+        search : GridSearchCV
+            A fitted search over ``n_components`` and maybe ``covariance_type``, of a mixture or
+            of a pipeline. Where it tried other parameters too, their best values are shown.
+        metric : str, default=None
+            Which of several scorers. None means the one by which the search chose, or 'score'.
+        prefix : str, default=None
+            What goes before the names of the parameters, such as ``'gaussianmixtureem__'``. It
+            is needed only where two steps of a pipeline have ``n_components``.
+        negate_score : bool, default=None
+            Whether to show the scores negated. None means those that were negated to be
+            maximised and so have names in ``neg_``.
+        score_name : str, default=None
+            What the vertical axis is called. None means the name of the metric or of the scorer.
+        ax : Axes, default=None
+            Where to draw. None makes a new figure.
+        **kwargs : dict
+            Further arguments of :meth:`plot`.
+
+        Returns
+        -------
+        display : SelectionDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If it is not a search.
+        ValueError
+            If the search did not try several numbers of components, or has no such metric or
+            prefix, or has several and none was named; or if it is a successive halving, whose
+            scores are of different numbers of rows.
+        """
+        caller = f"{cls.__name__}.from_estimator"
+        common.pyplot(caller)
+        if not hasattr(search, "cv_results_"):
+            check_is_fitted(search)
+            raise TypeError(f"{caller} takes a search such as GridSearchCV, got {search!r}")
+        results = search.cv_results_
+        if "iter" in results:
+            raise ValueError(f"{caller} takes a search with all rows, not a successive halving")
+        chosen_by = (
+            search.refit if search.multimetric_ and isinstance(search.refit, str) else "score"
+        )
+        metric = _metric(results, metric, chosen_by)
+        name = _name(search, metric)
+        negate_score = name.startswith("neg_") if negate_score is None else negate_score
+        if score_name is None:
+            score_name = name.removeprefix("neg_") if negate_score else name
+        K, covariance_types = _candidates(search, prefix)
+        scores = np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
+        own = metric == chosen_by and hasattr(search, "best_index_")
+        first = search.best_index_ if own else None
+        shown, best = _best_of_each(K, covariance_types, scores, first)
+        errors = None
+        if search.n_splits_ > 1:
+            errors = results[f"std_test_{metric}"][shown] / np.sqrt(search.n_splits_ - 1)
+        display = cls(
+            n_components=K[shown],
+            scores=-scores[shown] if negate_score else scores[shown],
+            best=best,
+            standard_errors=errors,
+            covariance_types=None if covariance_types is None else covariance_types[shown],
+            score_name=score_name,
+        )
+        return display.plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, *, cmap: Any = "viridis", **kwargs: Any) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw. None makes a new figure.
+        cmap : str or Colormap, default='viridis'
+            Where the colours of the lines come from.
+        **kwargs : dict
+            Keywords for :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : SelectionDisplay
+            The display itself.
+        """
+        ax = self._axes(ax)
+        from matplotlib.lines import Line2D
+
+        types = self.covariance_types
+        if types is None:
+            types = np.full(len(self.scores), None)
+        names = list(dict.fromkeys(types))
+        self.lines_, self.errorbars_ = [], []
+        for name, look in zip(names, common.styles(len(names), cmap, solid=True), strict=True):
+            mine = np.flatnonzero(types == name)
+            mine = mine[np.argsort(self.n_components[mine])]
+            style = common.styled({**look, "label": name}, kwargs, Line2D)
+            xs, ys = self.n_components[mine], self.scores[mine]
+            (line,) = ax.plot(xs, ys, **style)
+            self.lines_.append(line)
+            if self.standard_errors is not None:
+                bars = {"fmt": "none", "ecolor": line.get_color(), "capsize": 3}
+                self.errorbars_.append(ax.errorbar(xs, ys, self.standard_errors[mine], **bars))
+        self.best_ = None
+        if self.best is not None:
+            circle = {"marker": "o", "markersize": 16, "fillstyle": "none", "color": "black"}
+            place = [self.n_components[self.best]], [self.scores[self.best]]
+            (self.best_,) = ax.plot(*place, linestyle="", label="chosen", **circle)
+        ax.set(xlabel="number of components", ylabel=self.score_name)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        common.legend(ax, len(names) + 1)
+        return self
+
+
+def _metric(results: dict[str, Any], metric: str | None, chosen_by: str) -> str:
+    """Return the name of the metric to show."""
+    start = "mean_test_"
+    known = [key.removeprefix(start) for key in results if key.startswith(start)]
+    if metric is None and chosen_by not in known:
+        raise ValueError(f"the search has several metrics: set metric to one of {known}")
+    metric = chosen_by if metric is None else metric
+    if metric not in known:
+        raise ValueError(f"the search has no metric {metric!r}; it has {known}")
+    return metric
+
+
+def _name(search: Any, metric: str) -> str:
+    """Return what the metric is called; a search calls that of a single scorer 'score'."""
+    name = None if search.multimetric_ else search.scoring
+    name = getattr(name, "__name__", name)
+    return name if isinstance(name, str) and name.isidentifier() else metric
+
+
+def _candidates(search: Any, prefix: str | None) -> tuple[NDArray[np.int_], NDArray[Any] | None]:
+    """Return number of components and covariance type, if it was varied, of each candidate."""
+    start, end = "param_", "n_components"
+    results = search.cv_results_
+    keys = [key for key in results if key.startswith(start)]
+    prefixes = [key[len(start) : -len(end)] for key in keys if key.endswith(end)]
+    if prefix is None:
+        if len(prefixes) > 1:
+            raise ValueError(f"several steps have n_components: set prefix to one of {prefixes}")
+        prefix = "".join(prefixes)
+    if prefix not in prefixes:
+        tried = [key.removeprefix(start) for key in keys]
+        raise ValueError(f"the search did not try several {prefix}n_components, but {tried}")
+    # A grid of several parts may leave a parameter at the estimator's own value in one.
+    own = search.estimator.get_params()
+    K, types = (
+        np.array([params.get(name, own.get(name)) for params in results["params"]])
+        for name in (f"{prefix}n_components", f"{prefix}covariance_type")
+    )
+    return K, types if f"{start}{prefix}covariance_type" in keys else None
+
+
+def _best_of_each(
+    K: NDArray[np.int_],
+    covariance_types: NDArray[Any] | None,
+    scores: NDArray[np.float64],
+    chosen: int | None,
+) -> tuple[NDArray[np.int_], int | None]:
+    """Return the candidate to show for each K and covariance type, and the place of the chosen.
+
+    It is the one with the best score, but for the chosen one, which is shown in any case.
+    """
+    ranks = np.where(np.isnan(scores), -np.inf, scores)
+    if chosen is None and not np.isnan(scores).all():
+        chosen = int(ranks.argmax())
+    if chosen is not None:
+        ranks[chosen] = np.inf
+    types = np.full(len(K), None) if covariance_types is None else covariance_types
+    shown: dict[tuple[Any, Any], int] = {}
+    for i, key in enumerate(zip(K.tolist(), types, strict=True)):
+        if key not in shown or ranks[i] > ranks[shown[key]]:
+            shown[key] = i
+    indices = list(shown.values())
+    return np.array(indices), None if chosen is None else indices.index(chosen)
