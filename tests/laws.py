@@ -20,7 +20,7 @@ from skem.em.blocks import Workers
 from skem.em.problem import Problem
 from skem.em.rows import Rows
 from skem.em.scoring import evaluate
-from skem.em.sweep import Posterior, sweep
+from skem.em.sweep import EStep, sweep
 
 __all__ = ["Case", "laws_of"]
 
@@ -53,6 +53,9 @@ class Case:
         Parameters that all components share.
     samples : bool
         Whether the family can draw rows.
+    closed_form : bool
+        Whether an M-step maximises the expected log-likelihood of rows as they are. Where it is
+        that of rows completed first, it only raises it.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Case:
     scorer: Any = None
     shared: tuple[str, ...] = ()
     samples: bool = True
+    closed_form: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -128,7 +132,7 @@ def totals_add_up_over_any_split(case: Case) -> None:
     kernel = case.problem().family.kernel(case.params)
 
     def swept(X: np.ndarray) -> tuple[float, np.ndarray]:
-        objective, totals = sweep(kernel, Rows(X), Posterior(case.params.weights), Workers())
+        objective, totals = sweep(kernel, Rows(X), EStep(case.params.weights), Workers())
         return objective - kernel.constant, totals
 
     objective, totals = swept(case.X)
@@ -304,6 +308,8 @@ LAWS: tuple[Callable[[Case], None], ...] = (
 def laws_of(case: Case) -> list[Callable[[Case], None]]:
     """Return the laws that the family of a case is to keep."""
     left_out: set[Any] = set() if case.samples else {samples_follow_the_parameters}
+    if not case.closed_form:
+        left_out.add(nothing_near_beats_the_m_step)
     if not case.family.accelerable:
         left_out.update(OF_COORDINATES)
     return [law for law in LAWS if law not in left_out]

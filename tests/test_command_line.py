@@ -330,10 +330,7 @@ BAD_FILES = {
     "text": ("a,species\n1,setosa\n", "line 2, column species: 'setosa' is not a number"),
     "text, no header": ("1,setosa\n2,setosa\n", "line 1, column x2: 'setosa' is not a number"),
     "thousands": ('a,b\n"1,000",2\n3,4\n', "line 2, column a: '1,000' is not a number"),
-    "empty cell": ("a,b\n1,2\n\n,4\n5,6\n", "line 4, column a: an empty cell"),
-    "NaN": ("a,b\n1,2\n3,NaN\n", "line 3, column b: 'NaN' where a number is needed"),
-    "NA": ("1,2\nNA,3\n", "line 2, column x1: 'NA' where a number is needed"),
-    "NA at first": ("NA,NA\n1,3\n", "line 1, column x1: 'NA' where a number is needed"),
+    "nothing but NA": ("a,b\n1,NA\n3,\n5,nan\n", "column b and all others: there is no number"),
     "infinite": ("1,2\n3,-inf\n", "line 2, column x2: the number is not finite"),
     "overflow": ("1,2\n3,1e999\n", "line 2, column x2: the number is not finite"),
     "one row": ("a,b\n1,2\n", "one row"),
@@ -355,6 +352,26 @@ def test_bad_file_is_told_in_one_line(run, write, content, said):
     assert_one_line(*result, said)
     assert str(path) in result[2]
     assert result[1] == ""
+
+
+@pytest.mark.parametrize("mark", ["", "NA", "nan", "?"])
+def test_missing_cells_are_told_and_fitted(run, write, mark):
+    """By what is observed, as the estimator does it."""
+    X = np.random.default_rng(0).normal(size=(40, 2)).round(3)
+    X[3, 1] = X[5, 0] = np.nan
+    lines = [",".join(mark if np.isnan(cell) else str(cell) for cell in row) for row in X]
+    path = write("\n".join(["a,b", *lines]))
+    status, out, _ = run(path, "--family", "gaussian", "--components", "1", "--covariance", "full")
+    assert status == 0
+    assert "40 rows, columns a, b (2 cells are missing)" in out
+    expected = GaussianMixtureEM(1).fit(X)
+    assert f"{expected.lower_bound_ * 40:.2f}" in out
+
+
+def test_missing_weight_is_told(run, write):
+    path = write("a,w\n1,2\n3,\n4,1\n")
+    result = run(path, "--family", "gaussian", "--weights", "w")
+    assert_one_line(*result, "line 3, column w: an empty cell where a number is needed")
 
 
 BAD_COUNTS = {

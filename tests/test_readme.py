@@ -11,21 +11,20 @@ from sklearn.mixture import GaussianMixture
 from skem import GaussianMixtureEM
 from skem.cli import main
 from skem.datasets import load_old_faithful
+from tests.examples import examples
 
 README = Path(__file__).parents[1] / "README.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.S | re.M)
+EXAMPLES = examples(README)
 
 
 def test_there_is_an_example_of_each_class():
     for name in ("GaussianMixtureEM", "BinomialMixture"):
-        assert any(f"{name}(" in example for example in EXAMPLES)
+        assert any(f"{name}(" in example.code for example in EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example, capsys):
-    exec(compile(example, str(README), "exec"), {})
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == re.findall(r"^ *print\(.*\)  # (.*)$", example, re.M)
+    assert example.run({}, capsys) == example.printed
 
 
 def test_output_of_the_command_line(capsys):

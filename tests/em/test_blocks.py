@@ -14,7 +14,7 @@ from skem import BinomialMixture, GaussianMixtureEM
 from skem.em import blocks
 from skem.em.blocks import Workers, block_rows, segments, workers
 from skem.em.rows import Rows
-from skem.em.sweep import Posterior, sweep
+from skem.em.sweep import EStep, sweep
 from tests.families.cases import binomial_case, gaussian_case
 
 LARGE = 100 * blocks.SMALL
@@ -111,7 +111,7 @@ def test_sweep_has_the_same_bits_on_any_number_of_threads(case):
     for limit in (1, 2, 8):
         with threadpool_limits(limit, user_api="blas"), workers(LARGE) as crew:
             kernel = case.family.kernel(case.params)
-            results.append(sweep(kernel, rows, Posterior(case.params.weights), crew))
+            results.append(sweep(kernel, rows, EStep(case.params.weights), crew))
     for objective, totals in results[1:]:
         assert objective == results[0][0]
         assert_array_equal(totals, results[0][1])

@@ -65,6 +65,13 @@ def test_weights_of_equal_rows_add_up():
     assert_allclose(few.total_weight, rows.total_weight, rtol=1e-12)
 
 
+def test_weights_below_one_do_not_make_rows_fewer():
+    rows = flips(weighted=False)
+    light = Rows(rows.X, np.full(rows.n_rows, 0.01)).condensed()
+    assert light.n_rows < 100
+    assert light.effective == rows.n_rows
+
+
 def test_memory_order_does_not_matter():
     rows = flips()
     few = Rows(np.asfortranarray(rows.X)).condensed()

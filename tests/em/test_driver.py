@@ -98,7 +98,7 @@ def test_no_iterations_return_the_start():
 
 def test_every_evaluation_is_reported():
     told = []
-    follow([-3.0, -2.0, -1.9], report=lambda n, objective: told.append((n, objective)))
+    follow([-3.0, -2.0, -1.9], report=lambda n, objective, params: told.append((n, objective)))
     assert told == [(1, -3.0), (2, -2.0), (3, -1.9)]
 
 

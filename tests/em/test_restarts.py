@@ -44,6 +44,14 @@ def test_failure_is_recorded_and_dropped(error):
     assert (restarts[0].n_iter, restarts[0].converged) == (0, False)
 
 
+def test_distinct_optima_are_numbered_from_the_highest_down():
+    """Those that differ by less than tolerances are one; a run cut short has come to none."""
+    cut_short = Run(None, (-1.0,), False)
+    attempts = [giving(-3.0), giving(-2.0), failing(FELL), giving(-3.0 - 3e-7), lambda: cut_short]
+    _, restarts = best_run([*attempts, giving(-2.5)], "")
+    assert [restart.optimum for restart in restarts] == [2, 0, None, 2, None, 1]
+
+
 def test_all_failures_are_an_error_that_says_which_component_why_and_what_to_try():
     with pytest.raises(AllStartsFailedError) as error:
         best_run([failing(FELL), failing(COLLAPSED)], "Try something else.")

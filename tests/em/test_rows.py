@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skem.em.rows import Rows
@@ -52,3 +54,26 @@ def test_single_precision_is_summed_in_double():
 def test_constant_feature_has_exactly_no_variance():
     X = np.column_stack([np.full(100, 0.1), np.arange(100)])
     assert Rows(X).summary.variance[0] == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
+def test_distinct_rows_can_be_put_back(rows):
+    X = np.array(rows, dtype=float)
+    weights = np.arange(1.0, len(X) + 1)
+    few, index = Rows(X, weights).distinct()
+    unique, totals = few.X, few.weights
+    assert len({tuple(row) for row in unique}) == len(unique) == len(set(rows))
+    assert_array_equal(unique[index], X)
+    for row, total in zip(unique, totals, strict=True):
+        assert total == weights[(X == row).all(axis=1)].sum()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_distinct_rows_depend_neither_on_order_nor_on_repetition(weighted):
+    rng = np.random.default_rng(0)
+    X, counts = rng.standard_normal((20, 2)), rng.integers(1, 4, 20)
+    repeated = rng.permutation(np.repeat(X, counts, axis=0))
+    a, _ = Rows(X, counts.astype(float)).distinct()
+    b, _ = Rows(repeated, np.ones(len(repeated)) if weighted else None).distinct()
+    assert_array_equal(a.X, b.X)
+    assert_array_equal(a.weights, b.weights)

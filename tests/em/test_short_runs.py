@@ -243,10 +243,7 @@ def test_wide_data_start_from_k_means_without_more_ado():
     began = perf_counter()
     assert short_runs(problem, X, rng_of()) is None
     assert perf_counter() - began < 0.2
-    default, kmeans = (
-        start(strategy, problem, lambda X, weights: X, rng_of())
-        for strategy in ("short-runs", "kmeans")
-    )
+    default, kmeans = (start(strategy, problem, rng_of()) for strategy in ("short-runs", "kmeans"))
     assert default.shape == (300,)
     assert_array_equal(default, kmeans)
 

@@ -7,7 +7,7 @@ from scipy.special import logsumexp, softmax
 
 from skem.em.blocks import Workers, block_rows
 from skem.em.rows import Rows
-from skem.em.sweep import GivenResponsibilities, Posterior, sweep
+from skem.em.sweep import EStep, GivenResponsibilities, sweep
 from tests.families.cases import CENTRED, binomial_case, gaussian_case
 
 CASES = [gaussian_case("full", 3, 5), gaussian_case("diag", 2, 2), binomial_case(3, 2), CENTRED[0]]
@@ -24,7 +24,7 @@ def test_pass_over_many_blocks_is_the_pass_over_one(case):
     rows, kernel = repeated(case), case.family.kernel(case.params)
     n, K = rows.n_rows, kernel.n_components
     assert n > 2 * block_rows(kernel.width, K)
-    objective, totals = sweep(kernel, rows, Posterior(case.params.weights), Workers())
+    objective, totals = sweep(kernel, rows, EStep(case.params.weights), Workers())
 
     block = kernel.load(rows.X, np.empty((kernel.width, n)))
     log_joint = kernel.log_joint(block, out=np.empty((K, n)))
@@ -65,6 +65,6 @@ def test_another_assignment_needs_nothing_else_changed():
     _, given = sweep(
         kernel, rows, GivenResponsibilities(np.tile(labels, rows.n_rows // len(labels))), Workers()
     )
-    _, soft = sweep(kernel, rows, Posterior(case.params.weights), Workers())
+    _, soft = sweep(kernel, rows, EStep(case.params.weights), Workers())
     assert_array_equal(hard, given)
     assert np.abs(hard - soft).max() > 1.0

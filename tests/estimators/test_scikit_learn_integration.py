@@ -244,7 +244,7 @@ def test_the_tags_say_what_kind_of_estimator_it_is(mixture, X):
     assert tags.estimator_type == "density_estimator"
     assert not tags.target_tags.required
     assert not tags.input_tags.sparse
-    assert not tags.input_tags.allow_nan
+    assert tags.input_tags.allow_nan
     assert tags.input_tags.positive_only == isinstance(mixture, BinomialMixture)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import binom, multivariate_normal
 
+from skem.em.rows import Rows
 from skem.families import Binomial, BinomialParameters, Gaussian
 from skem.families.covariance import STRUCTURES
 from tests.laws import Case
@@ -20,6 +21,14 @@ class Centred(Gaussian):
         if params is None:
             return super().kernel(params)
         return self.centred_kernel(params, params.means)
+
+
+class Wide(Gaussian):
+    """Gaussian that always uses its kernel for many features."""
+
+    def kernel(self, params):
+        """Return it."""
+        return super().kernel(params) if params is None else self.wide_kernel(params)
 
 
 def random_covariances(structure, K, d, rng):
@@ -40,18 +49,32 @@ def n_covariance_parameters(structure, K, d):
 
 
 def gaussian_log_densities(family, params, X):
-    """Return the log-density of each row under each component, by scipy."""
+    """Return the log-density of what is observed of each row under each component, by scipy."""
     K, d = params.means.shape
     covariances = family.structure.expand(params.covariances, K, d)
-    return np.column_stack(
-        [
-            multivariate_normal(mean + family.origin, C).logpdf(X).reshape(len(X))
-            for mean, C in zip(params.means, covariances, strict=True)
-        ]
-    )
+    log_densities = np.zeros((len(X), K))
+    for pattern in np.unique(np.isnan(X), axis=0):
+        rows, seen = (np.isnan(X) == pattern).all(axis=1), ~pattern
+        if seen.any():
+            log_densities[rows] = np.column_stack(
+                [
+                    multivariate_normal((mean + family.origin)[seen], C[np.ix_(seen, seen)])
+                    .logpdf(X[np.ix_(rows, seen)])
+                    .reshape(rows.sum())
+                    for mean, C in zip(params.means, covariances, strict=True)
+                ]
+            )
+    return log_densities
 
 
-def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False):
+def with_holes(X, share):
+    """Return X with cells missing, in one row all of them."""
+    holes = np.random.default_rng(0).random(X.shape) < share
+    holes[0], holes[1] = True, False
+    return np.where(holes, np.nan, X)
+
+
+def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False, missing=0.0):
     """Return a Gaussian case; the origin is near its data, not at their mean."""
     rng = np.random.default_rng([K, d])
     family = kind(
@@ -70,13 +93,22 @@ def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False):
     scorer = replace(family, ridge=0.0)
     X = family.sample(params, rng.multinomial(N_ROWS, params.weights), rng)
 
+    if missing:
+        X = with_holes(X, missing)
+        family = family.for_missing().bound(Rows(X))
+    correlated = family.structure.correlated
+
     def penalties(params):
         covariances = family.structure.expand(params.covariances, K, d)
-        return ridge / 2 * np.trace(np.linalg.inv(covariances), axis1=1, axis2=2)
+        precisions = np.einsum("kii->ki", np.linalg.inv(covariances))
+        if correlated:
+            return ridge / 2 * precisions.sum(axis=1)
+        return ridge / 2 * ~np.isnan(X) @ precisions.T  # a missing cell has no penalty either
 
     words = [f"{K} {structure} Gaussians of {d} features"]
     words += [f"ridge {ridge:g}"] * (ridge > 0) + ["centred"] * (kind is Centred)
-    words += ["pooled"] * pooled
+    words += ["wide"] * (kind is Wide)
+    words += ["pooled"] * pooled + [f"{missing:.0%} missing"] * (missing > 0)
     return Case(
         name=", ".join(words),
         family=family,
@@ -90,10 +122,11 @@ def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False):
         else (lambda family, _: family),
         scorer=scorer,
         shared=("covariances", "precisions_cholesky") if structure == "tied" else (),
+        closed_form=not (missing and correlated),
     )
 
 
-def binomial_case(K, m, n_trials=None):
+def binomial_case(K, m, n_trials=None, missing=0.0):
     """Return a binomial case; each cell has its own number of trials where none is given."""
     rng = np.random.default_rng([K, m])
     family = Binomial(K, m, None if n_trials is None else np.full(m, float(n_trials)))
@@ -101,16 +134,20 @@ def binomial_case(K, m, n_trials=None):
     trials = rng.integers(0, 30, (N_ROWS, m)) if n_trials is None else n_trials
     labels = rng.choice(K, N_ROWS, p=params.weights)
     successes = rng.binomial(trials, params.probabilities[labels]).astype(np.float64)
+    if missing:
+        successes = with_holes(successes, missing)
+        family = family.for_missing()
     X = successes if n_trials is not None else np.hstack([successes, trials - successes])
 
     def log_densities(params, X):
         s, n = (X, n_trials) if n_trials is not None else (X[:, :m], X[:, :m] + X[:, m:])
         p = params.probabilities
-        return np.column_stack([binom.logpmf(s, n, p[k]).sum(axis=1) for k in range(K)])
+        return np.column_stack([np.nansum(binom.logpmf(s, n, p[k]), axis=1) for k in range(K)])
 
+    holes = f", {missing:.0%} missing" if missing else ""
     layout = "successes and failures" if n_trials is None else f"{n_trials} trials"
     return Case(
-        name=f"{K} binomials of {m} columns, {layout}",
+        name=f"{K} binomials of {m} columns, {layout}{holes}",
         family=family,
         params=params,
         X=X,
@@ -133,4 +170,10 @@ BINOMIALS = [
     binomial_case(2, 1),
     binomial_case(3, 3),
 ]
-CASES = GAUSSIANS + CENTRED + POOLED + BINOMIALS
+INCOMPLETE = [
+    gaussian_case(structure, K, d, ridge, missing=0.3)
+    for structure in STRUCTURES
+    for K, d, ridge in [(3, 2, 0.0), (2, 5, 0.0), (3, 3, 0.2)]
+] + [binomial_case(2, 3, n_trials=7, missing=0.3), binomial_case(3, 3, missing=0.3)]
+WIDE = [gaussian_case("full", K, d, 0.2, kind=Wide) for K, d in ((3, 3), (2, 5))]
+CASES = GAUSSIANS + CENTRED + WIDE + POOLED + BINOMIALS + INCOMPLETE

@@ -15,6 +15,7 @@ from skem.families import Gaussian, GaussianParameters, LinearKernel
 from skem.families.base import DegenerateComponentError
 from skem.families.centred import CentredKernel
 from skem.families.covariance import STRUCTURES
+from skem.families.wide import WideKernel
 from tests.families.cases import GAUSSIANS, POOLED
 
 structures = pytest.mark.parametrize("structure", STRUCTURES)
@@ -68,20 +69,34 @@ def clusters(distance, d=2, n=40):
 
 
 @pytest.mark.parametrize("case", GAUSSIANS, ids=str)
-def test_expanded_and_centred_kernels_agree(case):
+def test_kernels_agree(case):
     rng = np.random.default_rng(0)
     r = rng.dirichlet(np.ones(len(case.params.weights)), size=len(case.X)).T.copy()
     log_densities, answers = [], []
-    for kernel in (
+    kernels = [
         case.family.expanded_kernel(case.params),
         case.family.centred_kernel(case.params, case.params.means),
-    ):
+    ]
+    if case.family.structure.name == "full":
+        kernels.append(case.family.wide_kernel(case.params))
+    for kernel in kernels:
         log_densities.append(kernel_log_densities(kernel, case.params, case.X))
         totals = kernel.totals(kernel.load(case.X, np.empty((kernel.width, len(case.X)))), r)
         answers.append(case.family.maximize(totals, kernel, case.params))
-    assert_allclose(*log_densities, rtol=1e-12, atol=1e-12)
-    for expanded, centred in zip(*answers, strict=True):
-        assert_allclose(expanded, centred, rtol=1e-11, atol=1e-12)
+    for log_density, answer in zip(log_densities[1:], answers[1:], strict=True):
+        assert_allclose(log_density, log_densities[0], rtol=1e-12, atol=1e-12)
+        for expanded, other in zip(answers[0], answer, strict=True):
+            assert_allclose(expanded, other, rtol=1e-11, atol=1e-12)
+
+
+def test_the_kernel_is_chosen_by_number_of_features_and_by_accuracy():
+    """Full covariances of many features go through the wide kernel, unless it is inaccurate."""
+    rng = np.random.default_rng(0)
+    for d, shift, kind in [(34, 0, LinearKernel), (35, 0, WideKernel), (35, 1e6, CentredKernel)]:
+        X = rng.standard_normal((200, d)) + shift * (np.arange(200) % 2)[:, np.newaxis]
+        family = family_for(X, "full", 2)
+        params = Problem(family, Rows(X)).start(np.arange(200) % 2)
+        assert type(family.kernel(params)) is kind
 
 
 @structures

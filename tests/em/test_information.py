@@ -1,0 +1,208 @@
+"""The variance of the estimates: by Louis' formula, by differences of scipy's densities."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import logsumexp
+from scipy.stats import binom
+
+from skem.em import information
+from skem.em.blocks import Workers
+from skem.em.driver import run
+from skem.em.information import NotAMaximumError, covariance
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.families import Binomial, BinomialParameters
+from tests.families.cases import binomial_case, gaussian_case
+from tests.laws import softmax
+
+#: Rows beyond doubt, so that the fits are maxima.
+BINOMIALS = [binomial_case(2, 3, n_trials=20), binomial_case(3, 4), binomial_case(2, 4, 9, 0.2)]
+GAUSSIANS = [
+    gaussian_case(structure, 2, d, ridge)
+    for structure in ("full", "tied", "diag", "spherical")
+    for d, ridge in ((1, 0.0), (2, 0.1))
+]
+named = {"ids": str}
+
+
+def fitted(case, weights=None):
+    """Return a problem, and parameters where its objective has a maximum."""
+    problem = case.problem(weights=weights)
+    result = run(problem, case.params, tol=1e-15, max_iter=3000, accelerate=True)
+    assert result.converged and result.n_evaluations > 3
+    return problem, result.params
+
+
+def all_free(problem, params):
+    return np.ones(problem.family.to_vector(params).size, dtype=bool)
+
+
+def louis(case, params, weights):
+    """Return information and second moments of scores (Louis 1982, eq. 3.1 and 3.2).
+
+    In the coordinates log(w_k / w_K) and log(p / (1 - p)), where a row of known component has the
+    score ``A z - a`` with z its label, so that given the row only ``var(z)`` is in doubt.
+    """
+    K, m = params.probabilities.shape
+    w, p = params.weights, params.probabilities
+    r = softmax(case.log_joint(params), axis=1)
+    s, n = np.nan_to_num(case.X[:, :m]), case.family.n_trials
+    n = s + case.X[:, m:] if n is None else np.where(np.isnan(case.X), 0.0, n)
+    complete = np.diag(w) - np.outer(w, w)
+    total, squares, q = 0.0, 0.0, K - 1 + K * m
+    for i, weight in enumerate(weights):
+        A = np.zeros((q, K))
+        A[: K - 1] = np.eye(K)[:-1]
+        hidden = np.diag(r[i]) - np.outer(r[i], r[i])
+        B = np.zeros((q, q))
+        B[: K - 1, : K - 1] = complete[:-1, :-1]
+        for k in range(K):
+            block = slice(K - 1 + k * m, K - 1 + (k + 1) * m)
+            A[block, k] = s[i] - n[i] * p[k]
+            B[block, block] = np.diag(r[i, k] * n[i] * p[k] * (1 - p[k]))
+        score = A @ r[i] - np.append(w[:-1], np.zeros(K * m))
+        total = total + weight * (B - A @ hidden @ A.T)
+        squares = squares + weight**2 * np.outer(score, score)
+    return total, squares
+
+
+@pytest.mark.parametrize("robust", [False, True])
+@pytest.mark.parametrize("case", BINOMIALS, **named)
+def test_binomial_by_louis_formula(case, robust):
+    weights = np.random.default_rng(0).integers(1, 4, len(case.X)).astype(float)
+    problem, params = fitted(case, weights)
+    I, J = louis(case, params, weights)  # noqa: E741
+    expected = np.linalg.inv(I)
+    if robust:
+        expected = expected @ J @ expected
+    found, _ = covariance(problem, params, all_free(problem, params), robust)
+    unit = np.sqrt(np.diag(expected))
+    assert_allclose(found / np.outer(unit, unit), expected / np.outer(unit, unit), atol=1e-6)
+
+
+def objective_of(case, params):
+    """Return what each row contributes, as a function of the coordinates, by scipy."""
+
+    def rows(vector):
+        return logsumexp(case.log_joint(case.family.from_vector(vector, params)), axis=1)
+
+    return rows
+
+
+def derivatives(rows, at, step=1e-3):
+    """Return scores of rows (n, p) and the Hessian of their sum (p, p), by differences."""
+    moves = step * np.eye(at.size)
+    scores = np.array([rows(at + e) - rows(at - e) for e in moves]).T / (2 * step)
+    H = np.empty((at.size, at.size))
+    for i, a in enumerate(moves):
+        for j, b in enumerate(moves[: i + 1]):
+            corners = [rows(at + x * a + y * b).sum() * x * y for x in (1, -1) for y in (1, -1)]
+            H[i, j] = H[j, i] = sum(corners) / (4 * step**2)
+    return scores, H
+
+
+@pytest.mark.parametrize("case", GAUSSIANS, **named)
+def test_gaussian_by_differences_of_the_reference(case):
+    problem, params = fitted(case)
+    scores, H = derivatives(objective_of(case, params), case.family.to_vector(params))
+    assert np.abs(scores.sum(axis=0)).max() < 1e-2
+    inverse = np.linalg.inv(-H)
+    unit = np.sqrt(np.diag(inverse))
+    free = all_free(problem, params)
+    for robust in (False, True):
+        expected = inverse @ scores.T @ scores @ inverse if robust else inverse
+        found, _ = covariance(problem, params, free, robust)
+        assert_allclose(found / np.outer(unit, unit), expected / np.outer(unit, unit), atol=3e-4)
+
+
+def test_family_that_knows_the_sum_over_all_rows():
+    """It has the same information (but no scores of single rows)."""
+    bound, params = fitted(gaussian_case("tied", 2, 2, 0.1, pooled=True))
+    assert bound.family.pooled is not None
+    unbound = replace(bound, family=replace(bound.family, pooled=None))
+    V, W = (covariance(p, params, all_free(p, params))[0] for p in (bound, unbound))
+    assert_allclose(V, W, rtol=1e-5, atol=1e-6 * np.diag(W).max())
+
+
+def test_coordinates_that_are_not_free_are_taken_for_known():
+    problem, params = fitted(BINOMIALS[0])
+    free = all_free(problem, params)
+    whole, steps = covariance(problem, params, free)
+    free[[0, 3]] = False
+    part, some_steps = covariance(problem, params, free)
+    inverse = np.linalg.inv(np.linalg.inv(whole)[np.ix_(free, free)])
+    assert_allclose(part, inverse, rtol=1e-6, atol=1e-6 * np.diag(whole).max())
+    assert_allclose(some_steps, steps[free])
+    assert np.diag(part).max() < np.diag(whole)[free].max()
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_nothing_free(robust):
+    problem, params = fitted(BINOMIALS[0])
+    found, steps = covariance(problem, params, ~all_free(problem, params), robust)
+    assert found.shape == (0, 0) and steps.shape == (0,)
+
+
+def test_scores_are_summed_block_by_block(monkeypatch):
+    problem, params = fitted(GAUSSIANS[1])
+    free = all_free(problem, params)
+    whole, _ = covariance(problem, params, free, robust=True)
+    monkeypatch.setattr(information, "MOST_SCORES", 7 * free.sum())
+    blocks, _ = covariance(problem, params, free, robust=True)
+    assert_allclose(blocks, whole, rtol=1e-9, atol=1e-9 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("case", [BINOMIALS[0], GAUSSIANS[0], GAUSSIANS[-1]], **named)
+def test_not_at_a_maximum(case):
+    """On the crest between two maxima, where all components are the same."""
+    one = [np.repeat(values[:1], len(values), axis=0) for values in case.params]
+    params = type(case.params)(*one)._replace(weights=case.params.weights)
+    problem = case.problem()
+    with pytest.raises(NotAMaximumError, match="not positive definite"):
+        covariance(problem, params, all_free(problem, params))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("case", [GAUSSIANS[1], GAUSSIANS[5]], **named)
+def test_far_from_any_maximum(case):
+    """Where curvatures are negative, or all that there is has underflowed."""
+    problem, free = case.problem(), all_free(case.problem(), case.params)
+    for shift in (6.0, 1e3):
+        params = case.params._replace(means=case.params.means + shift * np.array([[0.0], [1.0]]))
+        with pytest.raises(NotAMaximumError, match="not positive definite"):
+            covariance(problem, params, free)
+
+
+def test_components_that_have_become_one():
+    """Their weights may be anything, though no gain is left, and the curvature there is 1e-15."""
+    case = gaussian_case("tied", 2, 1, 0.3)
+    problem, params = fitted(case)
+    assert np.ptp(params.means) < 1e-4 and params.weights.min() > 0.1
+    with pytest.raises(NotAMaximumError, match="not positive definite"):
+        covariance(problem, params, all_free(problem, params))
+
+
+def test_not_identified():
+    """One trial cannot tell two coins apart: a whole line of them is as likely."""
+    X = np.repeat([[0.0], [1.0]], [4, 6], axis=0)
+    problem = Problem(Binomial(2, 1, np.ones(1)), Rows(X))
+    params = BinomialParameters(np.array([0.5, 0.5]), np.array([[0.3], [0.9]]))
+    assert_allclose(binom.pmf(1, 1, params.probabilities.mean()), 0.6)
+    with pytest.raises(NotAMaximumError):
+        covariance(problem, params, np.ones(3, dtype=bool))
+    # With one of them known the other is determined.
+    V, _ = covariance(problem, params, np.array([True, False, False]))
+    assert np.isfinite(V).all()
+
+
+def test_workers_do_not_matter():
+    problem, params = fitted(GAUSSIANS[1])
+    free = all_free(problem, params)
+    one, _ = covariance(problem, params, free, robust=True)
+    with ThreadPoolExecutor(2) as pool:
+        two, _ = covariance(replace(problem, workers=Workers(pool)), params, free, robust=True)
+    assert np.array_equal(one, two)

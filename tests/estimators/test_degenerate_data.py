@@ -1,0 +1,516 @@
+"""Data that no mixture can be fitted to without more ado: a fit in good order, or one clear error.
+
+What is said of each situation is what the guide's page on degenerate data says.
+"""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+
+from skem import BinomialMixture, GaussianMixtureEM
+from skem.datasets import load_old_faithful
+from skem.families.covariance import STRUCTURES
+
+FAITHFUL = load_old_faithful().data
+FEW = FAITHFUL[::3]  # 91 rows
+structures = pytest.mark.parametrize("covariance_type", STRUCTURES)
+
+FAILED = re.compile(
+    r"Try to .*increase reg_covar.* starts failed; the last: (component \d+|all components): "
+    r"its (covariance is singular|variance along feature \d is)"
+)
+ADVICE = "Decrease n_components"
+
+
+def outcome(mixture, X, **told):
+    """Fit, and return the fitted mixture, or None, and what was said.
+
+    Whatever becomes of it, there are no warnings but ConvergenceWarnings of the line that called
+    fit, and no NaN.
+    """
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            fitted = mixture.fit(X, **told)
+        except ValueError as error:
+            assert not hasattr(mixture, "weights_")
+            assert not said or said[0].category is ConvergenceWarning
+            return None, str(error)
+    for warning in said:
+        assert warning.category is ConvergenceWarning, warning.message
+        assert warning.filename == __file__
+    assert_sound(fitted, X)
+    return fitted, " ".join(str(warning.message) for warning in said)
+
+
+def assert_sound(mixture, X):
+    """All that is published is finite and in its range."""
+    for name, value in vars(mixture).items():
+        if name.endswith("_") and isinstance(value, np.ndarray | float):
+            assert np.isfinite(value).all(), name
+    K = len(mixture.weights_)
+    assert mixture.weights_.min() >= 0 and mixture.weights_.sum() == pytest.approx(1)
+    assert set(mixture.labels_) <= set(range(K))
+    assert np.isfinite(mixture.lower_bounds_).all()
+    assert (np.diff(mixture.lower_bounds_) >= 0).all()
+    shares = mixture.predict_proba(X)
+    assert np.isfinite(shares).all()
+    assert_allclose(shares.sum(axis=1), 1, rtol=1e-10)
+    assert np.isfinite(mixture.score_samples(X)).all()
+    if hasattr(mixture, "covariances_"):
+        structure = STRUCTURES[mixture.covariance_type]
+        full = structure.expand(mixture.covariances_, *mixture.means_.shape)
+        assert np.linalg.eigvalsh(full).min() > -1e-12 * np.abs(full).max()
+
+
+# Gaussian components. For each situation: X, K, and the structures for which a variance is zero.
+
+OWN = ("full", "diag", "spherical")
+ALL = tuple(STRUCTURES)
+SITUATIONS = {
+    "one distinct row": (np.repeat(FEW[:1], 20, axis=0), 2, ALL),
+    "one distinct row, K = 1": (np.repeat(FEW[:1], 20, axis=0), 1, ALL),
+    "fewer distinct rows than K": (np.repeat(FEW[:2], 20, axis=0), 3, ALL),
+    "as many distinct rows as K": (np.repeat(FEW[:3], 20, axis=0), 3, ALL),
+    "as many rows as K": (FEW[:4], 4, ALL),
+    "a constant column": (np.column_stack([FEW, np.full(91, 7.0)]), 2, ("full", "tied", "diag")),
+    "correlated columns": (np.column_stack([FEW, 2 * FEW[:, 0] + 1]), 2, ("full", "tied")),
+    "fewer rows than columns": (
+        np.random.default_rng(0).standard_normal((9, 10)),
+        1,
+        ("full", "tied"),
+    ),
+    "one far row": (np.vstack([FEW, [[1e4, 1e4]]]), 2, OWN),
+}
+situations = pytest.mark.parametrize("name", SITUATIONS)
+
+
+@situations
+@structures
+@pytest.mark.parametrize("init_params", ["short-runs", "random_from_data"])
+@pytest.mark.parametrize("reg_covar", [1e-6, 0.0])
+def test_flat_components(name, covariance_type, init_params, reg_covar):
+    """With a ridge there is a fit that names one; without, an error does."""
+    X, K, flat = SITUATIONS[name]
+    mixture = GaussianMixtureEM(
+        K,
+        covariance_type=covariance_type,
+        reg_covar=reg_covar,
+        init_params=init_params,
+        n_init=1 if init_params == "short-runs" else 3,
+        random_state=0,
+    )
+    fitted, said = outcome(mixture, X)
+    if covariance_type not in flat:
+        assert fitted is not None and fitted.converged_
+        assert said == ""
+    elif reg_covar == 0:
+        assert fitted is None
+        assert FAILED.search(said)
+    else:
+        who = "the shared covariance" if covariance_type == "tied" else r"component \d"
+        assert re.search(rf"The fit cannot be trusted: {who} is flat: .*{ADVICE}", said)
+        assert fitted.restarts_[0].spurious in said
+
+
+@pytest.mark.parametrize("name", [name for name in SITUATIONS if name != "one far row"])
+@structures
+def test_relative_ridge_makes_for_the_same_fits(name, covariance_type):
+    """But where one row makes the variances, and so the ridge, as large as it likes."""
+    X, K, flat = SITUATIONS[name]
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    fitted, said = outcome(GaussianMixtureEM(K, reg_covar="scale", **options), X)
+    assert fitted is not None
+    assert ("is flat" in said) == (covariance_type in flat)
+    if X.std() == 0:
+        assert np.diag(np.atleast_2d(fitted.covariances_[0])).max() <= 2e-6
+
+
+@structures
+@pytest.mark.parametrize("reg_covar", [1e-6, "scale"])
+def test_fewer_distinct_rows_than_components_leaves_some_empty(covariance_type, reg_covar):
+    """And says so of each of them that has nothing."""
+    X = np.repeat(FEW[:2], 20, axis=0)
+    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "random_state": 0}
+    fitted, said = outcome(GaussianMixtureEM(4, **options), X)
+    empty = np.flatnonzero(fitted.weights_ < 1e-12)
+    assert len(empty) == 2
+    assert f"2 of 4 components are empty (the first is component {empty[0]})" in said
+    assert_array_equal(np.unique(fitted.labels_), np.flatnonzero(fitted.weights_ > 0.4))
+
+
+@pytest.mark.parametrize("covariance_type", OWN)
+def test_component_on_repeated_points_is_the_one_that_is_named(covariance_type):
+    X = np.vstack([FEW, np.repeat(FEW[:1], 30, axis=0)])
+    labels = (X == FEW[0]).all(axis=1).astype(int)
+    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, init_params=labels)
+    fitted, said = outcome(mixture, X)
+    named = int(re.search(r"component (\d) is flat", said).group(1))
+    assert named == 1
+    assert_allclose(fitted.means_[named], FEW[0])
+    assert_allclose(np.max(fitted.covariances_[named]), 1e-6, rtol=1e-6)
+    # A larger ridge does not help; a prior does.
+    _, said = outcome(mixture.set_params(reg_covar=1e-3), X)
+    assert "component 1 is flat" in said
+    fitted, said = outcome(mixture.set_params(prior="conjugate"), X)
+    assert (
+        said == ""
+        and np.min(STRUCTURES[covariance_type].expand(fitted.covariances_, 2, 2)[1].diagonal())
+        > 1e-3
+    )
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_start_that_fails_does_not_end_the_fit(covariance_type):
+    """The report says which component of it collapsed, and why."""
+    X = np.vstack([FEW, np.repeat(FEW[:1], 10, axis=0)])
+    mixture = GaussianMixtureEM(
+        4,
+        covariance_type=covariance_type,
+        reg_covar=0.0,
+        init_params="random_from_data",
+        n_init=20,
+        random_state=0,
+    )
+    fitted, said = outcome(mixture, X)
+    failures = [r.failure for r in fitted.restarts_ if r.failure is not None]
+    others = [r for r in fitted.restarts_ if r.failure is None]
+    assert len(failures) > 2 and len(others) > 2
+    for failure in failures:
+        assert re.match(r"component \d: its (variance|covariance)", failure)
+    for restart in fitted.restarts_:
+        assert np.isnan(restart.log_likelihood) == (restart.failure is not None)
+    best = max(r.log_likelihood for r in others if r.spurious is None)
+    assert fitted.lower_bounds_[-1] == pytest.approx(best, rel=1e-8)
+    assert said == ""
+
+
+def test_order_of_failures_does_not_matter():
+    """Good, bad and worse: a function makes the starts in that order, and in the other."""
+    good, bad = (FEW[:, 0] > 3).astype(int), np.zeros(len(FEW), dtype=int)
+    bad[0] = 1  # a component of its own
+    ends = []
+    for starts in ([good, bad, bad], [bad, bad, good]):
+        queue = iter(starts)
+        mixture = GaussianMixtureEM(
+            2,
+            reg_covar=0.0,
+            n_init=3,
+            init_params=lambda X, n_components, random_state, queue=queue: next(queue),
+        )
+        fitted, said = outcome(mixture, FEW)
+        assert said == ""
+        assert [r.failure is None for r in fitted.restarts_] == [s is good for s in starts]
+        ends.append(fitted.lower_bound_)
+    assert ends[0] == ends[1]
+
+
+def test_all_starts_fail():
+    mixture = GaussianMixtureEM(3, reg_covar=0.0, n_init=4, random_state=0)
+    fitted, said = outcome(mixture, np.repeat(FEW[:2], 20, axis=0))
+    assert fitted is None
+    assert "4 of 4 starts failed" in said and FAILED.search(said)
+
+
+def test_estimator_stays_as_it_was():
+    mixture = GaussianMixtureEM(2, reg_covar=0.0, random_state=0).fit(FEW)
+    before = {name: np.copy(value) for name, value in vars(mixture).items()}
+    with pytest.raises(ValueError, match="starts failed"):
+        mixture.fit(np.repeat(FEW[:2], 20, axis=0))
+    for name, value in before.items():
+        assert_array_equal(getattr(mixture, name), value)
+
+
+# Components without rows.
+
+
+@structures
+@pytest.mark.parametrize("reg_covar", [1e-6, 0.0, "scale"])
+@pytest.mark.parametrize("empty", [0, 1])
+def test_component_far_from_all_rows(covariance_type, reg_covar, empty):
+    """It keeps its place and shape, with a weight of zero, and is named."""
+    shape = STRUCTURES[covariance_type].shape(2, 2)
+    unit = np.broadcast_to(np.eye(2) if len(shape) > 1 and shape[-2:] == (2, 2) else 1.0, shape)
+    if covariance_type == "diag":
+        unit = np.ones(shape)
+    means = np.array([[3.0, 70.0], [1e6, 1e6]])[:: -1 if empty == 0 else 1]
+    mixture = GaussianMixtureEM(
+        2,
+        covariance_type=covariance_type,
+        reg_covar=reg_covar,
+        weights_init=[0.5, 0.5],
+        means_init=means,
+        covariances_init=unit,
+    )
+    fitted, said = outcome(mixture, FEW)
+    assert f"1 of 2 components are empty (the first is component {empty})" in said
+    assert ADVICE in said
+    assert fitted.weights_[empty] == 0
+    assert_array_equal(fitted.means_[empty], [1e6, 1e6])
+    assert_allclose(fitted.means_[1 - empty], FEW.mean(axis=0))
+    assert set(fitted.labels_) == {1 - empty}
+
+
+@structures
+@pytest.mark.parametrize("init_params", ["short-runs", "kmeans"])
+@pytest.mark.parametrize("reg_covar", [1e-6, 0.0])
+def test_component_that_no_known_label_names(covariance_type, init_params, reg_covar):
+    """All labels are known: it is empty, and nothing is wrong with the others."""
+    labels = np.arange(len(FEW)) % 2
+    mixture = GaussianMixtureEM(
+        3,
+        covariance_type=covariance_type,
+        reg_covar=reg_covar,
+        init_params=init_params,
+        random_state=0,
+    )
+    fitted, said = outcome(mixture, FEW, known_labels=labels)
+    assert fitted is not None, said
+    assert said.startswith("1 of 3 components are empty (the first is component 2)")
+    assert_allclose(fitted.means_[:2], [FEW[labels == k].mean(axis=0) for k in range(2)])
+
+
+@structures
+def test_known_label_of_one_row(covariance_type):
+    labels = np.zeros(len(FEW), dtype=int)
+    labels[5] = 1
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    fitted, said = outcome(GaussianMixtureEM(2, **options), FEW, known_labels=labels)
+    assert_allclose(fitted.means_[1], FEW[5])
+    assert ("component 1 is flat" in said) == (covariance_type != "tied")
+
+
+@structures
+def test_hard_assignment_may_empty_components(covariance_type):
+    X = np.repeat(FEW[:2], 20, axis=0)
+    options = {"covariance_type": covariance_type, "assignment": "hard", "random_state": 0}
+    fitted, said = outcome(GaussianMixtureEM(4, **options), X)
+    assert (fitted.weights_ == 0).sum() == 2
+    assert "2 of 4 components are empty" in said and "is flat" in said
+
+
+# Weights, missing cells, and few rows.
+
+
+@structures
+def test_all_the_weight_on_few_rows(covariance_type):
+    weights = np.zeros(len(FEW))
+    weights[:2] = 30
+    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
+    fitted, said = outcome(mixture, FEW, sample_weight=weights)
+    assert "is flat" in said
+    assert_allclose(np.sort(fitted.means_[:, 1]), np.sort(FEW[:2, 1]))
+    weights[1], weights[0] = 0, 1
+    fitted, said = outcome(
+        GaussianMixtureEM(2, covariance_type=covariance_type), FEW, sample_weight=weights
+    )
+    assert fitted is None
+    assert said == ("Expected n_samples >= n_components but got n_components = 2, n_samples = 1")
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixtureEM(5), BinomialMixture(5, n_trials=100)])
+def test_fewer_rows_than_components(estimator):
+    fitted, said = outcome(estimator, FEW[:4].round())
+    assert fitted is None
+    assert said == ("Expected n_samples >= n_components but got n_components = 5, n_samples = 4")
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@structures
+@pytest.mark.parametrize("reg_covar", [1e-6, 0.0, "scale"])
+def test_feature_observed_once(covariance_type, reg_covar):
+    """A component without that row knows nothing of it, and keeps what it had."""
+    X = np.column_stack([FEW, np.full(len(FEW), np.nan)])
+    X[4, 2] = 3.0
+    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "random_state": 0}
+    fitted, said = outcome(GaussianMixtureEM(2, **options), X)
+    if fitted is None:
+        assert reg_covar == 0 and FAILED.search(said)
+    else:
+        assert fitted.means_[fitted.labels_[4], 2] == pytest.approx(3, abs=1e-6)
+        assert ("is flat" in said) or covariance_type != "diag"
+
+
+@structures
+def test_constant_where_it_is_observed(covariance_type):
+    X = np.column_stack([FEW, np.where(np.arange(len(FEW)) % 3, 7.0, np.nan)])
+    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
+    fitted, said = outcome(mixture, X)
+    assert_allclose(fitted.means_[:, 2], 7)
+    assert ("is flat" in said) == (covariance_type != "spherical")
+
+
+@structures
+def test_run_cut_short_is_sound_too(covariance_type):
+    X = np.repeat(FEW[:2], 20, axis=0)
+    mixture = GaussianMixtureEM(3, covariance_type=covariance_type, max_iter=2, random_state=0)
+    fitted, said = outcome(mixture, X)
+    assert not fitted.converged_
+    assert "did not converge" in said and "degenerate data" in said
+
+
+# reg_covar="scale".
+
+
+@structures
+def test_relative_ridge_is_a_millionth_of_the_variance(covariance_type):
+    """Of each feature; of their mean, where there is one variance; of the others', if constant."""
+    X = np.column_stack([FEW, np.full(len(FEW), 7.0)])
+    options = {"covariance_type": covariance_type, "max_iter": 0}
+    scale, none = (
+        GaussianMixtureEM(reg_covar=e, **options).fit(FEW).covariances_ for e in ("scale", 0.0)
+    )
+    added = np.diag(1e-6 * FEW.var(axis=0))
+    expected = {"full": added[np.newaxis], "tied": added}
+    expected["diag"], expected["spherical"] = added.diagonal()[np.newaxis], added.trace() / 2
+    assert_allclose(scale - none, expected[covariance_type], rtol=1e-6, atol=1e-15)
+    if covariance_type == "diag":
+        fitted = GaussianMixtureEM(reg_covar="scale", **options).fit(X)
+        assert_allclose(fitted.covariances_[0, 2], 1e-6 * FEW.var(axis=0).mean(), rtol=1e-9)
+
+
+@structures
+def test_constant_data_have_the_default_ridge(covariance_type):
+    mixture = GaussianMixtureEM(covariance_type=covariance_type, reg_covar="scale")
+    fitted, said = outcome(mixture, np.full((20, 2), 3.0))
+    assert_allclose(np.max(fitted.covariances_), 1e-6)
+    assert "is flat" in said
+
+
+UNITS = [[1e-6, 1e6], [1e6, 1e-6], [1e-6, 1e-6], [1e6, 1e6], [1e-3, 1.0]]
+DATA = {
+    "geyser": FAITHFUL,
+    "repeated": np.vstack([FAITHFUL, np.repeat(FAITHFUL[:1], 30, axis=0)]),
+    "missing": np.where(np.random.default_rng(0).random(FEW.shape) < 0.1, np.nan, FEW),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+@structures
+def test_with_it_units_do_not_matter(covariance_type, name):
+    """But for a likelihood that is per unit; nor for what is said."""
+    options = {"covariance_type": covariance_type, "reg_covar": "scale", "random_state": 0}
+    fitted, said = outcome(GaussianMixtureEM(3, **options), DATA[name])
+    for units in UNITS:
+        if covariance_type == "spherical" and units[0] != units[1]:
+            continue
+        scaled, also_said = outcome(GaussianMixtureEM(3, **options), DATA[name] * units)
+        assert_array_equal(scaled.labels_, fitted.labels_)
+        assert also_said == said
+        # Each observed cell of a row is worth one log(unit).
+        shift = (~np.isnan(DATA[name])).mean(axis=0) @ np.log(units)
+        assert scaled.lower_bound_ + shift == pytest.approx(fitted.lower_bound_, abs=1e-7)
+        assert_allclose(scaled.means_ / units, fitted.means_, rtol=1e-4)
+
+
+@structures
+def test_without_it_they_do(covariance_type):
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    fitted, _ = outcome(GaussianMixtureEM(3, **options), FAITHFUL)
+    scaled, said = outcome(GaussianMixtureEM(3, **options), FAITHFUL * 1e-6)
+    assert "is flat" in said
+    assert abs(scaled.lower_bound_ + 2 * np.log(1e-6) - fitted.lower_bound_) > 1
+    relative, said = outcome(GaussianMixtureEM(3, reg_covar="scale", **options), FAITHFUL * 1e-6)
+    assert said == ""
+    assert relative.lower_bound_ + 2 * np.log(1e-6) == pytest.approx(fitted.lower_bound_, abs=1e-4)
+
+
+@pytest.mark.parametrize("reg_covar", ["auto", -1e-6, None, np.nan, [1e-6, 1e-6]])
+def test_ridge_that_is_none(reg_covar):
+    with pytest.raises(ValueError, match=r"'reg_covar' parameter .*'scale'"):
+        GaussianMixtureEM(reg_covar=reg_covar).fit(FEW)
+
+
+# Binomial components.
+
+
+@pytest.mark.parametrize("init_params", ["short-runs", "kmeans", "random_from_data", "random"])
+@pytest.mark.parametrize("successes", [0, 10])
+def test_nothing_but_failures_or_successes(successes, init_params):
+    """0 and 1 are estimates like others; rows that contradict them are impossible."""
+    X = np.full((20, 2), successes)
+    mixture = BinomialMixture(n_trials=10, init_params=init_params)
+    fitted, said = outcome(mixture, X)
+    assert said == ""
+    assert_array_equal(fitted.probabilities_, successes / 10)
+    assert fitted.lower_bound_ == 0
+    new = np.full((1, 2), 5)
+    assert fitted.score_samples(new) == -np.inf
+    assert_array_equal(fitted.predict_proba(new), [[1.0]])
+
+
+@pytest.mark.parametrize("init_params", ["short-runs", "kmeans", "random_from_data", "random"])
+def test_probabilities_at_both_edges(init_params):
+    X = np.repeat([[0], [10]], [5, 15], axis=0)
+    mixture = BinomialMixture(2, n_trials=10, init_params=init_params, random_state=0)
+    fitted, said = outcome(mixture, X)
+    assert said == ""
+    order = fitted.weights_.argsort()
+    assert_array_equal(fitted.probabilities_[order], [[0], [1]])
+    assert_allclose(fitted.weights_[order], [0.25, 0.75])
+    # What neither can have produced has the weights for a posterior.
+    assert_allclose(fitted.predict_proba([[5]])[0], fitted.weights_)
+    assert fitted.score_samples([[5]]) == -np.inf
+
+
+@pytest.mark.parametrize(
+    "X, K",
+    [
+        (np.full((20, 1), 3), 2),
+        (np.full((20, 3), 3), 2),
+        (np.zeros((20, 1)), 3),
+        (np.repeat([[3, 4], [6, 9]], 10, axis=0), 3),
+    ],
+    ids=["one row", "one row of three", "all zero", "two rows"],
+)
+@pytest.mark.parametrize("init_params", ["short-runs", "kmeans", "random_from_data"])
+def test_fewer_distinct_counts_than_components(X, K, init_params):
+    """Some components are the same, or have nothing: that is a warning."""
+    mixture = BinomialMixture(K, n_trials=10, init_params=init_params, random_state=0)
+    fitted, said = outcome(mixture, X)
+    assert fitted is not None
+    assert re.search("distinct rows|are empty", said)
+    assert ADVICE.lower() in said.lower()
+
+
+def test_component_that_has_lost_its_rows():
+    mixture = BinomialMixture(
+        2, n_trials=10, weights_init=[0.5, 0.5], probabilities_init=[[0.3], [1.0]]
+    )
+    fitted, said = outcome(mixture, np.array([[2], [3], [4], [3]]))
+    assert "1 of 2 components are empty (the first is component 1)" in said and ADVICE in said
+    assert_allclose(fitted.probabilities_, [[0.3], [1.0]])
+
+
+def test_column_without_trials():
+    """It tells nothing, and its probability is even."""
+    flips = np.random.default_rng(0).binomial(10, np.repeat([0.2, 0.8], 20))
+    X = np.column_stack([flips, np.zeros(40)])
+    fitted, said = outcome(BinomialMixture(2, n_trials=[10, 0], random_state=0), X)
+    assert said == ""
+    assert_array_equal(fitted.probabilities_[:, 1], 0.5)
+    alone = BinomialMixture(2, n_trials=10, random_state=0).fit(flips[:, np.newaxis])
+    assert_allclose(fitted.lower_bound_, alone.lower_bound_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["constant", "equal"])
+def test_columns_that_tell_nothing_new(kind):
+    flips = np.random.default_rng(0).binomial(10, np.repeat([0.2, 0.8], 20))
+    other = np.full(40, 4) if kind == "constant" else flips
+    mixture = BinomialMixture(2, n_trials=10, random_state=0)
+    fitted, said = outcome(mixture, np.column_stack([flips, other]))
+    assert said == "" and fitted.converged_
+    expected = 0.4 if kind == "constant" else fitted.probabilities_[:, 0]
+    assert_allclose(fitted.probabilities_[:, 1], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_trials", [0, 1, 2])
+def test_too_few_trials_to_tell_components_apart(n_trials):
+    X = np.tile(np.arange(n_trials + 1), 10)[:, np.newaxis]
+    fitted, said = outcome(BinomialMixture(2, n_trials=n_trials, random_state=0), X)
+    assert "cannot be identified" in said and "decrease n_components" in said
+    assert fitted.converged_

@@ -1,0 +1,188 @@
+"""Parameters that are held: what is left keeps the laws, for any structure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.em.sweep import EStep
+from skem.families import BinomialParameters
+from skem.families.held import Held
+from tests import laws
+from tests.families.cases import (
+    binomial_case,
+    gaussian_case,
+    n_covariance_parameters,
+)
+from tests.families.tampered import Tampered
+
+SOME = np.array([True, False, False])
+OTHERS = np.array([False, True, False])
+ALL = np.full(3, True)
+
+
+def holding(case, **masks):
+    """Return a case of which parameters are held: at its own, those that it was drawn from."""
+    held = Held(masks, case.params, shared=case.shared)
+    words = [f"{name} {mask.sum()} of {len(mask)}" for name, mask in masks.items()]
+    return replace(
+        case,
+        name=f"{case.name}, {', '.join(words)} held",
+        family=replace(case.family, held=held),
+        n_parameters=n_left(case, masks),
+    )
+
+
+def n_left(case, masks):
+    """Return the number of parameters that are free, counted one kind at a time."""
+    K = len(case.params.weights)
+    free = {name: K - int(mask.sum()) for name, mask in masks.items()}
+    n = max(free.get("weights", K) - 1, 0)
+    if hasattr(case.params, "probabilities"):
+        return n + free.get("probabilities", K) * case.params.probabilities.shape[1]
+    d = case.params.means.shape[1]
+    n += free.get("means", K) * d
+    n_free = free.get("covariances", K)
+    return n + (n_covariance_parameters(case.family.structure.name, n_free, d) if n_free else 0)
+
+
+def holdings(structure, **options):
+    """Return a case of each kind of holding."""
+    case = gaussian_case(structure, 3, 2, **options)
+    of_shapes = ALL if structure == "tied" else SOME
+    return [
+        holding(case, weights=ALL),
+        holding(case, means=SOME),
+        holding(case, covariances=of_shapes),
+        holding(case, weights=OTHERS, means=ALL),
+        holding(case, weights=SOME, means=OTHERS, covariances=of_shapes),
+    ]
+
+
+GAUSSIANS = [
+    case
+    for structure in ("full", "tied", "diag", "spherical")
+    for case in holdings(structure, ridge=0.2)
+]
+INCOMPLETE = [
+    case for structure in ("full", "diag") for case in holdings(structure, missing=0.3)[1::2]
+]
+POOLED = holdings("tied", ridge=0.2, pooled=True)
+BINOMIALS = [
+    holding(case, **masks)
+    for case in (binomial_case(3, 2, n_trials=7), binomial_case(3, 2, missing=0.3))
+    for masks in (
+        {"weights": ALL},
+        {"weights": SOME},
+        {"probabilities": SOME},
+        {"probabilities": ALL},
+        {"probabilities": OTHERS, "weights": SOME},
+    )
+]
+CASES = GAUSSIANS + POOLED + INCOMPLETE + BINOMIALS
+
+#: Those that can be asked of components that are not alike.
+LAWS = [
+    laws.nothing_near_beats_the_m_step,
+    laws.bound_touches_the_log_likelihood_and_lifts_it,
+    laws.integer_weights_are_repeated_rows,
+    laws.parameters_are_counted,
+    laws.coordinates_round_trip,
+    laws.gradient_is_the_slope_of_the_objective,
+    laws.empty_component_keeps_its_shape,
+    laws.trace_never_falls,
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_left_keeps_the_laws(case):
+    kept = set(LAWS) & set(laws.laws_of(case))
+    if "weights" in case.family.held.masks:  # which the law would take from a component
+        kept.remove(laws.empty_component_keeps_its_shape)
+    for law in kept:
+        law(case)
+
+
+def without_its_shift(family, totals, kernel, previous):
+    """M-step of held means that takes covariances about the means that it would have found."""
+    held = family.held
+    free = replace(family, held=Held()).maximize(totals, kernel, previous)
+    return family.parameters(free.weights, held.put("means", free.means), free.covariances)
+
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_covariances_about_the_wrong_means_are_found_out(structure):
+    case = holding(gaussian_case(structure, 3, 2), means=SOME)
+    family = Tampered(case.family, "maximize", without_its_shift)
+    with pytest.raises(AssertionError):
+        laws.nothing_near_beats_the_m_step(replace(case, family=family))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_held_stays_and_the_rest_moves(case):
+    held, problem = case.family.held, case.problem()
+    r = case.responsibilities(seed=1)
+    first = problem.start(r)
+    params, without = problem.step(first).params, replace(case.family, held=Held())
+    unheld = Problem(without, problem.rows).start(r)
+    assert_allclose(params.weights.sum(), 1.0, rtol=1e-15)
+    for name, mask in held.masks.items():
+        kept, given, free = (getattr(p, name) for p in (params, case.params, unheld))
+        if name in case.shared:
+            kept, given, free = kept[np.newaxis], given[np.newaxis], free[np.newaxis]
+            mask = np.array([True])
+        assert_array_equal(kept[mask], given[mask], err_msg=name)
+        assert not np.isclose(free[mask], given[mask], rtol=1e-3).any(), name
+        if not mask.all():
+            assert not np.isclose(kept[~mask], given[~mask], rtol=1e-6).any(), name
+
+
+HALF_HELD = Held(
+    {"weights": SOME},
+    BinomialParameters(np.array([0.4, 0.5, 0.1]), np.array([[0.1], [0.2], [0.3]])),
+)
+
+
+def test_weights_that_are_free_share_what_is_left_by_their_counts():
+    assert_allclose(HALF_HELD.shares(np.array([100.0, 30.0, 10.0])), [0.4, 0.45, 0.15], rtol=1e-15)
+    assert_allclose(HALF_HELD.shares(np.array([100.0, 0.0, 0.0])), [0.4, 0.3, 0.3], rtol=1e-15)
+    everything = replace(HALF_HELD, masks={"weights": ALL})
+    assert_array_equal(everything.shares(np.array([10.0, 1.0, 1.0])), [0.4, 0.5, 0.1])
+
+
+def test_weights_of_mixtures_side_by_side_are_each_shared_out():
+    counts = np.random.default_rng(0).uniform(1, 9, (4, 3))
+    stacked = HALF_HELD.stacked(4).shares(counts.ravel()).reshape(4, 3)
+    assert_allclose(stacked, [HALF_HELD.shares(each) for each in counts], rtol=1e-15)
+
+
+@pytest.mark.parametrize("masks", [{"weights": SOME}, {"probabilities": OTHERS}], ids=str)
+def test_mixtures_in_a_stack_hold_what_each_of_them_does(masks):
+    case = holding(binomial_case(3, 2, n_trials=7), **masks)
+    rows, singles = Rows(case.X), [case.start(seed) for seed in range(3)]
+    stack = case.family.stacked(3)
+    joint = BinomialParameters(*(np.concatenate(each) for each in zip(*singles, strict=True)))
+    together = Problem(stack, rows)
+    by_mixture = EStep(joint.weights.reshape(3, -1))
+    params, _, _ = together.maximize(joint, by_mixture)
+    alone = [Problem(case.family, rows).step(single).params for single in singles]
+    assert_allclose(
+        params.probabilities, np.concatenate([each.probabilities for each in alone]), rtol=1e-12
+    )
+    weights = params.weights.reshape(3, -1)
+    weights /= weights.sum(axis=1, keepdims=True)  # of all components together, where all are free
+    assert_allclose(weights, [each.weights for each in alone], rtol=1e-12)
+
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_with_everything_held_nothing_is_left(structure):
+    case = holding(gaussian_case(structure, 3, 2), weights=ALL, means=ALL, covariances=ALL)
+    family, params = case.family, case.params
+    step = case.problem().step(params)
+    assert family.n_parameters(params) == 0
+    assert family.to_vector(params).size == family.gradient(params, params, step.totals).size == 0
+    for before, after in zip(params, step.params, strict=True):
+        assert_allclose(after, before, rtol=1e-15)
