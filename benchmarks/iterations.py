@@ -36,7 +36,7 @@ def full(settings: Settings, machine: Machine) -> Table:
         with Race(settings, *gaussian(n, d, K)) as race:
             times = race.times([SKEM, SCIKIT_LEARN, *PEERS])
         goals = {"scikit-learn": float(faster), "daal4py 2024.7": 1.0}
-        table.rows += _compared(case, times, goals)
+        table.rows += compared(case, times, goals)
         table.rows.append(_limit(case, machine.bound(n, d, K, "full"), times["skem"]))
     return table
 
@@ -51,7 +51,7 @@ def covariances(settings: Settings, machine: Machine) -> Table:
             for kind, faster in FASTER.items():
                 case = f"{kind}, {shape}"
                 times = race.times([SKEM, SCIKIT_LEARN], kind)
-                table.rows += _compared(case, times, {"scikit-learn": float(faster)})
+                table.rows += compared(case, times, {"scikit-learn": float(faster)})
                 table.rows.append(_limit(case, machine.bound(n, d, K, kind), times["skem"]))
                 if isinstance(whole, Times) and isinstance(times["skem"], Times):
                     ratio = whole.best / times["skem"].best
@@ -73,11 +73,11 @@ def binomials(settings: Settings, machine: Machine) -> Table:
         times = race.times([skem, ("scipy binom.logpmf", "scipy_binomial.py", "scipy")])
     ours = times["skem"]
     goal = at_most(ours.best, 5, "ms") if isinstance(ours, Times) else {}
-    table.rows += _compared(case, times, {}, own=goal)
+    table.rows += compared(case, times, {}, own=goal)
     table.rows.append(_limit(case, machine.bound(n, 4, 3, "binomial"), ours))
     with Race(settings, X[: n // 10], start) as race:
         tenth = race.times([skem, ("flexmix", "flexmix_binomial.R", "flexmix")])
-    table.rows += _compared(f"{n // 10:,} x 4, K=3 (a tenth)", tenth, {})
+    table.rows += compared(f"{n // 10:,} x 4, K=3 (a tenth)", tenth, {})
 
     n = settings.size(10_000_000)
     with Race(settings, *binomial(n, 1, 2)) as race:
@@ -128,7 +128,7 @@ def components(settings: Settings, machine: Machine) -> Table:
     for K in (few, many):
         with Race(settings, *gaussian(n, 10, K, apart=40.0)) as race:
             times = race.times([SKEM])
-        table.rows += _compared(f"{n:,} x 10, K={K}", times, {})
+        table.rows += compared(f"{n:,} x 10, K={K}", times, {})
         table.rows.append(
             _limit(f"{n:,} x 10, K={K}", machine.bound(n, 10, K, "full"), times["skem"])
         )
@@ -141,7 +141,7 @@ def components(settings: Settings, machine: Machine) -> Table:
     return table
 
 
-def _compared(
+def compared(
     case: str,
     times: dict[str, Times | Absent],
     goals: dict[str, float],

@@ -29,6 +29,7 @@ PACKAGES = {
     "daal4py": ["daal4py==2024.7.0", "scikit-learn<1.6", "packaging"],
     "mlpack": ["mlpack"],
     "stepmix": ["stepmix"],
+    "pyspark": ["pyspark", "numpy"],
 }
 #: Peers in R.
 R_PACKAGES = ["mclust", "flexmix"]
@@ -63,7 +64,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that few and many iterations took, and where the few led."""
+    """Seconds that few and many iterations took, and where the few led.
+
+    ``fit`` has the seconds that a fit with defaults took, and the nats per row that it reached.
+    """
 
     n_few: int
     n_many: int
@@ -72,6 +76,7 @@ class Times:
     weights: list[float]
     means: list[float]
     note: str = ""
+    fit: tuple[float, float] | None = None
 
     def per_iteration(self, average: Any = min) -> float:
         """Return milliseconds per iteration."""
@@ -184,15 +189,15 @@ class Race:
         return json.loads(result.read_text())
 
     def times(
-        self, contenders: Iterable[tuple[str, str, str]], *arguments: str, rounds: int = 2
+        self, contenders: Iterable[tuple[str, ...]], *arguments: str, rounds: int = 2
     ) -> dict[str, Times | Absent]:
-        """Run contenders (name, script, package) in turn, and return their times."""
+        """Run contenders (name, script, package, arguments of its own) in turn."""
         contenders = list(contenders)
-        found: dict[str, list[Any]] = {name: [] for name, _, _ in contenders}
+        found: dict[str, list[Any]] = {name: [] for name, *_ in contenders}
         for _ in range(self.settings.few(rounds, 1)):
-            for name, script, package in contenders:
+            for name, script, package, *own in contenders:
                 if not (found[name] and isinstance(found[name][-1], Absent)):
-                    found[name].append(self.run(script, package, *arguments))
+                    found[name].append(self.run(script, package, *own, *arguments))
         return {name: _together(outcomes) for name, outcomes in found.items()}
 
 
@@ -212,6 +217,7 @@ def _together(outcomes: Sequence[Any]) -> Times | Absent:
         alike[0].weights,
         alike[0].means,
         alike[0].note,
+        alike[0].fit,
     )
 
 

@@ -19,7 +19,7 @@ def tables(tmp_path_factory):
     """Run every table without any peer but scikit-learn; return rows by title."""
     output = tmp_path_factory.mktemp("benchmarks") / "tables.json"
     absent = str(output.parent / "not-there")
-    peers = ("daal4py", "mlpack", "stepmix", "Rscript")
+    peers = ("daal4py", "mlpack", "stepmix", "pyspark", "Rscript")
     options = [word for name in peers for word in (f"--{name}", absent)]
     subprocess.run(
         [sys.executable, "-m", "benchmarks", "--smoke", "--output", str(output), *options],
@@ -38,7 +38,7 @@ def rows_of(tables, start):
 
 
 def test_every_table_has_figures_of_skem(tables):
-    assert len(tables) == 11
+    assert len(tables) == 12
     for title, rows in tables.items():
         ours = [row for row in rows if row["contender"] in ("skem", "accelerated")]
         assert ours, title
@@ -72,14 +72,16 @@ def test_accuracy_is_not_for_sale(tables):
     assert all(row["met"] for row in rows_of(tables, "Accuracy"))
 
 
-def test_contender_in_a_process_of_its_own():
+@pytest.mark.parametrize(
+    ("script", "which"), [("skem_gaussian.py", "full"), ("skem_outside.py", "cluster-2")]
+)
+def test_contender_in_a_process_of_its_own(script, which):
     from benchmarks.data import gaussian
-    from benchmarks.iterations import SKEM
     from benchmarks.race import Race, Settings
 
     X, start = gaussian(300, 2, 2)
     with Race(Settings(), X, start) as race:
-        times = race.times([SKEM], rounds=1)["skem"]
+        times = race.times([("skem", script, "skem", which)], rounds=1)["skem"]
         folder = race.folder
     assert len(times.few) == len(times.many) == 5
     assert times.n_many > times.n_few

@@ -1,7 +1,8 @@
 """What every contender in Python does: read the case, time EM, write the result.
 
-A contender is a script, run as ``CONTENDER FOLDER RESULT [COVARIANCE_TYPE]`` by the interpreter
-of its own environment; of this project it sees this file alone. FOLDER holds the case:
+A contender is a script, run as ``CONTENDER FOLDER RESULT [WHICH]`` by the interpreter of its own
+environment; of this project it sees this file alone. WHICH is a covariance type, for most of them.
+FOLDER holds the case:
 ``sizes.txt`` (rows, columns, components, few, repeats, and the seconds to spend) and arrays as
 raw float64, row by row, so that R reads them too. RESULT is the JSON file to write.
 """
@@ -40,13 +41,16 @@ class Case(NamedTuple):
         return np.tile(self.variances[:, None], d) if covariance_type == "diag" else self.variances
 
 
-def read(folder: str | Path) -> Case:
-    """Read the case that a folder holds."""
+def read(folder: str | Path, rows: Callable[..., Any] | None = None) -> Case:
+    """Read the case that a folder holds; ``rows(folder, shape)`` opens X, if given."""
     *integers, seconds = (Path(folder) / "sizes.txt").read_text().split()
     n, d, K, few, repeats = map(int, integers)
     shapes = {"X": (n, d), "weights": (K,), "means": (K, d), "variances": (K,)}
-    arrays = [
-        np.fromfile(Path(folder) / f"{name}.f64").reshape(shape) for name, shape in shapes.items()
+    arrays: list[Any] = [
+        rows(folder, shape)
+        if rows and name == "X"
+        else np.fromfile(Path(folder) / f"{name}.f64").reshape(shape)
+        for name, shape in shapes.items()
     ]
     return Case(*arrays, few, repeats, float(seconds))
 
@@ -85,8 +89,10 @@ def complete(done: Any, n: int) -> None:
         raise RuntimeError(f"stopped after {int(done)} of {n} iterations")
 
 
-def main(contend: Callable[[Case, str], dict[str, Any]]) -> None:
-    """Do what the command line says."""
-    folder, result, *covariance_type = sys.argv[1:]
-    outcome = contend(read(folder), covariance_type[0] if covariance_type else "full")
+def main(
+    contend: Callable[[Case, str], dict[str, Any]], rows: Callable[..., Any] | None = None
+) -> None:
+    """Do what the command line says; ``rows`` is for :func:`read`."""
+    folder, result, *which = sys.argv[1:]
+    outcome = contend(read(folder, rows), which[0] if which else "full")
     Path(result).write_text(json.dumps(outcome))

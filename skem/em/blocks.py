@@ -6,11 +6,13 @@ come back in the order of the segments, so a sum over them is the same to the la
 number of threads.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -32,11 +34,14 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-#: Work space of one block, in float64 numbers (4 MiB). Smaller blocks would fit a faster cache,
-#: but threads then lose more by taking turns at the interpreter than the cache saves.
-BLOCK_NUMBERS = 2**19
-MIN_BLOCK, MAX_BLOCK = 32, 65536
+#: Work space of one block at most, in float64 numbers (8 MiB). Smaller blocks would fit a faster
+#: cache, but threads then lose more by taking turns at the interpreter than the cache saves.
+BLOCK_NUMBERS = 2**20
+MIN_BLOCK, MAX_BLOCK = 32, 2**17
 MAX_SEGMENTS = 32
+
+#: Blocks of many rows come in multiples of this number, so that threads share them evenly.
+EVEN = 8
 
 #: Below this many multiplications threads do not pay.
 SMALL = 2**22
@@ -47,11 +52,15 @@ def within_working_memory(n_bytes: int) -> int:
     return int(min(n_bytes, get_config()["working_memory"] * 2**20))
 
 
-def block_rows(width: int, n_components: int) -> int:
-    """Return how many rows make a block, a power of two."""
-    numbers = within_working_memory(8 * BLOCK_NUMBERS) // 8
-    fitting = int(numbers // (width + 2 * n_components + 1))
-    return max(MIN_BLOCK, min(MAX_BLOCK, 1 << max(fitting, 1).bit_length() - 1))
+def block_rows(width: int, n_components: int, n_rows: int) -> int:
+    """Return how many rows make a block: a multiple of MIN_BLOCK.
+
+    Rows that fit a block are cut as well, down to an EVEN-th of one.
+    """
+    numbers = within_working_memory(8 * BLOCK_NUMBERS) / 8
+    most = min(max(numbers / (width + 2 * n_components + 1), 1), MAX_BLOCK)
+    n_blocks = min(ceil(EVEN * n_rows / most), EVEN * ceil(n_rows / (EVEN * most)))
+    return ceil(n_rows / n_blocks / MIN_BLOCK) * MIN_BLOCK
 
 
 def segments(n_rows: int, block: int) -> list[range]:
@@ -133,16 +142,43 @@ _BLAS = _Blas()
 
 @dataclass(frozen=True)
 class Workers:
-    """Who does the work: a pool of threads, or the calling thread where there is none."""
+    """Who does the work: the calling thread, and so many others of a pool."""
 
-    pool: ThreadPoolExecutor | None = None
+    pool: Any = None
+    n_others: int = 0
 
     def map(
         self, function: Callable[[range], Result], n_rows: int, block: int
     ) -> Iterator[Result]:
-        """Apply function to each segment, and yield the results in the order of the rows."""
-        mapper = map if self.pool is None else self.pool.map
-        return iter(mapper(function, segments(n_rows, block)))
+        """Apply function to each segment, and yield the results in the order of the rows.
+
+        Each thread takes the next segment when it is done with one, and nobody waits for anybody
+        in between: waking a thread costs as much as a block.
+        """
+        todo = deque(enumerate(segments(n_rows, block)))
+        done: dict[int, Result] = {}
+
+        def work() -> Iterator[None]:
+            while todo:
+                try:
+                    i, segment = todo.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                done[i] = function(segment)
+                yield
+
+        turn = 0
+        try:
+            others = [self.pool.submit(deque, work(), 0) for _ in range(self.n_others)]
+            for _ in work():
+                while turn in done:
+                    yield done.pop(turn)
+                    turn += 1
+            for other in others:
+                other.result()
+        finally:
+            todo.clear()  # after an error there is nothing left to do
+        yield from (done[i] for i in sorted(done))
 
 
 #: The calling thread alone.
@@ -161,5 +197,5 @@ def workers(work: int) -> Iterator[Workers]:
         if work < SMALL or n_threads == 1:
             yield SERIAL
             return
-        with ThreadPoolExecutor(n_threads, thread_name_prefix="skem") as pool:
-            yield Workers(pool)
+        with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="skem") as pool:
+            yield Workers(pool, n_threads - 1)

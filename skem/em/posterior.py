@@ -40,9 +40,12 @@ def normalise(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         # The largest log-joint of a row need not be taken out first where all sums are safe.
         np.exp(log_joint, out=responsibilities)
-        evidence = responsibilities.sum(axis=-2)
-        if evidence.min() > _SAFE[0] and evidence.max() < _SAFE[1]:
-            responsibilities *= (1 / evidence)[..., np.newaxis, :]
+        evidence = np.add.reduce(responsibilities, axis=-2)
+        if (
+            np.minimum.reduce(evidence, axis=None) > _SAFE[0]
+            and np.maximum.reduce(evidence, axis=None) < _SAFE[1]
+        ):
+            responsibilities /= evidence[..., np.newaxis, :]
             return np.log(evidence, out=evidence)
 
         largest = log_joint.max(axis=-2)

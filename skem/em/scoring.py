@@ -89,7 +89,7 @@ def _evaluate(
             if log_certainty is not None:
                 np.log(r.max(axis=0), out=log_certainty[these])
 
-    block = block_rows(kernel.width, kernel.n_components)
+    block = block_rows(kernel.width, kernel.n_components, len(X))
     with workers(len(X) * kernel.width * kernel.n_components if in_parallel else 0) as crew:
         for _ in crew.map(evaluate_segment, len(X), block):
             pass

@@ -139,7 +139,7 @@ def sweep(
 
     objective: Any = 0.0
     totals = np.zeros(())
-    block = block_rows(kernel.width, kernel.n_components)
+    block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
     for segment_objective, segment_totals in rows.sweep(
         partial(sweep_segment, kernel), assignment, block, workers
     ):
@@ -159,6 +159,6 @@ def sweep_segment(
         if weights is not None:
             r *= weights[these]
             contribution = contribution * weights[these]
-        objective = objective + np.sum(contribution, axis=-1)
+        objective = objective + np.add.reduce(contribution, axis=-1)
         totals = totals + kernel.totals(block, r)
     return objective, totals

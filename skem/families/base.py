@@ -19,6 +19,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.families.products import multiply, weighted_sums
+
 __all__ = [
     "LOG_IMPOSSIBLE",
     "LOG_ZERO",
@@ -262,11 +264,11 @@ class LinearKernel:
         """Write ``eta @ T`` to out."""
         assert self.natural_parameters is not None
         with np.errstate(over="ignore"):  # LOG_ZERO times many counts is as impossible
-            return np.matmul(self.natural_parameters, block, out=out)
+            return multiply(self.natural_parameters, block, out)
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return ``responsibilities @ T'``."""
-        return responsibilities @ block.T
+        return weighted_sums(responsibilities, block)
 
 
 class ExponentialFamily(ABC):

@@ -1,5 +1,6 @@
 """Blocks cover the rows, and threads change nothing."""
 
+import threading
 import time
 from itertools import pairwise
 
@@ -25,18 +26,26 @@ def blas_threads():
     return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
 
 
-@given(st.integers(1, 10**5), st.integers(1, 1000))
-def test_block_is_a_power_of_two_within_bounds(width, n_components):
-    rows = block_rows(width, n_components)
-    assert rows & (rows - 1) == 0
-    assert blocks.MIN_BLOCK <= rows <= blocks.MAX_BLOCK
+@given(st.integers(1, 10**5), st.integers(1, 1000), st.integers(1, 10**9))
+def test_block_fits_its_work_space_unless_it_is_the_smallest(width, n_components, n_rows):
+    rows = block_rows(width, n_components, n_rows)
+    assert rows % blocks.MIN_BLOCK == 0
+    assert blocks.MIN_BLOCK <= rows < n_rows + blocks.MIN_BLOCK
+    fewer = rows - blocks.MIN_BLOCK
+    assert fewer * (width + 2 * n_components + 1) < blocks.BLOCK_NUMBERS
+    assert fewer < blocks.MAX_BLOCK
 
 
-def test_block_fits_its_work_space_where_the_bounds_let_it():
-    for width in range(1, 200):
-        rows = block_rows(width, 10)
-        if blocks.MIN_BLOCK < rows < blocks.MAX_BLOCK:
-            assert rows * (width + 2 * 10) <= blocks.BLOCK_NUMBERS < 2 * rows * (width + 21)
+@given(st.integers(1, 300), st.integers(1, 100), st.integers(1, 10**7))
+def test_blocks_are_few_and_shared_out_evenly(width, n_components, n_rows):
+    rows = block_rows(width, n_components, n_rows)
+    space = min(blocks.BLOCK_NUMBERS / (width + 2 * n_components + 1), blocks.MAX_BLOCK)
+    n_blocks = -(-n_rows // rows)
+    assert n_blocks <= n_rows / space + blocks.EVEN
+    if n_rows <= space / blocks.EVEN:
+        assert n_blocks == 1
+    if rows > 10 * blocks.MIN_BLOCK * n_blocks:  # so that rounding up leaves out no block
+        assert n_blocks <= blocks.EVEN or n_blocks % blocks.EVEN == 0
 
 
 @given(st.integers(1, 10**7), st.integers(8, 13).map(lambda i: 2**i))
@@ -64,8 +73,7 @@ def test_large_work_is_shared_among_as_many_threads_as_blas_may_use(limit):
         with workers(LARGE) as crew:
             assert blas_threads() == [1] * len(before)
             assert (crew.pool is None) == (limit == 1)
-            if crew.pool is not None:
-                assert crew.pool._max_workers == max(before) == limit
+            assert 1 + crew.n_others == max(before) == limit
         assert blas_threads() == before
 
 
@@ -74,7 +82,7 @@ def test_limit_of_the_blas_is_lifted_by_the_last_of_concurrent_passes():
         before = blas_threads()
         first, second = workers(LARGE), workers(LARGE)
         first.__enter__()
-        assert second.__enter__().pool._max_workers == 2
+        assert second.__enter__().n_others == 1
         first.__exit__(None, None, None)
         assert blas_threads() == [1] * len(before)
         second.__exit__(None, None, None)
@@ -92,13 +100,20 @@ def test_results_come_in_the_order_of_the_rows():
     assert results == list(Workers().map(slow_at_first, 5 * 256, 256)) == [0, 256, 512, 768, 1024]
 
 
-def test_error_in_a_thread_reaches_the_caller():
+@pytest.mark.parametrize("in_caller", [True, False])
+def test_error_in_a_thread_reaches_the_caller_and_ends_the_work(in_caller):
+    begun = []
+
     def fail(starts):
-        raise ZeroDivisionError
+        begun.append(starts)
+        time.sleep(0.01)
+        if in_caller == (threading.current_thread() is threading.main_thread()):
+            raise ZeroDivisionError
 
     with threadpool_limits(2, user_api="blas"), workers(LARGE) as crew:
         with pytest.raises(ZeroDivisionError):
-            list(crew.map(fail, 5 * 256, 256))
+            list(crew.map(fail, 32 * 256, 256))
+    assert len(begun) <= (4 if in_caller else 32)
 
 
 @pytest.mark.parametrize(

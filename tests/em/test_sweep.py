@@ -23,7 +23,7 @@ def repeated(case, times=500):
 def test_pass_over_many_blocks_is_the_pass_over_one(case):
     rows, kernel = repeated(case), case.family.kernel(case.params)
     n, K = rows.n_rows, kernel.n_components
-    assert n > 2 * block_rows(kernel.width, K)
+    assert n > 2 * block_rows(kernel.width, K, n)
     objective, totals = sweep(kernel, rows, EStep(case.params.weights), Workers())
 
     block = kernel.load(rows.X, np.empty((kernel.width, n)))

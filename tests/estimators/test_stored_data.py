@@ -305,14 +305,14 @@ def test_memory_is_bounded(covariance_type, mapped, monkeypatch):
 
 
 def test_working_memory_bounds_pieces_and_blocks():
-    plain = block_rows(100, 10)
-    assert plain == 2 ** int(np.log2(BLOCK_NUMBERS / 121))
+    plain = block_rows(100, 10, 10**9)
+    assert abs(plain - BLOCK_NUMBERS / 121) < 32
     X, few = Recorded(MEASURED), Recorded(MEASURED)
     mixture = fitted(GaussianMixtureEM(3), X)
     with sklearn.config_context(working_memory=2**-10):  # a kibibyte
-        assert block_rows(100, 10) == 32
+        assert block_rows(100, 10, 10**9) == 32
         assert_same_fit(fitted(mixture, few), mixture)
         assert_same_fit(fitted(mixture, MEASURED), mixture)
     assert max(stop - start for start, stop in few.slices) == 64
     assert max(stop - start for start, stop in X.slices) == 512
-    assert block_rows(100, 10) == plain
+    assert block_rows(100, 10, 10**9) == plain
