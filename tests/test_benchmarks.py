@@ -83,6 +83,6 @@ def test_contender_in_a_process_of_its_own(script, which):
     with Race(Settings(), X, start) as race:
         times = race.times([("skem", script, "skem", which)], rounds=1)["skem"]
         folder = race.folder
-    assert len(times.few) == len(times.many) == 5
+    assert 1 <= len(times.few) == len(times.many) <= 5
     assert times.n_many > times.n_few
     assert not folder.exists()
