@@ -13,9 +13,21 @@ from skem.families.base import LOG_IMPOSSIBLE, FloatArray
 __all__ = ["clamp", "classify", "normalise"]
 
 
+#: Exponentials of less are zero: numbers near the smallest there are take many times as long.
+LEAST = -690.0
+
 #: Sums of exponentials within these bounds have lost nothing to underflow or overflow: a term
-#: that vanished was less than 1e-300 / 1e-200 of its sum.
+#: that vanished was less than exp(LEAST) / 1e-200 of its sum, which is 1e-99.
 _SAFE = (1e-200, 1e200)
+
+
+def _exponentials(log_joint: FloatArray, out: FloatArray) -> FloatArray:
+    """Write exponentials to out, zeros where they are too small to matter."""
+    if np.minimum.reduce(log_joint, axis=None) > LEAST:
+        return np.exp(log_joint, out=out)
+    np.maximum(log_joint, LEAST, out=out)
+    np.exp(out, out=out)
+    return np.multiply(out, log_joint > LEAST, out=out)
 
 
 def normalise(
@@ -39,7 +51,7 @@ def normalise(
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         # The largest log-joint of a row need not be taken out first where all sums are safe.
-        np.exp(log_joint, out=responsibilities)
+        _exponentials(log_joint, out=responsibilities)
         evidence = np.add.reduce(responsibilities, axis=-2)
         if (
             np.minimum.reduce(evidence, axis=None) > _SAFE[0]
@@ -50,7 +62,7 @@ def normalise(
 
         largest = log_joint.max(axis=-2)
         log_joint -= largest[..., np.newaxis, :]
-        np.exp(log_joint, out=responsibilities)
+        _exponentials(log_joint, out=responsibilities)
         evidence = responsibilities.sum(axis=-2)
         responsibilities *= (1 / evidence)[..., np.newaxis, :]
         log_evidence = np.log(evidence, out=evidence)

@@ -28,7 +28,19 @@ def test_agrees_with_scipy_at_any_level(level, spread):
     log_joint = level + spread * np.random.default_rng(0).standard_normal((3, 200))
     log_evidence, responsibilities = normalised(log_joint)
     assert_allclose(log_evidence, logsumexp(log_joint, axis=0), rtol=1e-14, atol=1e-14)
-    assert_allclose(responsibilities, softmax(log_joint, axis=0), rtol=1e-11, atol=1e-300)
+    assert_allclose(responsibilities, softmax(log_joint, axis=0), rtol=1e-11, atol=1e-99)
+
+
+@pytest.mark.parametrize("level", [0.0, -460.0, -1e5])
+def test_no_number_is_so_small_that_it_is_slow(level):
+    """Numbers below the smallest normal one make products take up to twenty times as long."""
+    log_joint = level + np.linspace(-800, 0, 1000) * np.array([[0.0], [1.0], [0.9]])
+    assert (softmax(log_joint, axis=0)[1:] < np.finfo(float).tiny).any()  # it is about something
+    log_evidence, responsibilities = normalised(log_joint)
+    subnormal = (responsibilities > 0) & (responsibilities < np.finfo(float).tiny)
+    assert not subnormal.any()
+    assert_allclose(log_evidence, logsumexp(log_joint, axis=0), rtol=1e-14, atol=1e-14)
+    assert_allclose(responsibilities, softmax(log_joint, axis=0), rtol=1e-11, atol=1e-99)
 
 
 @given(arrays(float, (3, 4), elements=st.floats(-1e6, 1e6)))
