@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import accuracy, evaluations, iterations, memory, missing, outside, small, starts
+from benchmarks import accuracy, evaluations, iterations, memory, missing, online, outside, small, starts
 from benchmarks.machine import describe, measure
 from benchmarks.race import PACKAGES, Settings, set_up
 from benchmarks.report import write
@@ -24,6 +24,7 @@ TABLES = {
     "memory": memory.table,
     "missing": missing.table,
     "outside": outside.table,
+    "online": online.table,
 }
 
 

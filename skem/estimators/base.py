@@ -2,8 +2,6 @@
 
 import copy
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -11,21 +9,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from skem.em.blocks import workers
 from skem.em.driver import Run
-from skem.em.online import Online, advance
+from skem.em.online import Online
 from skem.em.posterior import normalise
 from skem.em.problem import Problem
 from skem.em.restarts import AllStartsFailedError, best_run
 from skem.em.rows import Rows
 from skem.em.starts import STRATEGIES
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
-from skem.estimators.fitted import FittedMixture
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.holding import check_fixed
 from skem.estimators.inference import InferenceMixin
+from skem.estimators.online import OnlineMixin
 from skem.estimators.sources import (
     clamped,
     evaluated,
@@ -51,6 +48,7 @@ from skem.estimators.validation import (
     one_of,
     random_state,
     real,
+    unchanged_on_error,
 )
 from skem.families.base import FloatArray, shares
 from skem.families.held import Held
@@ -61,7 +59,7 @@ __all__ = ["MixtureEM"]
 NEXT_TO_NOTHING = 0.01
 
 
-class MixtureEM(CallbackSupportMixin, InferenceMixin, FittedMixture):
+class MixtureEM(CallbackSupportMixin, InferenceMixin, OnlineMixin):
     """Base of the mixture estimators: everything that does not depend on the family.
 
     A subclass names its family in ``_family``, a method or the family's class itself, and the
@@ -111,19 +109,6 @@ array-like or callable, default='short-runs'
     #: Parameters that can be fixed, and those of them that all components share.
     _fixable: tuple[str, ...] = ("weights",)
     _shared: tuple[str, ...] = ()
-
-    #: What a fit publishes that the batches of :meth:`partial_fit` make out of date.
-    _of_fits = frozenset(
-        [
-            "labels_",
-            "converged_",
-            "n_iter_",
-            "lower_bound_",
-            "lower_bounds_",
-            "restarts_",
-            "trace_",
-        ]
-    ) | {"_ascent"}
 
     #: Whether negative values in X are an error.
     _non_negative = False
@@ -295,7 +280,7 @@ array-like or callable, default='short-runs'
             If the best run had something left to gain after ``max_iter`` evaluations, or came to
             something that cannot be trusted: a component that is empty or spurious.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             best = self._fit(X, y, sample_weight, known_labels)
             self._warn_about_fit(best)
         return self
@@ -326,90 +311,6 @@ array-like or callable, default='short-runs'
             Where they are known those labels, otherwise the same as ``fit(...).predict(X)``.
         """
         return self.fit(X, y, sample_weight, known_labels).labels_
-
-    def partial_fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Move the parameters by one batch of rows: online EM.
-
-        Running means of the sufficient statistics go a step towards those of the batch, and the
-        M-step is made of them (Cappé & Moulines 2009). The step after t others has the length
-        ``(t + 1) ** -0.7`` (Liang & Klein 2009). Batches of at least a few hundred rows, several
-        times over the data, come near what :meth:`fit` finds.
-
-        The first call continues from parameters that there are, of a fit or ``from_parameters``;
-        where there are none it starts as fit does, from this batch, which should then show
-        every component: some hundred rows of each. Units and the origin are those of this batch,
-        too. ``tol``, ``max_iter``, ``n_init`` and ``acceleration`` do not matter.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            A batch of rows.
-        y : None
-            Ignored; present by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
-
-        Returns
-        -------
-        self : object
-            The estimator, ready to predict. ``n_steps_`` counts the batches; what only a fit can
-            tell (``converged_``, ``labels_``, ...) it does not have.
-
-        Raises
-        ------
-        ValueError
-            If the batch or a parameter is invalid, or there is nothing to start from. The
-            estimator is then left as it was.
-        """
-        with _unchanged_on_error(self):
-            self._partial_fit(X, sample_weight)
-        return self
-
-    def _partial_fit(self, X: Any, sample_weight: Any) -> None:
-        check_parameters(self, self._checks)
-        state = getattr(self, "_online", None)
-        known = hasattr(self, "weights_")
-        X = opened(self, X, reset=not known)
-        rows, _ = training_rows(X, opened_weights(sample_weight, X), None)
-        if state is None:
-            self._check_rows(rows, 1 if known else self.n_components)
-            state, params = self._first_state(rows, known)
-        elif state.family.n_components != self.n_components:
-            raise ValueError(
-                f"n_components is {self.n_components}, but the mixture so far has "
-                f"{state.family.n_components}: it keeps them"
-            )
-        else:
-            params = self._continued(state.family)
-        family = state.family
-        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(family, rows, crew, ASSIGNMENTS[self.assignment])
-            state, new = advance(state, problem, params)
-        if new is None:
-            warnings.warn(
-                "The parameters stay as they are: some component has not seen enough rows for an "
-                "estimate. Give larger batches, or decrease n_components.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        for name in self._of_fits & set(vars(self)):
-            delattr(self, name)
-        self._online = state
-        self._publish(family, params if new is None else new, X.dtype)
-        self.n_steps_ = state.n_steps
-        self.n_parameters_ = self._n_parameters()
-
-    def _first_state(self, rows: Rows, known: bool) -> tuple[Online, Any]:
-        """Return where online EM starts, and parameters: those published, or of the batch."""
-        family, given, held = self._prepared(rows, self._continued if known else self._given)
-        self._held = dict(held.masks)
-        if known:
-            return Online(family.for_streams(), rows.total_weight), given
-        problem = Problem(family.bound(rows), rows, share=ASSIGNMENTS[self.assignment])
-        fit = Fit(self, problem, given, held, slice(None), rows.n_rows, None)
-        return Online(family.for_streams()), fit.first(check_random_state(self.random_state))
 
     @with_callbacks
     def _fit(self, X: Any, y: Any, sample_weight: Any, known_labels: Any) -> Run:
@@ -569,15 +470,3 @@ array-like or callable, default='short-runs'
             )
         for doubt in doubts:
             warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
-
-
-@contextmanager
-def _unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Leave the estimator as it was if an exception passes through."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

@@ -1,7 +1,8 @@
-"""Checks of constructor parameters, starting values and weights."""
+"""Checks of constructor parameters, starting values and weights, and what errors leave behind."""
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "one_of",
     "random_state",
     "real",
+    "unchanged_on_error",
     "weighted_mean",
 ]
 
@@ -338,3 +340,15 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | No
         return float(values.mean())
     present = weights > 0
     return float(np.average(values[present], weights=weights[present]))
+
+
+@contextmanager
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Leave the estimator as it was if an exception passes through."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,146 @@
+"""Fitting batch by batch."""
+
+import warnings
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from skem.em.blocks import workers
+from skem.em.online import Online, advance
+from skem.em.problem import Problem
+from skem.em.rows import Rows
+from skem.estimators.fitted import FittedMixture
+from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
+from skem.estimators.sources import opened, opened_weights
+from skem.estimators.validation import Check, check_parameters, unchanged_on_error
+
+__all__ = ["OnlineMixin"]
+
+#: What a fit publishes that batches make out of date.
+OF_FITS = frozenset(
+    [
+        "labels_",
+        "converged_",
+        "n_iter_",
+        "lower_bound_",
+        "lower_bounds_",
+        "restarts_",
+        "trace_",
+        "_ascent",
+    ]
+)
+
+
+class OnlineMixin(FittedMixture):
+    """The part of a mixture estimator that follows a stream of batches."""
+
+    n_components: int
+    assignment: str
+    random_state: Any
+    _checks: dict[str, Check]
+
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Any, Any]:
+        """Return the family to fit to rows, starting values, and which of these are held."""
+        raise NotImplementedError
+
+    def _given(self, family: Any) -> Any:
+        """Return the user's starting values, in the fields of the parameters; NaN where none."""
+        raise NotImplementedError
+
+    def _continued(self, family: Any) -> Any:
+        """Return the published parameters as parameters of a family to be fitted."""
+        raise NotImplementedError
+
+    def _check_rows(self, rows: Rows, least: int) -> None:
+        """Raise ValueError where the rows are too few, or warn where they cannot do."""
+        raise NotImplementedError
+
+    def _publish(self, family: Any, params: Any, dtype: Any) -> None:
+        """Set the fitted attributes that hold the parameters."""
+        raise NotImplementedError
+
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Move the parameters by one batch of rows: online EM.
+
+        Running means of the sufficient statistics go a step towards those of the batch, and the
+        M-step is made of them (Cappé & Moulines 2009). The step after t others has the length
+        ``(t + 1) ** -0.7`` (Liang & Klein 2009). Batches of at least a few hundred rows, several
+        times over the data, come near what :meth:`fit` finds.
+
+        The first call continues from parameters that there are, of a fit or ``from_parameters``;
+        where there are none it starts as fit does, from this batch, which should then show
+        every component: some hundred rows of each. Units and the origin are those of this batch,
+        too. ``tol``, ``max_iter``, ``n_init`` and ``acceleration`` do not matter.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            A batch of rows.
+        y : None
+            Ignored; present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        self : object
+            The estimator, ready to predict. ``n_steps_`` counts the batches; what only a fit can
+            tell (``converged_``, ``labels_``, ...) it does not have.
+
+        Raises
+        ------
+        ValueError
+            If the batch or a parameter is invalid, or there is nothing to start from. The
+            estimator is then left as it was.
+        """
+        with unchanged_on_error(self):
+            self._partial_fit(X, sample_weight)
+        return self
+
+    def _partial_fit(self, X: Any, sample_weight: Any) -> None:
+        check_parameters(self, self._checks)
+        state = getattr(self, "_online", None)
+        known = hasattr(self, "weights_")
+        X = opened(self, X, reset=not known)
+        rows, _ = training_rows(X, opened_weights(sample_weight, X), None)
+        if state is None:
+            self._check_rows(rows, 1 if known else self.n_components)
+            state, params = self._first_state(rows, known)
+        elif state.family.n_components != self.n_components:
+            raise ValueError(
+                f"n_components is {self.n_components}, but the mixture so far has "
+                f"{state.family.n_components}: it keeps them"
+            )
+        else:
+            params = self._continued(state.family)
+        family = state.family
+        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
+            problem = Problem(family, rows, crew, ASSIGNMENTS[self.assignment])
+            state, new = advance(state, problem, params)
+        if new is None:
+            warnings.warn(
+                "The parameters stay as they are: some component has not seen enough rows for an "
+                "estimate. Give larger batches, or decrease n_components.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        for name in OF_FITS & set(vars(self)):
+            delattr(self, name)
+        self._online = state
+        self._publish(family, params if new is None else new, X.dtype)
+        self.n_steps_ = state.n_steps
+        self.n_parameters_ = self._n_parameters()
+
+    def _first_state(self, rows: Rows, known: bool) -> tuple[Online, Any]:
+        """Return where online EM starts, and parameters: those published, or of the batch."""
+        family, given, held = self._prepared(rows, self._continued if known else self._given)
+        self._held = dict(held.masks)
+        if known:
+            return Online(family.for_streams(), rows.total_weight), given
+        problem = Problem(family.bound(rows), rows, share=ASSIGNMENTS[self.assignment])
+        fit = Fit(self, problem, given, held, slice(None), rows.n_rows, None)
+        return Online(family.for_streams()), fit.first(check_random_state(self.random_state))
