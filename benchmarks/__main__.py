@@ -6,7 +6,17 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import accuracy, evaluations, iterations, memory, missing, online, outside, small, starts
+from benchmarks import (
+    accuracy,
+    evaluations,
+    iterations,
+    memory,
+    missing,
+    online,
+    outside,
+    small,
+    starts,
+)
 from benchmarks.machine import describe, measure
 from benchmarks.race import PACKAGES, Settings, set_up
 from benchmarks.report import write
