@@ -479,7 +479,7 @@ def test_float32_gives_the_clusters_of_float64(covariance_type):
 @each_covariance_type
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_float32_is_not_copied_whole_to_float64(covariance_type):
-    X = np.random.default_rng(0).normal(size=(100_000, 20)).astype(np.float32)
+    X = np.random.default_rng(0).normal(size=(300_000, 20)).astype(np.float32)
     labels = (X[:, 0] > 0).astype(np.int32)
     mixture = GaussianMixtureEM(2, covariance_type=covariance_type, init_params=labels, max_iter=2)
     tracemalloc.start()
