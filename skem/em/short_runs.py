@@ -20,7 +20,7 @@ from skem.em.numbering import agreeing
 from skem.em.problem import Problem
 from skem.em.shares import first_parameters
 from skem.em.sweep import EStep
-from skem.families.base import DegenerateComponentError, FloatArray
+from skem.families.base import DegenerateComponentError, Family, FloatArray
 
 __all__ = ["scatter", "short_runs"]
 
@@ -163,13 +163,10 @@ def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> lis
     stacked = problem.family.stacked(len(population)) if len(population) > 1 else None
     if stacked is not None:
         try:
-            objectives, population = _advance_stack(
-                replace(problem, family=stacked), population, n_evaluations
-            )
+            objectives, population = _advance_stack(problem, stacked, population, n_evaluations)
             return [population[i] for i in _best_first(objectives)]
         except DegenerateComponentError as error:
-            if error.component is None:
-                raise
+            assert error.component is not None
             del population[error.component // problem.family.n_components]
             return _advance(problem, population, n_evaluations)
 
@@ -193,15 +190,14 @@ def _best_first(objectives: FloatArray) -> NDArray[np.intp]:
 
 
 def _advance_stack(
-    problem: Problem, population: list[Any], n_evaluations: int
+    problem: Problem, stacked: Family, population: list[Any], n_evaluations: int
 ) -> tuple[FloatArray, list[Any]]:
     """Return objectives and mixtures after some evaluations of all of them in one stack."""
-    n, kind = len(population), type(population[0])
-    stack = kind(*(np.concatenate(values) for values in zip(*population, strict=True)))
+    n, stack = len(population), problem.family.joined(population)
+    together = replace(problem, family=stacked)
     for _ in range(n_evaluations):
         by_mixture = EStep(stack.weights.reshape(n, -1), labels=problem.rows.labels)
-        stack, objectives, _ = problem.maximize(stack, by_mixture)
+        stack, objectives, _ = together.maximize(stack, by_mixture)
         weights = stack.weights.reshape(n, -1)
         stack = stack._replace(weights=(weights / weights.sum(axis=1, keepdims=True)).ravel())
-    parts = zip(*(np.split(values, n) for values in stack), strict=True)
-    return objectives, [kind(*part) for part in parts]
+    return objectives, problem.family.parted(stack, n)

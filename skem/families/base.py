@@ -13,6 +13,7 @@ kernel (a centred one for the sake of accuracy, say) implements :class:`Family` 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -30,8 +31,10 @@ __all__ = [
     "Kernel",
     "LinearKernel",
     "LossOfPrecision",
+    "joined",
     "log_or_impossible",
     "log_ratios",
+    "parted",
     "shares",
     "shares_of_log_ratios",
 ]
@@ -164,10 +167,16 @@ class Family(Protocol):
         """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
 
     def stacked(self, n_mixtures: int) -> "Family | None":
-        """Return the family of that many mixtures' components, side by side in the parameters.
+        """Return the family of that many mixtures' components side by side; None if there is none.
 
-        None where the components of a mixture are not estimated independently of each other.
+        Its parameters are what :meth:`joined` makes of theirs.
         """
+
+    def joined(self, mixtures: Sequence[Any]) -> Any:
+        """Put the parameters of several mixtures side by side."""
+
+    def parted(self, params: Any, n_mixtures: int) -> list[Any]:
+        """Undo :meth:`joined`."""
 
     def kernel(self, params: Any) -> Kernel:
         """Return the kernel to sweep with at params; None means that only totals are wanted."""
@@ -204,6 +213,18 @@ class Family(Protocol):
         By Fisher's identity it is that of the expected complete-data log-likelihood, so that the
         totals, or what the M-step made of them (``new``), determine it.
         """
+
+
+def joined(mixtures: Sequence[Any]) -> Any:
+    """Concatenate the fields of parameters that are named tuples of arrays by component."""
+    kind = type(mixtures[0])
+    return kind(*(np.concatenate(values) for values in zip(*mixtures, strict=True)))
+
+
+def parted(params: Any, n_mixtures: int) -> list[Any]:
+    """Undo :func:`joined`."""
+    fields = (np.split(values, n_mixtures) for values in params)
+    return [type(params)(*values) for values in zip(*fields, strict=True)]
 
 
 def shares(counts: FloatArray) -> FloatArray:
@@ -343,6 +364,14 @@ class ExponentialFamily(ABC):
     def stacked(self, n_mixtures: int) -> "ExponentialFamily | None":
         """Return None; a dataclass can return itself with n_components times as many."""
         return None
+
+    def joined(self, mixtures: Sequence[Any]) -> Any:
+        """Concatenate the fields of the parameters, which have a row for each component."""
+        return joined(mixtures)
+
+    def parted(self, params: Any, n_mixtures: int) -> list[Any]:
+        """Undo :meth:`joined`."""
+        return parted(params, n_mixtures)
 
     def spurious(self, params: Any, n_rows: float) -> str | None:
         """Return None: the likelihood is bounded."""

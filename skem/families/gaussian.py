@@ -12,6 +12,7 @@ The expanded form loses digits where a component is much tighter than it is far 
 or much narrower one way than another; there the centred kernel takes over (:mod:`.centred`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -25,7 +26,9 @@ from skem.families.base import (
     Kernel,
     LinearKernel,
     LossOfPrecision,
+    joined,
     log_or_impossible,
+    parted,
 )
 from skem.families.centred import CentredKernel
 from skem.families.covariance import Counts, Structure
@@ -150,15 +153,50 @@ class Gaussian:
         return self.structure.weighted_second((X - self.origin).T, weights)
 
     def stacked(self, n_mixtures: int) -> "Gaussian | None":
-        """Return the family of all components of several mixtures, unless they share."""
-        if self.structure.shared:
-            return None
+        """Return the family of all components of several mixtures.
+
+        One with a shared covariance has it in each component's place there; it is not to be had
+        with a prior of that covariance, or a hold on it, or cells missing.
+        """
+        structure = self.structure
+        if structure.shared:
+            if self.prior or "covariances" in self.held.masks or self.pooled is None:
+                return None
+            structure = structure.side_by_side(n_mixtures)
         return replace(
             self,
+            structure=structure,
             n_components=n_mixtures * self.n_components,
             held=self.held.stacked(n_mixtures),
             max_amplification=ROUGH_AMPLIFICATION,
         )
+
+    def joined(self, mixtures: Sequence[GaussianParameters]) -> GaussianParameters:
+        """Put the parameters of several mixtures side by side, as :meth:`stacked` has them."""
+        if self.structure.shared:
+            mixtures = [
+                params._replace(
+                    covariances=self.structure.expand(params.covariances, *params.means.shape),
+                    precisions_cholesky=self.structure.expand(
+                        params.precisions_cholesky, *params.means.shape
+                    ),
+                )
+                for params in mixtures
+            ]
+        return joined(mixtures)
+
+    def parted(self, params: GaussianParameters, n_mixtures: int) -> list[GaussianParameters]:
+        """Undo :meth:`joined`."""
+        mixtures = parted(params, n_mixtures)
+        if not self.structure.shared:
+            return mixtures
+        return [
+            params._replace(
+                covariances=params.covariances[0],
+                precisions_cholesky=params.precisions_cholesky[0],
+            )
+            for params in mixtures
+        ]
 
     def for_missing(self) -> "Gaussian":
         """Return the family for rows with missing cells."""
@@ -277,8 +315,10 @@ class Gaussian:
         else:
             total, second = self.pooled
             offset, log_weights = 0.0, log_or_impossible(params.weights)
-            common = self.log_peaks(params._replace(weights=np.ones(self.n_components)))[0]
-            constant += total * common - (self.structure.quadratic(U) * second).sum() / 2
+            common = self.log_peaks(params._replace(weights=np.ones(self.n_components)))
+            squares = (self.structure.quadratic(U) * second).sum(axis=1)
+            first = slice(None, None, self.n_components // self.held.n_mixtures)
+            constant += self._by_mixture(total * common[first] - squares[first] / 2)
             eta = np.column_stack([log_weights - half_norms, slopes])
         return LinearKernel(self, eta, self.n_statistics, self.n_components, offset, constant)
 
@@ -290,8 +330,10 @@ class Gaussian:
         if self.prior is None:
             return 0.0
         log_density = self.prior.log_density(self.structure, params)
-        by_mixture = log_density.reshape(self.held.n_mixtures, -1).sum(axis=1)
-        return by_mixture if self.held.n_mixtures > 1 else float(by_mixture[0])
+        return self._by_mixture(log_density.reshape(self.held.n_mixtures, -1).sum(axis=1))
+
+    def _by_mixture(self, values: FloatArray) -> Any:
+        return values if self.held.n_mixtures > 1 else float(values[0])
 
     def centred_kernel(
         self, params: GaussianParameters | None, centres: FloatArray

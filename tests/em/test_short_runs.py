@@ -34,7 +34,8 @@ def gaussians(X, K=3, structure="full", kind=Gaussian):
     family = kind(
         STRUCTURES[structure], K, X.mean(axis=0), X.std(axis=0), np.zeros(X.shape[1]), 1e-6
     )
-    return Problem(family, Rows(X))
+    rows = Rows(X)
+    return Problem(family.bound(rows), rows)
 
 
 # Partitions.
@@ -138,7 +139,7 @@ class OneByOneBinomial(Binomial):
 
 
 @pytest.mark.parametrize("K", [2, 3])
-@pytest.mark.parametrize("structure", ["full", "diag", "spherical", "binomial"])
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical", "binomial"])
 def test_mixtures_in_a_stack_go_where_they_go_one_by_one(structure, K):
     if structure == "binomial":
         X = counts()
@@ -148,6 +149,8 @@ def test_mixtures_in_a_stack_go_where_they_go_one_by_one(structure, K):
     else:
         X = clusters(0, n=200, K=3)
         stack, single = (gaussians(X, K, structure, k) for k in (Gaussian, OneByOneGaussian))
+    assert stack.family.stacked(8) is not None
+    assert single.family.stacked(8) is None
     population = [stack.start(labels) for labels in scatter(X, np.ones(200), 8, K, rng_of())]
     for a, b in zip(_advance(stack, population, 4), _advance(single, population, 4), strict=True):
         for x, y in zip(a, b, strict=True):
