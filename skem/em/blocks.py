@@ -147,6 +147,10 @@ class Workers:
     pool: Any = None
     n_others: int = 0
 
+    def for_work(self, work: int) -> "Workers":
+        """Return those of them that a pass of so many multiplications is worth waking."""
+        return SERIAL if work < SMALL else self
+
     def map(
         self, function: Callable[[range], Result], n_rows: int, block: int
     ) -> Iterator[Result]:

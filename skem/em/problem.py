@@ -79,7 +79,7 @@ class Problem:
         return float(total + self._log_base_total) / self.rows.total_weight
 
     def start(self, responsibilities: NDArray[Any]) -> Any:
-        """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
+        """Return the M-step of given responsibilities (n_rows, K), or labels (..., n_rows)."""
         return self.maximize(None, GivenResponsibilities(responsibilities))[0]
 
     def maximize(

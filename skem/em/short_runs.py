@@ -1,10 +1,10 @@
-"""The default start: many short runs of EM, the best of them continued.
+"""The default start: many short runs of EM, the best few of them continued.
 
-Many starts are drawn, each runs for a few evaluations, the better ones run on for longer, and so
-on until one is left ("emEM": Biernacki, Celeux & Govaert 2003; rounds of halving: Jamieson &
-Talwalkar 2016). Where the family allows it, all mixtures of a round share each pass over the
-rows: to the kernel they are one mixture of all their components, and only the posterior tells
-them apart.
+Many starts are drawn, each runs for a few evaluations, the better ones run on for longer
+("emEM": Biernacki, Celeux & Govaert 2003; rounds of halving: Jamieson & Talwalkar 2016), and the
+last few nearly to their ends: which hill is the highest shows late. Where the family allows it,
+all mixtures of a round share each pass over the rows: to the kernel they are one mixture of all
+their components, and only the posterior tells them apart.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.em.blocks import workers
+from skem.em.driver import LikelihoodFellError, Run, run
 from skem.em.numbering import agreeing
 from skem.em.problem import Problem
 from skem.em.shares import first_parameters
 from skem.em.sweep import EStep
-from skem.families.base import DegenerateComponentError, Family, FloatArray
+from skem.families.base import DegenerateComponentError, FloatArray
 
 __all__ = ["scatter", "short_runs"]
 
 
 #: Mixtures in each round, and evaluations that each of them gets there.
-ROUNDS = ((24, 3), (12, 6), (5, 12), (2, 16))
+ROUNDS = ((24, 3), (12, 9), (6, 12))
 
 #: The same for up to two components, among which there is less to choose.
 ROUNDS_OF_FEW = ((4, 2), (2, 4))
+
+#: Mixtures that run on, one by one and accelerated, until they have less than this to gain, in
+#: nats per row, and how many evaluations that may take.
+FINALISTS, FINALISTS_OF_FEW = 3, 1
+FINAL_TOL, FINAL_EVALUATIONS = 1e-5, 100
 
 #: Multiplications that an evaluation of all starts may take. Beyond that there are fewer starts.
 MOST_WORK = 10**8
@@ -73,7 +79,7 @@ def scatter(
         distances = lengths - 2 * centres @ places.T
         distances += np.einsum("ij,ij->i", centres, centres)[:, np.newaxis]
         closer = distances < nearest
-        labels[closer] = k
+        np.copyto(labels, k, where=closer)
         np.copyto(nearest, np.maximum(distances, 0.0), where=closer)
         odds = nearest * weights
     return labels
@@ -104,7 +110,7 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
         Where every run collapsed.
     """
     family, rows, K = problem.family, problem.rows, problem.family.n_components
-    rounds = ROUNDS if K > 2 else ROUNDS_OF_FEW
+    rounds, n_finalists = (ROUNDS, FINALISTS) if K > 2 else (ROUNDS_OF_FEW, FINALISTS_OF_FEW)
     work = rows.n_rows * family.n_statistics * K
     n_starts = min(rounds[0][0], MOST_WORK // work)
     if n_starts < 2:
@@ -121,13 +127,13 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
         return None
     with workers(len(partitions) * work) as crew:
         problem = replace(problem, workers=crew)
-        population = _without_failures(partial(first_parameters, problem), partitions)
-        population = population[: rounds[0][0]]
-        for i, (_, n_evaluations) in enumerate(rounds):
+        population = _started(problem, partitions)
+        for (_, n_evaluations), n_survivors in zip(
+            rounds, [*(n for n, _ in rounds[1:]), n_finalists], strict=True
+        ):
             population = _advance(problem, population, n_evaluations)
-            n_survivors = rounds[i + 1][0] if i + 1 < len(rounds) else 1
             population = _sound(problem, population, n_survivors)
-    return population[0]
+        return _finished(problem, population) if len(population) > 1 else population[0]
 
 
 def _sound(problem: Problem, population: list[Any], n: int) -> list[Any]:
@@ -158,16 +164,28 @@ def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:
     return results
 
 
+def _started(problem: Problem, partitions: list[NDArray[np.intp]]) -> list[Any]:
+    """Return the mixtures that start from partitions, less those that degenerate."""
+    together = _together(problem, len(partitions))
+    if together is None or not all(np.bincount(each).all() for each in partitions):
+        return _without_failures(partial(first_parameters, problem), partitions)
+    try:
+        stack = together.start(np.array(partitions))
+    except DegenerateComponentError as error:
+        _drop_degenerate(partitions, error, problem)
+        return _started(problem, partitions)
+    return problem.family.parted(_own_shares(stack, len(partitions)), len(partitions))
+
+
 def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> list[Any]:
     """Return the mixtures some evaluations later, the best first."""
-    stacked = problem.family.stacked(len(population)) if len(population) > 1 else None
-    if stacked is not None:
+    together = _together(problem, len(population))
+    if together is not None:
         try:
-            objectives, population = _advance_stack(problem, stacked, population, n_evaluations)
+            objectives, population = _advance_stack(problem, together, population, n_evaluations)
             return [population[i] for i in _best_first(objectives)]
         except DegenerateComponentError as error:
-            assert error.component is not None
-            del population[error.component // problem.family.n_components]
+            _drop_degenerate(population, error, problem)
             return _advance(problem, population, n_evaluations)
 
     def advance(params: Any) -> tuple[float, Any]:
@@ -190,14 +208,47 @@ def _best_first(objectives: FloatArray) -> NDArray[np.intp]:
 
 
 def _advance_stack(
-    problem: Problem, stacked: Family, population: list[Any], n_evaluations: int
+    problem: Problem, together: Problem, population: list[Any], n_evaluations: int
 ) -> tuple[FloatArray, list[Any]]:
     """Return objectives and mixtures after some evaluations of all of them in one stack."""
     n, stack = len(population), problem.family.joined(population)
-    together = replace(problem, family=stacked)
     for _ in range(n_evaluations):
         by_mixture = EStep(stack.weights.reshape(n, -1), labels=problem.rows.labels)
         stack, objectives, _ = together.maximize(stack, by_mixture)
-        weights = stack.weights.reshape(n, -1)
-        stack = stack._replace(weights=(weights / weights.sum(axis=1, keepdims=True)).ravel())
+        stack = _own_shares(stack, n)
     return objectives, problem.family.parted(stack, n)
+
+
+def _together(problem: Problem, n_mixtures: int) -> Problem | None:
+    """Return the problem of several mixtures side by side; None where there is no such thing."""
+    stacked = problem.family.stacked(n_mixtures) if n_mixtures > 1 else None
+    return None if stacked is None else replace(problem, family=stacked)
+
+
+def _own_shares(stack: Any, n_mixtures: int) -> Any:
+    """Return the parameters of a stack with weights that sum to one in each mixture."""
+    weights = stack.weights.reshape(n_mixtures, -1)
+    return stack._replace(weights=(weights / weights.sum(axis=1, keepdims=True)).ravel())
+
+
+def _drop_degenerate(
+    population: list[Any], error: DegenerateComponentError, problem: Problem
+) -> None:
+    """Take the mixture of a stack in which a component has degenerated out of a list."""
+    assert error.component is not None
+    del population[error.component // problem.family.n_components]
+
+
+def _finished(problem: Problem, population: list[Any]) -> Any:
+    """Run mixtures nearly to their ends, and return the best that is sound."""
+
+    def finish(start: Any) -> Run:
+        run_on = partial(run, problem, start, tol=FINAL_TOL, max_iter=FINAL_EVALUATIONS)
+        try:
+            return run_on(accelerate=problem.family.accelerable)
+        except LikelihoodFellError:
+            return Run(start, (), False)
+
+    runs = _without_failures(finish, population)
+    order = _best_first(np.array([run.objective for run in runs]))
+    return _sound(problem, [runs[i].params for i in order], 1)[0]

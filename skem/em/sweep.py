@@ -88,8 +88,9 @@ class GivenResponsibilities:
 
     Parameters
     ----------
-    responsibilities : ndarray of shape (n_rows, n_components), or integers of shape (n_rows,)
-        One row of non-negative shares for each row of data, or its label.
+    responsibilities : ndarray of shape (n_rows, n_components), or integers of shape (..., n_rows)
+        One row of non-negative shares for each row of data, or its label; or a label in each of
+        several mixtures that are side by side.
     """
 
     def __init__(self, responsibilities: NDArray[Any]) -> None:
@@ -99,18 +100,28 @@ class GivenResponsibilities:
 
     def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "GivenResponsibilities":
         """Return those of some of the rows."""
-        return GivenResponsibilities(self.responsibilities[rows])
+        return GivenResponsibilities(self._of(rows))
 
     def assign(
         self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the block's share of them; it has no objective."""
-        given, out = self.responsibilities[rows], work[1]
-        if given.ndim == 1:
-            np.equal(given, np.arange(len(out))[:, np.newaxis], out=out)
+        given, out = self._of(rows), work[1]
+        if self._are_labels:
+            by_mixture = out.reshape(*given.shape[:-1], -1, given.shape[-1])
+            components = np.arange(by_mixture.shape[-2])[:, np.newaxis]
+            np.equal(given[..., np.newaxis, :], components, out=by_mixture)
         else:
             out[:] = given.T
         return np.zeros(1), out
+
+    @property
+    def _are_labels(self) -> bool:
+        return self.responsibilities.dtype.kind in "iu"
+
+    def _of(self, rows: Any) -> NDArray[Any]:
+        given = self.responsibilities
+        return given[..., rows] if self._are_labels else given[rows]
 
 
 def sweep(
@@ -140,6 +151,7 @@ def sweep(
     objective: Any = 0.0
     totals = np.zeros(())
     block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
+    workers = workers.for_work(rows.n_rows * kernel.width * kernel.n_components)
     for segment_objective, segment_totals in rows.sweep(
         partial(sweep_segment, kernel), assignment, block, workers
     ):

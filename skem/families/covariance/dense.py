@@ -69,8 +69,16 @@ def _first_indefinite(matrices: FloatArray) -> int:
 
 def _inverse_triangles(L: FloatArray) -> FloatArray:
     """Invert lower triangles (K, d, d)."""
-    if L.shape[-1] == 1:
+    K, d, _ = L.shape
+    if d == 1:
         return 1 / L
+    if K > 2 * d:  # row by row, by substitution, in all of them at once
+        inverse, pivots = np.zeros(L.shape), np.einsum("kii->ki", L)
+        np.einsum("kii->ki", inverse)[...] = 1 / pivots
+        for i in range(1, d):
+            row = L[:, i : i + 1, :i] @ inverse[:, :i, :i]
+            inverse[:, i, :i] = row[:, 0] / -pivots[:, i : i + 1]
+        return inverse
     # A C-ordered lower triangle is a Fortran-ordered upper one: dtrtri then copies nothing.
     return np.stack([dtrtri(triangle.T, lower=0)[0].T for triangle in L])
 
@@ -99,7 +107,7 @@ class Full(Structure):
     """Each component has its own covariance matrix, (K, d, d)."""
 
     name = "full"
-    wide_from = 35
+    wide_from: float = 35
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return (K, d, d)."""
@@ -437,7 +445,7 @@ class _TiedSideBySide(Full):
 
     n_mixtures: int
 
-    wide_from = float("inf")
+    wide_from: float = float("inf")
 
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return the second moments less those of the means, pooled in each mixture."""
