@@ -372,6 +372,14 @@ def test_dask_table_is_a_table(table):
         actual.predict(lazy[columns].values)
 
 
+def test_table_of_several_types(table):
+    lazy, frame = (each.assign(tall=each["height"] > 1)[["width", "tall"]] for each in table)
+    with pytest.raises(TypeError, match=r"dask array of object.* X.astype\(float\)"):
+        GaussianMixtureEM(2).fit(lazy)
+    mixture = GaussianMixtureEM(2)
+    assert_same_fit(fitted(mixture, lazy.astype(float)), fitted(mixture, frame.astype(float)))
+
+
 def test_table_of_words_is_refused():
     dd = pytest.importorskip("dask.dataframe")
     pd = pytest.importorskip("pandas")
