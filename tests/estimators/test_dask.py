@@ -422,6 +422,28 @@ def test_one_small_result_for_each_evaluation():
     assert max(sizes) < 20_000  # of 960,000 bytes
 
 
+def test_blocks_of_a_chunk_share_their_space():
+    """Workers of dask give back at once what is freed, and fetching it again takes long."""
+    from skem.estimators.sources import opened, rows_of
+
+    class Anything:
+        by_row = False
+
+        def part(self, *ignored):
+            return self
+
+    segments = []
+
+    def function(X, weights, assignment, starts):
+        segments.append(starts)
+        return (len(X),)
+
+    rows = rows_of(opened(GaussianMixtureEM(), chunked(MEASURED, 1000), reset=True), None, None)
+    with dask.config.set(scheduler="synchronous"):
+        assert list(rows.sweep(function, Anything(), 64, None)) == [(2000,)]
+    assert segments == [range(0, 1000, 64)] * 2
+
+
 # A cluster of processes.
 
 
