@@ -26,7 +26,8 @@ def table(settings: Settings, machine: Machine) -> Table:
     result, case = Table("Rows outside memory, full covariances"), f"{n:,} x {d}, K={K}"
     ours = [(name, "skem_outside.py", "skem", it) for name, it in SOURCES.items()]
     theirs = [(name, "spark_gaussian.py", "pyspark", it) for name, it in SPARK.items()]
-    with Race(settings, *gaussian(n, d, K)) as race:
+    # Long enough for several pairs of runs: the first evaluations of a cluster are slow.
+    with Race(settings, *gaussian(n, d, K), seconds=20) as race:
         times = race.times([*settings.some(ours, slice(3)), *theirs], rounds=1)
     result.rows += compared(f"an iteration, {case}", times, {})
     fits = {name: it.fit for name, it in times.items() if isinstance(it, Times) and it.fit}

@@ -151,15 +151,17 @@ class Race:
     It is a context manager: its files are gone afterwards.
     """
 
-    def __init__(self, settings: Settings, X: np.ndarray, start: Start, few: int = 2) -> None:
+    def __init__(
+        self, settings: Settings, X: np.ndarray, start: Start, few: int = 2, seconds: int = 4
+    ) -> None:
         self.settings = settings
-        self.X, self.start, self.few = X, start, few
+        self.X, self.start, self.few, self.seconds = X, start, few, seconds
 
     def __enter__(self) -> "Race":
         self._folder = tempfile.TemporaryDirectory(prefix="skem-benchmark-")
         self.folder = Path(self._folder.name)
         (n, d), K = self.X.shape, len(self.start.weights)
-        repeats, seconds = self.settings.few(5, 1), self.settings.few(4, 0)
+        repeats, seconds = self.settings.few(5, 1), self.settings.few(self.seconds, 0)
         sizes = (n, d, K, self.few, repeats, seconds)
         (self.folder / "sizes.txt").write_text(" ".join(map(str, sizes)) + "\n")
         arrays = {"X": self.X, **self.start._asdict()}

@@ -13,7 +13,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import SERIAL, Workers, workers
+from skem.em.blocks import Workers, workers
 from skem.em.rows import Rows, together
 from skem.em.sweep import Assignment
 
@@ -247,7 +247,8 @@ def _sweep(
     assignment = (shared if own is None else own).part(kept, rows.labels)
     if missing:
         rows, assignment = together(rows, assignment)
-    return reduce(_added, rows.sweep(function, assignment, block, SERIAL))
+    # One segment, whose blocks share their space: a worker's malloc gives back what is freed.
+    return function(rows.X, rows.weights, assignment, range(0, rows.n_rows, block))
 
 
 def _added(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:

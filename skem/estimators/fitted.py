@@ -40,6 +40,18 @@ class FittedMixture(DensityMixin, BaseEstimator):
         """Return rows of X, of which the first has that number, or raise ValueError."""
         return X
 
+    @property
+    def classes_(self) -> NDArray[np.int32]:
+        """Return the labels that there are.
+
+        Returns
+        -------
+        classes : ndarray of shape (n_components,), int32
+            0 to K - 1. Wrappers such as dask-ml's ``ParallelPostFit`` ask for it.
+        """
+        check_is_fitted(self)
+        return np.arange(self._fitted()[0].n_components, dtype=np.int32)
+
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """Return the likeliest component of each row.
 

@@ -136,6 +136,8 @@ array-like or callable, default='short-runs'
         Likeliest component of each training row.
     n_parameters_ : int
         Number of free parameters.
+    classes_ : ndarray of shape (n_components,), int32
+        Labels that there are: 0 to K - 1.
     n_features_in_ : int
         Number of features seen by fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -140,7 +140,10 @@ def _opened_dask(estimator: Any, X: Any, reset: bool, columns: list[Any]) -> Any
     from skem.em.dask_rows import DaskArray
 
     if X.dtype.kind not in "biuf":
-        raise TypeError(f"X must hold numbers, but is a dask array of {X.dtype}")
+        raise TypeError(
+            f"X must hold numbers, but is a dask array of {X.dtype}: leave out what is no number, "
+            "and convert the rest by X.astype(float)"
+        )
     if np.isnan(X.shape).any():
         raise ValueError(
             "X has chunks of unknown sizes: call X.compute_chunk_sizes() first, or make it by "

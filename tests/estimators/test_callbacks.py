@@ -401,6 +401,24 @@ def test_a_scoring_monitor_compares_with_y():
 
 
 @needs_callbacks
+@pytest.mark.parametrize("source", ["memory map", "dask array"])
+def test_a_scoring_monitor_scores_rows_outside_memory(source, tmp_path):
+    if source == "dask array":
+        X = pytest.importorskip("dask.array").from_array(FAITHFUL, chunks=(100, 2))
+    else:
+        X = np.memmap(tmp_path / "rows", FAITHFUL.dtype, "w+", shape=FAITHFUL.shape)
+        X[:] = FAITHFUL
+    lines = []
+    for rows in (X, FAITHFUL):
+        monitor = ScoringMonitor(scoring="adjusted_rand_score")
+        mixture = GaussianMixtureEM(2, init_params="random", random_state=0)
+        mixture.set_callbacks(monitor).fit(rows, LONG)
+        lines.append([line["adjusted_rand_score"] for line in monitor.get_logs().data])
+    assert lines[0][2] < 0.5 < 0.9 < lines[0][-1]
+    assert_allclose(*lines, rtol=1e-10)
+
+
+@needs_callbacks
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_a_progress_bar_counts_starts_and_evaluations(capsys, n_jobs):
     pytest.importorskip("rich")

@@ -372,6 +372,14 @@ def test_dask_table_is_a_table(table):
         actual.predict(lazy[columns].values)
 
 
+def test_table_of_several_types(table):
+    lazy, frame = (each.assign(tall=each["height"] > 1)[["width", "tall"]] for each in table)
+    with pytest.raises(TypeError, match=r"dask array of object.* X.astype\(float\)"):
+        GaussianMixtureEM(2).fit(lazy)
+    mixture = GaussianMixtureEM(2)
+    assert_same_fit(fitted(mixture, lazy.astype(float)), fitted(mixture, frame.astype(float)))
+
+
 def test_table_of_words_is_refused():
     dd = pytest.importorskip("dask.dataframe")
     pd = pytest.importorskip("pandas")
@@ -412,6 +420,28 @@ def test_one_small_result_for_each_evaluation():
     with dask.config.set(scheduler=scheduler):
         few.set_params(warm_start=True, max_iter=1).fit(chunked(X, 5000))
     assert max(sizes) < 20_000  # of 960,000 bytes
+
+
+def test_blocks_of_a_chunk_share_their_space():
+    """Workers of dask give back at once what is freed, and fetching it again takes long."""
+    from skem.estimators.sources import opened, rows_of
+
+    class Anything:
+        by_row = False
+
+        def part(self, *ignored):
+            return self
+
+    segments = []
+
+    def function(X, weights, assignment, starts):
+        segments.append(starts)
+        return (len(X),)
+
+    rows = rows_of(opened(GaussianMixtureEM(), chunked(MEASURED, 1000), reset=True), None, None)
+    with dask.config.set(scheduler="synchronous"):
+        assert list(rows.sweep(function, Anything(), 64, None)) == [(2000,)]
+    assert segments == [range(0, 1000, 64)] * 2
 
 
 # A cluster of processes.

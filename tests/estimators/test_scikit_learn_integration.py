@@ -253,3 +253,11 @@ def test_parameters_other_than_k_are_given_by_name(mixture, X):
     parameters = list(inspect.signature(type(mixture)).parameters.values())
     assert parameters[0].name == "n_components"
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters[1:])
+
+
+@BOTH
+def test_classes_are_the_labels_that_there_are(mixture, X):
+    mixture = clone(mixture)
+    assert not hasattr(mixture, "classes_")
+    fitted = mixture.fit(X)
+    assert_array_equal(fitted.classes_, np.unique(fitted.labels_))
