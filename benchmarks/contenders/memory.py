@@ -5,8 +5,7 @@ themselves. Tracing changes the second, so that each has a process of its own.
 """
 
 import json
-import os
-import resource
+import re
 import sys
 import tracemalloc
 import warnings
@@ -19,15 +18,15 @@ from sklearn.mixture import GaussianMixture
 from skem import GaussianMixtureEM
 
 
-def resident():
-    """Return the resident set now, in bytes."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def resident(which):
+    """Return the resident set in bytes: VmRSS, that of now, or VmHWM, the largest so far."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(rf"{which}:\s+(\d+) kB", status)[1])
 
 
-def peak():
-    """Return the largest resident set so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def forget_peak():
+    """Let the largest resident set be that of now: reading the data may have taken more."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 folder, result, contender, how, start = sys.argv[1:]
@@ -49,7 +48,8 @@ if how == "traced":
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 else:
-    before = resident()
+    forget_peak()
+    before = resident("VmRSS")
     estimator.fit(case.X)
-    used = max(0, peak() - before)
+    used = resident("VmHWM") - before
 Path(result).write_text(json.dumps(used))
