@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from skem.families import products
 from skem.families.products import multiply, weighted_sums
 
-SIZES = [1, 300, products.MANY_ROWS - 1, products.MANY_ROWS, products.MANY_ROWS + 7, 9000]
+SIZES = [1, 255, 256, 300, 4096, 9000]
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def calls(monkeypatch):
 
 
 @pytest.mark.parametrize("n_rows", SIZES)
-@pytest.mark.parametrize(("K", "width"), [(1, 1), (3, 6), (10, 66), (20, 231)])
+@pytest.mark.parametrize(("K", "width"), [(1, 1), (3, 6), (10, 66), (20, 231), (21, 10)])
 def test_products_are_those_of_numpy(K, width, n_rows, calls):
     rng = np.random.default_rng(0)
     # Some columns of a larger space, as the last block of a segment is.
@@ -30,7 +30,13 @@ def test_products_are_those_of_numpy(K, width, n_rows, calls):
     out = np.full((K, n_rows), np.nan)
     assert multiply(eta, block, out) is out
     assert_allclose(out, eta @ block, rtol=1e-12, atol=1e-12)
+    large = K * width * products.TILE > products.SMALL_PRODUCT
+    small = K * width <= products.SMALL_RESULT and K * width * n_rows <= products.SMALL_PRODUCT
+    by_tiles = n_rows >= products.TILE and K <= products.FEW_COMPONENTS and not small
+    assert bool(calls) == (by_tiles and not large)
+    calls.clear()
     assert_allclose(weighted_sums(weights, block), weights @ block.T, rtol=1e-11, atol=1e-11)
-    by_tiles = n_rows >= products.MANY_ROWS and K * width <= products.FEW_NUMBERS
     assert bool(calls) == by_tiles
     assert all(n % products.TILE == 0 and n <= n_rows for _, n in calls)
+    assert sum(k for k, _ in calls[1:]) == (width if by_tiles else 0)
+    assert all(K * k <= products.SMALL_RESULT + K for k, _ in calls[1:])
