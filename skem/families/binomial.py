@@ -169,13 +169,8 @@ class Binomial(ExponentialFamily):
 
     def n_parameters(self, params: BinomialParameters) -> int:
         """Count K - 1 weights and K m probabilities, less those that are held."""
-        n_probabilities = int(self._free.sum()) * self.n_columns
+        n_probabilities = self.held.n_free("probabilities", self.n_components) * self.n_columns
         return self.held.n_ratios(params.weights) + n_probabilities
-
-    @property
-    def _free(self) -> NDArray[np.bool_]:
-        """Components whose probabilities are not held."""
-        return ~self.held.mask("probabilities", self.n_components)
 
     def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
@@ -205,14 +200,14 @@ class Binomial(ExponentialFamily):
 
     def to_vector(self, params: BinomialParameters) -> FloatArray:
         """Return log-ratios of the weights, and log-odds, of what is not held."""
-        log_odds = logit(params.probabilities[self._free])
+        log_odds = logit(params.probabilities[self.held.free("probabilities")])
         return np.concatenate([self.held.log_ratios(params.weights), log_odds.ravel()])
 
     def from_vector(self, vector: FloatArray, like: BinomialParameters) -> BinomialParameters:
         """Undo :meth:`to_vector`."""
         ratios, log_odds = np.split(vector, [self.held.n_ratios(like.weights)])
         p = like.probabilities.copy()
-        p[self._free] = expit(log_odds).reshape(-1, self.n_columns)
+        p[self.held.free("probabilities")] = expit(log_odds).reshape(-1, self.n_columns)
         return BinomialParameters(self.held.shares_of_log_ratios(ratios, like.weights), p)
 
     def gradient(
@@ -222,4 +217,4 @@ class Binomial(ExponentialFamily):
         m, counts, p = self.n_columns, totals[:, 0], params.probabilities
         by_ratios = self.held.gradient_by_ratios(counts, params.weights)
         by_log_odds = totals[:, 1 : m + 1] * (1 - p) - totals[:, m + 1 :] * p
-        return np.concatenate([by_ratios, by_log_odds[self._free].ravel()])
+        return np.concatenate([by_ratios, by_log_odds[self.held.free("probabilities")].ravel()])

@@ -413,20 +413,15 @@ class Gaussian:
     def n_parameters(self, params: GaussianParameters) -> int:
         """Count K - 1 weights, K d means and what the structure has, less what is held."""
         d = self.n_features
-        shapes = self.structure.n_parameters(int(self._free("covariances").sum()), d)
-        n_means = int(self._free("means").sum()) * d
+        shapes = self.structure.n_parameters(self.held.n_free("covariances", self.n_components), d)
+        n_means = self.held.n_free("means", self.n_components) * d
         return self.held.n_ratios(params.weights) + n_means + shapes
-
-    def _free(self, name: str) -> NDArray[np.bool_]:
-        """Components of which a parameter is not held."""
-        return ~self.held.mask(name, self.n_components)
 
     def _of_free_shapes(self, values: FloatArray) -> FloatArray:
         """Return those of the values, one for each covariance, of which it is not held."""
-        free = self._free("covariances")
         if self.structure.shared:
-            return values if free.all() else values[:0]
-        return values[free]
+            return values[:0] if "covariances" in self.held.masks else values
+        return values[self.held.free("covariances")]
 
     def sample(self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw rows: those that scikit-learn draws from a generator in the same state."""
@@ -467,24 +462,24 @@ class Gaussian:
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
         """Return log-ratios of the weights, scaled means, log-Cholesky factors of what is free."""
-        means = params.means[self._free("means")] / self.scale
+        means = params.means[self.held.free("means")] / self.scale
         U = self._of_free_shapes(params.precisions_cholesky)
         shape = self.structure.to_vector(U, self.scale) if U.size else np.empty(0)
         return np.concatenate([self.held.log_ratios(params.weights), means.ravel(), shape])
 
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
         """Undo :meth:`to_vector`; what is held is as in like."""
-        n_ratios, free = self.held.n_ratios(like.weights), self._free("means")
-        n_means = int(free.sum()) * self.n_features
+        n_ratios = self.held.n_ratios(like.weights)
+        n_means = self.held.n_free("means", self.n_components) * self.n_features
         ratios, scaled, shape = np.split(vector, [n_ratios, n_ratios + n_means])
         weights = self.held.shares_of_log_ratios(ratios, like.weights)
         means = like.means.copy()
-        means[free] = scaled.reshape(-1, self.n_features) * self.scale
+        means[self.held.free("means")] = scaled.reshape(-1, self.n_features) * self.scale
         covariances, U = like.covariances, like.precisions_cholesky
         if shape.size:
             those = self._of_free_shapes(U)
             covariances, U = covariances.copy(), U.copy()
-            where = ... if self.structure.shared else self._free("covariances")
+            where = ... if self.structure.shared else self.held.free("covariances")
             covariances[where], U[where] = self.structure.from_vector(shape, those, self.scale)
         return GaussianParameters(weights, means, covariances, U)
 
@@ -498,5 +493,5 @@ class Gaussian:
         by_ratios = self.held.gradient_by_ratios(responsible, params.weights)
         by_means = counts.mean * self.structure.multiply_means(U, deltas) * self.scale
         by_shape = self.structure.gradient(U, counts, new.covariances, deltas, self.scale)
-        by_means, by_shape = by_means[self._free("means")], self._of_free_shapes(by_shape)
+        by_means, by_shape = by_means[self.held.free("means")], self._of_free_shapes(by_shape)
         return np.concatenate([by_ratios, by_means.ravel(), by_shape.ravel()])

@@ -46,9 +46,13 @@ class Held:
             values = values._replace(**repeated)
         return replace(self, masks=masks, values=values, n_mixtures=n_mixtures)
 
-    def mask(self, name: str, n_components: int) -> Mask:
-        """Return for which components a parameter is held."""
-        return self.masks.get(name, np.zeros(n_components, dtype=bool))
+    def free(self, name: str) -> Mask | slice:
+        """Return the index of the components of which a parameter is free: mostly all of them."""
+        return ~self.masks[name] if name in self.masks else slice(None)
+
+    def n_free(self, name: str, n_components: int) -> int:
+        """Count those components."""
+        return n_components - int(self.masks[name].sum()) if name in self.masks else n_components
 
     def put(self, name: str, estimates: FloatArray) -> FloatArray:
         """Return the estimates of a parameter with the held values in place of some."""
@@ -73,31 +77,27 @@ class Held:
 
     def log_ratios(self, weights: FloatArray) -> FloatArray:
         """Return unconstrained coordinates of the weights that are free."""
-        return log_ratios(weights[self._free(weights)])
+        return log_ratios(weights[self.free("weights")])
 
     def n_ratios(self, weights: FloatArray) -> int:
         """Count those coordinates."""
-        return max(int(self._free(weights).sum()) - 1, 0)
+        return max(self.n_free("weights", len(weights)) - 1, 0)
 
     def shares_of_log_ratios(self, ratios: FloatArray, like: FloatArray) -> FloatArray:
         """Undo :meth:`log_ratios`; the weights that are held, and their sum, are those of like."""
-        free = self._free(like)
-        if not free.any():
+        if not self.n_free("weights", len(like)):
             return like
-        weights = like.copy()
+        free, weights = self.free("weights"), like.copy()
         weights[free] = shares_of_log_ratios(ratios) * like[free].sum()
         return weights
 
     def gradient_by_ratios(self, counts: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the gradient of ``sum_k counts_k log weight_k`` in those coordinates."""
-        free = self._free(weights)
-        if not free.any():
+        if not self.n_free("weights", len(weights)):
             return np.empty(0)
+        free = self.free("weights")
         counts, weights = counts[free], weights[free]
         return (counts - counts.sum() * shares(weights))[:-1]
-
-    def _free(self, weights: FloatArray) -> Mask:
-        return ~self.mask("weights", len(weights))
 
 
 def _shared_out(counts: FloatArray, held: Mask, values: FloatArray) -> FloatArray:

@@ -2,8 +2,8 @@
 
 A BLAS rearranges its operands for the sake of reuse. Where both are long and thin there is hardly
 any, and rearranging them takes as long as the product itself. Cut into tiles they stay where they
-are, in the fastest cache, and are multiplied by kernels for small matrices, where the BLAS has such
-(OpenBLAS has them for AVX-512): up to twice as fast, by a call for all tiles.
+are, in the fastest cache, and are multiplied by kernels for small matrices, where the BLAS has
+such (OpenBLAS has them for AVX-512): up to twice as fast, by a call for all tiles.
 """
 
 from typing import Any
