@@ -31,7 +31,7 @@ def pyplot(caller: str) -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib, which is not installed: pip install skem[plot]"
+            f"{caller} needs matplotlib, which is not installed: python -m pip install matplotlib"
         ) from error
     return plt
 
