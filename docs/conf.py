@@ -1,5 +1,7 @@
 """How Sphinx builds the documentation: python -m sphinx docs docs/_build/html."""
 
+import warnings
+
 import skem
 
 project = "skem"
@@ -55,6 +57,10 @@ intersphinx_mapping = {
 }
 
 # The gallery
+
+# A page would show the warning, with paths of the machine that built it: let the example fail.
+for category in (UserWarning, RuntimeWarning):
+    warnings.filterwarnings("error", category=category)
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",

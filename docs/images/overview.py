@@ -23,7 +23,7 @@ def main():
     left.set(xlabel="duration (min)", ylabel="waiting for the next (min)")
     CountDisplay.from_estimator(coins, boys, sample_weight=families, ax=right)
     right.set(title="BinomialMixture: 6,115 families of twelve")
-    right.set(xlabel="boys", ylabel="families", ylim=(0, 1800))
+    right.set(xlabel="boys", ylabel="families")
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=140)
 
 

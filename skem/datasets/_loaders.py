@@ -324,6 +324,6 @@ def _import_pandas(caller):
     except ImportError as error:
         raise ImportError(
             f"{caller}(as_frame=True) needs pandas, which is not installed: "
-            "python -m pip install pandas, or the extra that brings it, skem[test]"
+            "python -m pip install pandas"
         ) from error
     return pandas

@@ -21,6 +21,9 @@ MIXTURE = {"color": "black", "linestyle": "-", "linewidth": 2.5, "label": "mixtu
 #: A legend of more entries goes beside the axes, where it hides nothing.
 MOST_INSIDE = 6
 
+#: What bars leave free above them for a legend, in their heights: four entries have room.
+HEADROOM = 0.3
+
 #: One of more entries is not read.
 MOST_IN_LEGEND = 22
 
@@ -31,7 +34,7 @@ def pyplot(caller: str) -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib, which is not installed: pip install skem[plot]"
+            f"{caller} needs matplotlib, which is not installed: python -m pip install matplotlib"
         ) from error
     return plt
 
@@ -78,6 +81,7 @@ def bars(ax: Any, heights: NDArray[Any], edges: NDArray[Any], given: dict[str, A
     """Draw what was observed, as bars behind the lines of a model."""
     from matplotlib.patches import StepPatch
 
+    ax.margins(y=HEADROOM)
     looks = {"fill": True, "facecolor": "0.88", "label": "observed"}
     return ax.stairs(heights, edges, **styled(looks, given, StepPatch))
 
@@ -86,7 +90,8 @@ def legend(ax: Any, n: int) -> None:
     """Draw a legend, unless it would have a single entry or too many."""
     if 1 < n <= MOST_IN_LEGEND:
         beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": "small"}
-        ax.legend(**beside if n > MOST_INSIDE else {})
+        # Inside, matplotlib looks for a free place, but images are not in its way.
+        ax.legend(**beside if n > MOST_INSIDE or ax.images else {})
 
 
 def check_bare(estimator: Any, caller: str, attributes: Sequence[str], kind: str) -> None:

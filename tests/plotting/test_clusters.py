@@ -161,6 +161,12 @@ def test_many_rows_are_counted_in_cells():
     assert show(MANY[:20], max_points=10).cells is not None
 
 
+def test_the_legend_hides_no_cells():
+    display = show(MANY)
+    display.figure_.canvas.draw()
+    assert display.ax_.get_legend().get_window_extent().x0 > display.ax_.bbox.x1
+
+
 def test_cells_hold_the_weights_and_mean_posteriors_of_their_rows():
     weights = np.random.default_rng(0).integers(0, 4, len(MANY)).astype(float)
     totals, posterior, extent = show(

@@ -229,3 +229,13 @@ def test_components_are_told_apart_without_colours():
     assert len({line.get_linestyle() for line in (display.line_, one, other)}) == 3
     texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert texts == ["observed", "mixture", "component 0 (40.0 %)", "component 1 (60.0 %)"]
+
+
+def test_the_legend_hides_nothing():
+    rows = np.repeat(np.arange(6.0), 2)[:, None]  # bars that leave no corner free
+    display = CountDisplay.from_estimator(COINS, rows)
+    display.figure_.canvas.draw()
+    box = display.ax_.get_legend().get_window_extent()
+    heights = [*display.observed, *display.expected.sum(axis=0)]
+    assert box.y0 > display.ax_.transData.transform([(0, max(heights))])[0, 1]
+    assert display.ax_.get_ylim()[0] == 0

@@ -40,7 +40,7 @@ print(X[:4])
 
 search = GridSearchCV(
     BinomialMixture(random_state=0),
-    {"n_components": range(1, 7)},
+    {"n_components": range(1, 6)},
     scoring=information_criteria,
     refit="neg_bic",
     cv=WholeSample(),

@@ -66,9 +66,9 @@ selection_table(by_criteria)[columns].round(1)
 # Lower is better.
 
 fig, ax = plt.subplots(layout="constrained")
-for metric in ("neg_bic", "neg_aic", "neg_icl"):
-    values = -by_criteria.cv_results_[f"mean_test_{metric}"]
-    ax.plot(grid["n_components"], values, marker="o", label=metric[4:].upper())
+for name, look in {"bic": "o-", "aic": "s--", "icl": "^-."}.items():
+    values = -by_criteria.cv_results_[f"mean_test_neg_{name}"]
+    ax.plot(grid["n_components"], values, look, label=name.upper())
 ax.set(xlabel="number of components", ylabel="criterion")
 ax.legend()
 plt.show()
