@@ -389,9 +389,10 @@ array-like or callable, default='short-runs'
         return given._replace(probabilities=probabilities)
 
     def _continued(self, family: Binomial) -> BinomialParameters:
+        params = super()._continued(family)
         shape = (family.n_components, family.n_columns)
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")
-        return super()._continued(family)
+        return params
 
     def _warn_about_data(self, rows: Rows) -> None:
         family = self._training_family(rows)
