@@ -485,3 +485,18 @@ def test_a_component_that_cannot_have_produced_a_row_known_to_be_its_own():
     with warnings.catch_warnings(action="error", category=RuntimeWarning):
         with pytest.raises(ValueError, match="known_labels"):
             mixture.fit(COINS.data, known_labels=[0, -1, -1, -1, -1])
+
+
+def test_a_component_that_starts_where_it_cannot_have_produced_a_row_but_may_leave():
+    """The start is impossible, what comes of it is not."""
+    mixture = BinomialMixture(
+        2,
+        weights_init=[0.5, 0.5],
+        probabilities_init=[[0.0], [0.5]],
+        fixed={"weights": True},
+    )
+    known = [0, 0, -1, -1, 1]
+    fitted = mixture.fit(COINS.data, known_labels=known)
+    assert fitted.lower_bounds_[0] == -np.inf
+    mixture.set_params(probabilities_init=[[0.7], [0.4]]).fit(COINS.data, known_labels=known)
+    assert fitted.converged_ and fitted.lower_bound_ == pytest.approx(mixture.lower_bound_)
