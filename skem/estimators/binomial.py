@@ -427,7 +427,12 @@ def _check_probabilities(probabilities: FloatArray) -> None:
 
 def _check_trials(n_trials: Any, n_columns: int, name: str) -> FloatArray:
     """Return the number of trials of each column as an array."""
-    trials = np.asarray(n_trials, dtype=np.float64)
+    try:
+        trials = np.asarray(n_trials, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"The 'n_trials' parameter of {name} must hold numbers: {error}"
+        ) from None
     if trials.ndim == 0:
         trials = np.full(n_columns, trials)
     if trials.shape != (n_columns,):
