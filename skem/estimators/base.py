@@ -39,7 +39,6 @@ from skem.estimators.validation import (
     check_cells,
     check_initial_weights,
     check_parameters,
-    check_shape,
     function,
     integer,
     mapping,
@@ -224,8 +223,12 @@ array-like or callable, default='short-runs'
 
     def _continued(self, family: Any) -> Any:
         """Return the published parameters as parameters of a family to be fitted."""
-        check_shape(self.weights_, (family.n_components,), "weights_ to continue from")
-        params = self._fitted()[1]
+        if self.n_components != (K := len(self.weights_)):
+            raise ValueError(
+                f"n_components is {self.n_components}, but the mixture so far has {K}: "
+                f"set it to {K}, or fit anew with warm_start=False"
+            )
+        params = self._published()
         return params._replace(weights=shares(params.weights))  # of float32 they are not quite one
 
     def _publish(self, family: Any, params: Any, dtype: Any) -> None:

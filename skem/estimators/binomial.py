@@ -389,9 +389,10 @@ array-like or callable, default='short-runs'
         return given._replace(probabilities=probabilities)
 
     def _continued(self, family: Binomial) -> BinomialParameters:
+        params = super()._continued(family)
         shape = (family.n_components, family.n_columns)
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")
-        return super()._continued(family)
+        return params
 
     def _warn_about_data(self, rows: Rows) -> None:
         family = self._training_family(rows)
@@ -426,7 +427,12 @@ def _check_probabilities(probabilities: FloatArray) -> None:
 
 def _check_trials(n_trials: Any, n_columns: int, name: str) -> FloatArray:
     """Return the number of trials of each column as an array."""
-    trials = np.asarray(n_trials, dtype=np.float64)
+    try:
+        trials = np.asarray(n_trials, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"The 'n_trials' parameter of {name} must hold numbers: {error}"
+        ) from None
     if trials.ndim == 0:
         trials = np.full(n_columns, trials)
     if trials.shape != (n_columns,):

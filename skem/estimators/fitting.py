@@ -112,7 +112,7 @@ class Fit:
             listeners.append(lambda n, objective, params: recorded.append((n, params, objective)))
         if task is not None:
             listeners.append(lambda n, objective, params: task.evaluation(params))
-        if problem.rows.labels is not None and self.held.masks:
+        if self.held.masks:
             _check_possible(problem, start)
         reporter.begin(number)
         try:
@@ -188,11 +188,16 @@ class Fit:
 
 
 def _check_possible(problem: Problem, start: Any) -> None:
-    """Raise ValueError where a held parameter rules out what is known of a row."""
-    if problem.objective(start) == -np.inf:
+    """Raise ValueError where held parameters rule out a row, or what is known of it.
+
+    A step moves all that is free to where every row is possible, if it can.
+    """
+    if problem.objective(start) > -np.inf:
+        return
+    if problem.objective(problem.step(start).params) == -np.inf:
         raise ValueError(
-            "known_labels and fixed contradict each other: some row is known to come from a "
-            "component that cannot produce it"
+            "fixed contradicts the data: with the parameters that it holds, some row cannot come "
+            "from any component, or not from the one that known_labels names"
         )
 
 

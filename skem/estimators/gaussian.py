@@ -21,7 +21,7 @@ from skem.estimators.validation import (
     one_of,
     real,
 )
-from skem.families.base import FloatArray, shares
+from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters
 
@@ -385,13 +385,12 @@ array-like or callable, default='short-runs'
                 f"cannot continue with covariance_type={self.covariance_type!r} from a fit with "
                 f"{self._fitted_covariance_type()!r}"
             )
+        params = super()._continued(family)
         check_shape(self.means_, (K, d), "means_ to continue from")
         check_shape(
             self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
         )
-        published = self._published()
-        weights = shares(published.weights)  # of float32 they are not quite one
-        return published._replace(weights=weights, means=published.means - family.origin)
+        return params._replace(means=params.means - family.origin)
 
     def _publish(self, family: Gaussian, params: GaussianParameters, dtype: Any) -> None:
         absolute = params._replace(means=params.means + family.origin)

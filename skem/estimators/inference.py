@@ -15,6 +15,7 @@ from skem.em.problem import Problem
 from skem.em.rows import Rows
 from skem.estimators.fitting import training_rows
 from skem.estimators.sources import opened, opened_labels, opened_weights
+from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
 
 __all__ = ["InferenceMixin"]
@@ -78,6 +79,8 @@ class InferenceMixin:
             If some standard errors do not exist.
         """
         check_is_fitted(self)
+        if not boolean.accepts(robust):
+            raise InvalidParameterError(f"robust must be {boolean.description}, got {robust!r}")
         if self.assignment == "hard":
             raise ValueError("standard_errors needs assignment='soft': hard estimates are biased")
         X = opened(self, X, reset=False)

@@ -110,11 +110,6 @@ class OnlineMixin(FittedMixture):
         if state is None:
             self._check_rows(rows, 1 if known else self.n_components)
             state, params = self._first_state(rows, known)
-        elif state.family.n_components != self.n_components:
-            raise ValueError(
-                f"n_components is {self.n_components}, but the mixture so far has "
-                f"{state.family.n_components}: it keeps them"
-            )
         else:
             params = self._continued(state.family)
         family = state.family

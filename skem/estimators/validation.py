@@ -231,8 +231,14 @@ def check_known_labels(labels: Any, n_samples: int, n_components: int) -> NDArra
             f"known_labels.shape == {array.shape}, expected {(n_samples,)}: one label per row, -1 "
             "where it is unknown"
         )
-    if array.dtype.kind not in "iuf" or not (np.floor(array) == array).all():
+    if array.dtype.kind not in "iuf":
         raise ValueError(f"known_labels must be integers, but got an array of {array.dtype}")
+    if (broken := np.floor(array) != array).any():
+        row = int(broken.argmax())
+        raise ValueError(
+            f"known_labels must be integers, -1 where unknown, but known_labels[{row}] is "
+            f"{array[row]}"
+        )
     if array.min() < -1 or array.max() >= n_components:
         raise ValueError(
             f"known_labels must lie between -1 (unknown) and n_components - 1 = "

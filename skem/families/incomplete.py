@@ -96,7 +96,7 @@ class IncompleteGaussian(Gaussian):
             self.structure,
             self.origin,
             params.means,
-            self.structure.expand(params.covariances, K, d),
+            self.structure.expand(params.covariances, 1 if self.structure.shared else K, d),
             log_or_impossible(params.weights) - penalties,
             self.log_prior(params),
         )

@@ -45,7 +45,7 @@ class _Patterns(NamedTuple):
         Rows less the mean of each component, 0 where missing.
     whitened : ndarray of shape (n_batches, K, size, d)
         ``W`` times those.
-    W : ndarray of shape (n_patterns, K, d, d)
+    W : ndarray of shape (n_patterns, K, d, d), or (n_patterns, 1, d, d) where they are shared
         Inverse Cholesky factors of the observed block; the identity elsewhere.
     """
 
@@ -101,7 +101,7 @@ class PatternKernel:
     means : ndarray of shape (n_components, n_features)
         Means, about the origin.
     covariances : ndarray of shape (n_components, n_features, n_features)
-        Covariances, as full matrices.
+        Covariances, as full matrices; (1, n_features, n_features) where they are shared.
     log_heights : ndarray of shape (n_components,)
         Logarithms of the weights, less penalties.
     constant : float, default=0.0
@@ -152,7 +152,7 @@ class PatternKernel:
         """Write the log-joint of the observed cells to out (K, b)."""
         n_observed = (~block.missing).sum(axis=1)[:, np.newaxis]
         peaks = np.log(np.einsum("pkii->pki", block.W)).sum(axis=2)
-        peaks += self.log_heights - n_observed * LOG_2PI / 2
+        peaks = peaks + self.log_heights - n_observed * LOG_2PI / 2
         log_joint = np.einsum("bksi,bksi->bsk", block.whitened, block.whitened)
         log_joint *= -0.5
         log_joint += peaks[block.pattern][:, np.newaxis]
@@ -164,7 +164,7 @@ class PatternKernel:
         return block.deviations + block.whitened @ self._regressions(block)[block.pattern]
 
     def _regressions(self, block: _Patterns) -> FloatArray:
-        """Return V, (n_patterns, K, d, d): rows of observed, columns of missing cells."""
+        """Return V, of the shape of W: rows of observed, columns of missing cells."""
         m = block.missing
         return np.where(
             ~m[:, np.newaxis, :, np.newaxis] & m[:, np.newaxis, np.newaxis, :],
@@ -180,6 +180,8 @@ class PatternKernel:
         shares = responsibilities[:, block.rows] * block.filled  # (K, n_batches, size)
         counts = np.zeros((len(V), K))
         np.add.at(counts, block.pattern, shares.sum(axis=2).T)
+        V = np.broadcast_to(V, (len(V), K, d, d))
+        covariances = np.broadcast_to(self.covariances, (K, d, d))
         rows = []
         for k in range(K):
             Z, r = completed[:, k].reshape(-1, d).T, shares[k].ravel()
@@ -187,7 +189,7 @@ class PatternKernel:
             # Less than complete: sum_p n_p (C_mm - V'V), each pattern's in its own cells.
             both_missing = (block.missing.T * counts[:, k]) @ block.missing
             explained = (V[:, k] * np.sqrt(counts[:, k])[:, np.newaxis, np.newaxis]).reshape(-1, d)
-            uncertain = self.covariances[k] * both_missing - explained.T @ explained
+            uncertain = covariances[k] * both_missing - explained.T @ explained
             second = second + self.structure.pack(uncertain)
             rows.append(np.concatenate([[r.sum()], Z @ r, second]))
         return np.array(rows)

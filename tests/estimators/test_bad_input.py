@@ -237,9 +237,9 @@ def test_constant_columns_without_added_variance_are_refused_by_name():
 
 def test_warm_start_refuses_another_number_of_components_or_features():
     fitted = GaussianMixtureEM(2, warm_start=True).fit(X).set_params(n_components=3)
-    assert_refused(fitted, "means_ to continue from", lambda e: e.fit(X))
+    assert_refused(fitted, "n_components is 3", lambda e: e.fit(X))
     fitted = BinomialMixture(2, n_trials=5, warm_start=True).fit(COUNTS).set_params(n_components=3)
-    assert_refused(fitted, "probabilities_ to continue from", lambda e: e.fit(COUNTS))
+    assert_refused(fitted, "n_components is 3", lambda e: e.fit(COUNTS))
     assert_refused(
         GaussianMixtureEM(2, warm_start=True).fit(X),
         "features",

@@ -585,6 +585,24 @@ def test_what_is_fixed_must_be_given(params, message):
     assert not [name for name in vars(mixture) if name.endswith("_")]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("assignment", ["soft", "hard"])
+@pytest.mark.parametrize(
+    ("probabilities", "fixed"),
+    [
+        ([[0.0], [1.0]], {"probabilities": True}),
+        ([[0.0], [0.5]], {"probabilities": [True, False], "weights": True}),
+    ],
+)
+def test_a_row_that_no_component_can_produce_is_refused(probabilities, fixed, assignment):
+    """The likelihood is zero, whatever is free."""
+    mixture = coins(weights_init=[1.0, 0.0], probabilities_init=probabilities)
+    mixture.set_params(fixed=fixed, assignment=assignment)
+    assert_refused(mixture, COINS, "fixed contradicts the data: .* cannot come from any component")
+    mixture.set_params(fixed={name: [False, True] for name in fixed})
+    assert mixture.fit(COINS).lower_bound_ > -np.inf  # from the same start
+
+
 def test_a_shared_covariance_is_fixed_as_a_whole():
     mixture = gaussian("tied", fixed={"covariances": [True, False]})
     assert_refused(mixture, FAITHFUL, "covariances are shared by all components")

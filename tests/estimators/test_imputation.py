@@ -137,6 +137,10 @@ def test_counts_without_known_trials_are_not_imputed():
         coins(None).impute(FLIPS)
     with pytest.raises(ValueError, match="the number of trials must be known and whole"):
         coins(None).impute(FLIPS, random_state=0, n_trials=2.5)
+    with pytest.raises(
+        ValueError, match="'n_trials' parameter of BinomialMixture must hold numbers"
+    ):
+        coins(None).impute(FLIPS, n_trials="many")
     with pytest.raises(ValueError, match="n_trials is a parameter of the estimator already"):
         coins(20).impute(HEADS, n_trials=20)
 

@@ -451,8 +451,8 @@ BAD_LABELS = [
     (lambda y: np.eye(3)[y], "known_labels.shape"),
     (lambda y: y + 1, "between -1 .* and n_components - 1 = 2, .* from 1 to 3"),
     (lambda y: y - 2, "from -2 to 0"),
-    (lambda y: y + 0.5, "must be integers, but got an array of float64"),
-    (lambda y: np.where(y == 0, np.nan, y), "must be integers"),
+    (lambda y: y + 0.5, r"must be integers, .* known_labels\[0\] is \d\.5"),
+    (lambda y: np.where(y == 0, np.nan, y), r"must be integers, -1 where unknown, .* is nan"),
     (lambda y: y.astype(str), "must be integers"),
     (lambda y: [None] * len(y), "must be integers"),
     (lambda y: y == 0, "must be integers, but got an array of bool"),
@@ -485,3 +485,18 @@ def test_a_component_that_cannot_have_produced_a_row_known_to_be_its_own():
     with warnings.catch_warnings(action="error", category=RuntimeWarning):
         with pytest.raises(ValueError, match="known_labels"):
             mixture.fit(COINS.data, known_labels=[0, -1, -1, -1, -1])
+
+
+def test_a_component_that_starts_where_it_cannot_have_produced_a_row_but_may_leave():
+    """The start is impossible, what comes of it is not."""
+    mixture = BinomialMixture(
+        2,
+        weights_init=[0.5, 0.5],
+        probabilities_init=[[0.0], [0.5]],
+        fixed={"weights": True},
+    )
+    known = [0, 0, -1, -1, 1]
+    fitted = mixture.fit(COINS.data, known_labels=known)
+    assert fitted.lower_bounds_[0] == -np.inf
+    mixture.set_params(probabilities_init=[[0.7], [0.4]]).fit(COINS.data, known_labels=known)
+    assert fitted.converged_ and fitted.lower_bound_ == pytest.approx(mixture.lower_bound_)

@@ -536,6 +536,7 @@ def test_hard_assignment_is_refused():
         ({"X": FAITHFUL, "sample_weight": -np.ones(272)}, "non-negative"),
         ({"X": FAITHFUL, "known_labels": np.full(272, 2)}, "known_labels must lie between"),
         ({"X": np.full((3, 2), np.inf)}, "infinity"),
+        ({"X": FAITHFUL, "robust": "no"}, "robust must be a bool, got 'no'"),
     ],
 )
 def test_bad_input(arguments, message):

@@ -189,10 +189,11 @@ def assert_refused(mixture, X, message):
 @each_mixture
 def test_another_number_of_components_is_refused(mixture, X):
     fitted = clone(mixture).fit(X)
-    name = "probabilities" if isinstance(mixture, BinomialMixture) else "means"
     for K in (1, 2, 4):
-        message = rf"'{name}_ to continue from' should have the shape of \({K}, .*\(3, "
+        message = f"n_components is {K}, but the mixture so far has 3: set it to 3"
         assert_refused(fitted.set_params(n_components=K), X, message)
+        with pytest.raises(ValueError, match=message):
+            fitted.standard_errors(X)
     fitted.set_params(n_components=3).fit(X)
     fitted.set_params(warm_start=False, n_components=2).fit(X)
     assert len(fitted.weights_) == 2
