@@ -191,7 +191,8 @@ def test_far_from_the_origin(covariance_type):
 def test_relative_ridge_does_not_depend_on_units(covariance_type):
     mixture = gaussian(covariance_type=covariance_type, reg_covar="scale")
     near, small = (streamed(clone(mixture), rows) for rows in (X, X * 1e-6))
-    assert_allclose(small.means_ * 1e6, near.means_, rtol=1e-6)
+    # Where a first fit ends depends on rounding, well within its tolerance. The spread is about 1.
+    assert_allclose(small.means_ * 1e6, near.means_, rtol=1e-6, atol=1e-6)
 
 
 def test_missing_cells_in_some_batches_only():
