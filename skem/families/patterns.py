@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from skem.families.base import FloatArray
 from skem.families.covariance import Structure
+from skem.families.triangles import inverse_triangles
 
 __all__ = ["PatternKernel", "by_pattern"]
 
@@ -142,7 +143,8 @@ class PatternKernel:
         seen = observed[examples]
         both = seen[:, np.newaxis, :, np.newaxis] & seen[:, np.newaxis, np.newaxis, :]
         blocks = np.where(both, self.covariances, np.eye(len(self.origin)))
-        W = np.linalg.inv(np.linalg.cholesky(blocks))
+        triangles = np.linalg.cholesky(blocks)
+        W = inverse_triangles(triangles.reshape(-1, *blocks.shape[2:])).reshape(blocks.shape)
         deviations = Z[rows][:, np.newaxis] - self.means[:, np.newaxis]
         deviations *= seen[pattern][:, np.newaxis, np.newaxis]
         whitened = deviations @ W[pattern].swapaxes(-1, -2)

@@ -15,11 +15,9 @@ import numpy as np
 
 from skem.families.base import FloatArray
 from skem.families.centred import NEGLIGIBLE
+from skem.families.triangles import PANEL
 
 __all__ = ["WideKernel"]
-
-#: Rows of a triangle that are multiplied at a time: enough for BLAS to be at its best.
-PANEL = 32
 
 
 @dataclass(frozen=True, eq=False)

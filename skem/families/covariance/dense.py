@@ -1,28 +1,21 @@
 """Full and tied: structures with whole matrices."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtrtri
 
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.families.covariance.base import EPS, Counts, Structure, first_degenerate
+from skem.families.triangles import inverse_triangles, multiply_lower, upper_triangle
 
 __all__ = ["Full", "Tied"]
 
 
-@lru_cache(maxsize=64)
-def _triangle(d: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Return rows and columns of the upper triangle, in the order of packing."""
-    return np.triu_indices(d)
-
-
 def _unpack(second: FloatArray, d: int) -> FloatArray:
     """Turn packed upper triangles (K, d(d+1)/2) into symmetric matrices (K, d, d)."""
-    i, j = _triangle(d)
+    i, j = upper_triangle(d)
     matrices = np.empty((len(second), d, d))
     matrices[:, i, j] = second
     matrices[:, j, i] = second
@@ -31,7 +24,7 @@ def _unpack(second: FloatArray, d: int) -> FloatArray:
 
 def _pack_quadratic(P: FloatArray) -> FloatArray:
     """Pack symmetric (K, d, d) so that the dot product with packed ``z z'`` is ``z' P z``."""
-    i, j = _triangle(P.shape[-1])
+    i, j = upper_triangle(P.shape[-1])
     packed = P[:, i, j]
     packed[:, i != j] *= 2
     return packed
@@ -51,7 +44,7 @@ def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
     bad = ~(pivots > 4 * d * EPS * variances)
     if bad.any():
         raise DegenerateComponentError(int(np.argwhere(bad)[0, 0]), _SINGULAR)
-    return _inverse_triangles(L).swapaxes(1, 2)
+    return inverse_triangles(L).swapaxes(1, 2)
 
 
 _SINGULAR = "its covariance is singular (features collinear, or too few distinct rows)"
@@ -65,36 +58,6 @@ def _first_indefinite(matrices: FloatArray) -> int:
         except np.linalg.LinAlgError:
             return k
     raise AssertionError("all matrices have a Cholesky factor")
-
-
-def _inverse_triangles(L: FloatArray) -> FloatArray:
-    """Invert lower triangles (K, d, d)."""
-    K, d, _ = L.shape
-    if d == 1:
-        return 1 / L
-    if K > 2 * d:  # row by row, by substitution, in all of them at once
-        inverse, pivots = np.zeros(L.shape), np.einsum("kii->ki", L)
-        np.einsum("kii->ki", inverse)[...] = 1 / pivots
-        for i in range(1, d):
-            row = L[:, i : i + 1, :i] @ inverse[:, :i, :i]
-            inverse[:, i, :i] = row[:, 0] / -pivots[:, i : i + 1]
-        return inverse
-    # A C-ordered lower triangle is a Fortran-ordered upper one: dtrtri then copies nothing.
-    return np.stack([dtrtri(triangle.T, lower=0)[0].T for triangle in L])
-
-
-#: Rows of a triangle that are multiplied at a time: enough for BLAS to be at its best.
-PANEL = 32
-
-
-def _multiply_lower(L: FloatArray, Z: FloatArray) -> FloatArray:
-    """Return the product of a lower triangle (d, d) with Z (d, b), leaving out most zeros."""
-    d = len(L)
-    product = np.empty_like(Z)
-    for start in range(0, d, PANEL):
-        stop = min(start + PANEL, d)
-        np.matmul(L[start:stop, :stop], Z[:stop], out=product[start:stop])
-    return product
 
 
 def _check_definite(matrices: FloatArray, what: str) -> None:
@@ -144,11 +107,11 @@ class Full(Structure):
     def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the upper triangle of ``(Z sqrt(w)) (Z sqrt(w))'``, a symmetric product."""
         scaled = Z * np.sqrt(weights)
-        return (scaled @ scaled.T)[_triangle(len(Z))]
+        return (scaled @ scaled.T)[upper_triangle(len(Z))]
 
     def pack(self, matrix: FloatArray) -> FloatArray:
         """Return the upper triangle."""
-        return matrix[_triangle(len(matrix))]
+        return matrix[upper_triangle(len(matrix))]
 
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return the second moments less the outer product of the means."""
@@ -186,7 +149,7 @@ class Full(Structure):
 
     def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
         """Return U' Z."""
-        return _multiply_lower(precisions_cholesky[component].T, Z)
+        return multiply_lower(precisions_cholesky[component].T, Z)
 
     def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
         """Return U_k' mean_k."""
@@ -227,7 +190,7 @@ class Full(Structure):
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""
-        i, j = _triangle(precisions_cholesky.shape[-1])
+        i, j = upper_triangle(precisions_cholesky.shape[-1])
         coordinates = (precisions_cholesky * scale[:, np.newaxis])[:, i, j]
         coordinates[:, i == j] = np.log(coordinates[:, i == j])
         return coordinates.ravel()
@@ -236,7 +199,7 @@ class Full(Structure):
         self, vector: FloatArray, like: FloatArray, scale: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Undo to_vector."""
-        i, j = _triangle(like.shape[-1])
+        i, j = upper_triangle(like.shape[-1])
         coordinates = vector.reshape(len(like), -1).copy()
         coordinates[:, i == j] = np.exp(coordinates[:, i == j])
         U = np.zeros(like.shape)
@@ -258,13 +221,13 @@ class Full(Structure):
         # By the logarithm of a diagonal element: d/dlog u = u d/du.
         G[:, diagonal, diagonal] *= U[:, diagonal, diagonal]
         G[:, diagonal, diagonal] += 1
-        i, j = _triangle(d)
+        i, j = upper_triangle(d)
         units = np.where(i == j, 1.0, scale[i])
         return counts.scatter[:, :1] * G[:, i, j] / units
 
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return inv(U U')."""
-        L = _inverse_triangles(precisions_cholesky.swapaxes(1, 2))
+        L = inverse_triangles(precisions_cholesky.swapaxes(1, 2))
         return L @ L.swapaxes(1, 2)
 
     def check_definite(self, values: FloatArray, kind: str) -> None:
@@ -357,7 +320,7 @@ class Tied(Structure):
 
     def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
         """Return U' Z."""
-        return _multiply_lower(precisions_cholesky.T, Z)
+        return multiply_lower(precisions_cholesky.T, Z)
 
     def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
         """Return U' mean_k."""
