@@ -35,7 +35,7 @@ ROUNDS_OF_FEW = ((4, 2), (2, 4))
 #: Mixtures that run on, one by one and accelerated, until they have less than this to gain, in
 #: nats per row, and how many evaluations that may take.
 FINALISTS, FINALISTS_OF_FEW = 3, 1
-FINAL_TOL, FINAL_EVALUATIONS = 1e-5, 100
+FINAL_TOL, FINAL_EVALUATIONS = 1e-5, 25
 
 #: Multiplications that an evaluation of all starts may take. Beyond that there are fewer starts.
 MOST_WORK = 10**8
