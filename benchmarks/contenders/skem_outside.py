@@ -65,12 +65,16 @@ def opened(source, X, folder, stack):
         array[:] = X
         return array
     if kind == "cluster":
-        from dask.distributed import Client, LocalCluster
+        from dask.distributed import Client, LocalCluster, wait
 
         cluster = LocalCluster(int(numbers[0]), threads_per_worker=1, dashboard_address=None)
         stack.enter_context(cluster)
-        stack.enter_context(Client(cluster))
-    return X if kind == "map" else chunked(X, int(numbers[1]) if len(numbers) > 1 else CHUNK)
+        client = stack.enter_context(Client(cluster))
+        rows = chunked(X, int(numbers[1]) if len(numbers) > 1 else CHUNK)
+        wait(rows)
+        client.rebalance(rows)  # a worker that is ready sooner has read more of the chunks
+        return rows
+    return X if kind == "map" else chunked(X, CHUNK)
 
 
 def contend(case, source):

@@ -26,15 +26,14 @@ from skem.families.base import DegenerateComponentError, FloatArray
 __all__ = ["scatter", "short_runs"]
 
 
-#: Mixtures in each round, and evaluations that each of them gets there.
-ROUNDS = ((24, 3), (12, 9), (6, 12))
+#: Mixtures that start, and rounds: how many evaluations each gets, and how many go on from there.
+STARTS, ROUNDS = 24, ((3, 12), (9, 6), (12, 3))
 
 #: The same for up to two components, among which there is less to choose.
-ROUNDS_OF_FEW = ((4, 2), (2, 4))
+STARTS_OF_FEW, ROUNDS_OF_FEW = 4, ((2, 2), (4, 1))
 
-#: Mixtures that run on, one by one and accelerated, until they have less than this to gain, in
-#: nats per row, and how many evaluations that may take.
-FINALISTS, FINALISTS_OF_FEW = 3, 1
+#: Those that are left run on, one by one and accelerated, until they have less than this to gain,
+#: in nats per row, or for so many evaluations.
 FINAL_TOL, FINAL_EVALUATIONS = 1e-5, 25
 
 #: Multiplications that an evaluation of all starts may take. Beyond that there are fewer starts.
@@ -110,9 +109,9 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
         Where every run collapsed.
     """
     family, rows, K = problem.family, problem.rows, problem.family.n_components
-    rounds, n_finalists = (ROUNDS, FINALISTS) if K > 2 else (ROUNDS_OF_FEW, FINALISTS_OF_FEW)
+    most, rounds = (STARTS, ROUNDS) if K > 2 else (STARTS_OF_FEW, ROUNDS_OF_FEW)
     work = rows.n_rows * family.n_statistics * K
-    n_starts = min(rounds[0][0], MOST_WORK // work)
+    n_starts = min(most, MOST_WORK // work)
     if n_starts < 2:
         return None
     places = places.astype(np.float64)
@@ -128,9 +127,7 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     with workers(len(partitions) * work) as crew:
         problem = replace(problem, workers=crew)
         population = _started(problem, partitions)
-        for (_, n_evaluations), n_survivors in zip(
-            rounds, [*(n for n, _ in rounds[1:]), n_finalists], strict=True
-        ):
+        for n_evaluations, n_survivors in rounds:
             population = _advance(problem, population, n_evaluations)
             population = _sound(problem, population, n_survivors)
         return _finished(problem, population) if len(population) > 1 else population[0]
