@@ -18,8 +18,7 @@ from skem.datasets import load_old_faithful
 CONTENDERS = {"skem": GaussianMixtureEM, "scikit-learn": GaussianMixture}
 #: The same, and scikit-learn's when it does not stop at a small step.
 SEARCHED = {
-    "skem": GaussianMixtureEM(random_state=0),
-    "scikit-learn": GaussianMixture(random_state=0),
+    **{name: Estimator(random_state=0) for name, Estimator in CONTENDERS.items()},
     "scikit-learn, tol=1e-6": GaussianMixture(tol=1e-6, max_iter=1000, random_state=0),
 }
 TYPES = ["full", "tied", "diag", "spherical"]

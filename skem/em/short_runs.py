@@ -163,8 +163,8 @@ def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:
 
 def _started(problem: Problem, partitions: list[NDArray[np.intp]]) -> list[Any]:
     """Return the mixtures that start from partitions, less those that degenerate."""
-    together = _together(problem, len(partitions))
-    if together is None or not all(np.bincount(each).all() for each in partitions):
+    together, K = _together(problem, len(partitions)), problem.family.n_components
+    if together is None or not all(np.bincount(each, minlength=K).all() for each in partitions):
         return _without_failures(partial(first_parameters, problem), partitions)
     try:
         stack = together.start(np.array(partitions))

@@ -1,15 +1,14 @@
 """Triangular matrices: their places, inverses and products."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
-__all__ = ["PANEL", "inverse_triangles", "multiply_lower", "upper_triangle"]
+from skem.families.base import FloatArray
 
-FloatArray = NDArray[np.floating[Any]]
+__all__ = ["PANEL", "inverse_triangles", "multiply_lower", "upper_triangle"]
 
 #: Rows of a triangle that are multiplied at a time: enough for BLAS to be at its best.
 PANEL = 32
@@ -37,11 +36,14 @@ def inverse_triangles(L: FloatArray) -> FloatArray:
     return np.stack([dtrtri(triangle.T, lower=0)[0].T for triangle in L])
 
 
-def multiply_lower(L: FloatArray, Z: FloatArray) -> FloatArray:
-    """Return the product of a lower triangle (d, d) with Z (d, b), leaving out most zeros."""
-    d = len(L)
-    product = np.empty_like(Z)
+def multiply_lower(L: FloatArray, Z: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Return the product of L (d, c + d) with Z (c + d, b), leaving out most zeros.
+
+    The last d columns of L are a lower triangle. ``out`` (d, b) is space for the product.
+    """
+    d, c = len(L), L.shape[1] - len(L)
+    product = np.empty((d, Z.shape[1])) if out is None else out
     for start in range(0, d, PANEL):
         stop = min(start + PANEL, d)
-        np.matmul(L[start:stop, :stop], Z[:stop], out=product[start:stop])
+        np.matmul(L[start:stop, : c + stop], Z[: c + stop], out=product[start:stop])
     return product

@@ -15,7 +15,7 @@ import numpy as np
 
 from skem.families.base import FloatArray
 from skem.families.centred import NEGLIGIBLE
-from skem.families.triangles import PANEL
+from skem.families.triangles import multiply_lower, upper_triangle
 
 __all__ = ["WideKernel"]
 
@@ -77,9 +77,7 @@ class WideKernel:
         assert self.log_peaks is not None
         y, whitened = block[: 1 + self.origin.size], block[2 + self.origin.size :]
         for k, A in enumerate(self._affine):
-            for start in range(0, len(A), PANEL):
-                stop = min(start + PANEL, len(A))
-                np.matmul(A[start:stop, : 1 + stop], y[: 1 + stop], out=whitened[start:stop])
+            multiply_lower(A, y, out=whitened)
             np.einsum("ib,ib->b", whitened, whitened, out=out[k])
         out *= -0.5
         out += (self.log_peaks - self.offset)[:, np.newaxis]
@@ -89,7 +87,7 @@ class WideKernel:
         """Return counts, first and second moments about the origin."""
         p = 1 + self.origin.size
         y, scaled = block[:p], block[p:]
-        upper = np.triu_indices(p)
+        upper = upper_triangle(p)
         rows = []
         for r in responsibilities:
             felt = np.flatnonzero(r > NEGLIGIBLE * r.max())

@@ -10,6 +10,7 @@ from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful
 from skem.em.problem import Problem
 from skem.em.rows import Rows
+from skem.em.shares import first_parameters
 from skem.em.short_runs import _advance, _finished, _started, scatter, short_runs
 from skem.em.starts import start
 from skem.families import Binomial, Gaussian
@@ -228,6 +229,15 @@ def test_partition_that_degenerates_is_dropped_and_the_others_start():
         _started(problem, [doomed])
     expected = _started(problem, sound)
     assert_same_mixtures(_started(problem, [sound[0], doomed, *sound[1:]]), expected)
+
+
+def test_component_without_rows_is_lent_some_in_a_stack_too():
+    """As known labels may leave one; were it dropped, there would be one mixture less."""
+    X = clusters(2, n=200)
+    problem = gaussians(X, 3)
+    partitions = [*scatter(X, np.ones(200), 2, 3, rng_of()), np.repeat([0, 1], 100)]
+    started = _started(problem, list(partitions))
+    assert_same_mixtures(started, [first_parameters(problem, each) for each in partitions])
 
 
 def test_start_that_falls_behind_at_first_wins_in_the_end():

@@ -22,6 +22,10 @@ def test_product_leaves_out_nothing_but_zeros(d):
     rng = np.random.default_rng(0)
     L, Z = np.tril(rng.standard_normal((d, d))), rng.standard_normal((d, 17))
     assert_allclose(multiply_lower(L, Z), L @ Z, rtol=1e-12, atol=1e-12)
+    wider, Z = np.hstack([rng.standard_normal((d, 2)), L]), rng.standard_normal((d + 2, 17))
+    out = np.full((d, 17), np.nan)
+    assert multiply_lower(wider, Z, out) is out
+    assert_allclose(out, wider @ Z, rtol=1e-12, atol=1e-12)
 
 
 def test_upper_triangle_comes_row_by_row():
