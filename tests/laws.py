@@ -16,11 +16,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax, xlogy
 from scipy.stats import chi2
 
-from skem.em.blocks import Workers
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.scoring import evaluate
-from skem.em.sweep import EStep, sweep
+from skem.data.blocks import Workers
+from skem.data.rows import Rows
+from skem.mixture.problem import Problem
+from skem.mixture.scoring import evaluate
+from skem.mixture.sweep import EStep, sweep
 
 __all__ = ["Case", "laws_of"]
 

@@ -1,7 +1,6 @@
-"""The EM algorithm, for any family of distributions.
+"""The EM algorithm: one loop that serves every model.
 
-Data flows one way: rows are read in blocks (:mod:`.rows`, :mod:`.blocks`), each block's
-log-joint becomes responsibilities (:mod:`.posterior`), those become totals (:mod:`.sweep`), the
-totals new parameters (:mod:`.problem`), and the driver (:mod:`.driver`) does it again until
-nothing is left to gain. :mod:`.restarts` runs the driver from many starts.
+The driver (:mod:`.driver`) evaluates a model at its parameters, takes the parameters that come
+back, and does it again until nothing is left to gain; the accelerator (:mod:`.acceleration`)
+looks further ahead. :mod:`.restarts` runs the driver from many starts.
 """

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from skem.em.acceleration import Climb, QuasiNewton
-from skem.em.problem import Problem, Step
 from skem.families.base import DegenerateComponentError, Family
+from skem.mixture.problem import Problem, Step
 
 __all__ = ["LikelihoodFellError", "Run", "remaining_gain", "run"]
 

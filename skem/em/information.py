@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.sweep import Assignment, sweep
+from skem.data.rows import Rows
 from skem.families.base import FloatArray, Kernel
+from skem.mixture.problem import Problem
+from skem.mixture.sweep import Assignment, sweep
 
 __all__ = ["NotAMaximumError", "covariance"]
 

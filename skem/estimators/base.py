@@ -10,14 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skem.em.blocks import workers
+from skem.data.blocks import workers
+from skem.data.rows import Rows
 from skem.em.driver import Run
-from skem.em.online import Online
-from skem.em.posterior import normalise
-from skem.em.problem import Problem
 from skem.em.restarts import AllStartsFailedError, best_run
-from skem.em.rows import Rows
-from skem.em.starts import STRATEGIES
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.holding import check_fixed
@@ -51,6 +47,10 @@ from skem.estimators.validation import (
 )
 from skem.families.base import FloatArray, shares
 from skem.families.held import Held
+from skem.mixture.online import Online
+from skem.mixture.posterior import normalise
+from skem.mixture.problem import Problem
+from skem.mixture.starts import STRATEGIES
 
 __all__ = ["MixtureEM"]
 

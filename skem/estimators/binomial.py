@@ -10,8 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skem.em.rows import Rows, has_missing
-from skem.em.scoring import evaluate
+from skem.data.rows import Rows, has_missing
 from skem.estimators.base import MixtureEM
 from skem.estimators.sources import imputed
 from skem.estimators.validation import (
@@ -28,6 +27,7 @@ from skem.estimators.validation import (
 )
 from skem.families.base import FloatArray
 from skem.families.binomial import Binomial, BinomialParameters
+from skem.mixture.scoring import evaluate
 
 __all__ = ["BinomialMixture"]
 

@@ -9,14 +9,14 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skem.em.blocks import workers
-from skem.em.rows import has_missing
-from skem.em.scoring import evaluate
+from skem.data.blocks import workers
+from skem.data.rows import has_missing
 from skem.estimators.sources import evaluated, imputed, mean_of, opened, opened_weights
 from skem.estimators.validation import integer
 from skem.families.base import FloatArray, shares
 from skem.families.held import Held
 from skem.families.patterns import by_pattern
+from skem.mixture.scoring import evaluate
 
 __all__ = ["FittedMixture"]
 

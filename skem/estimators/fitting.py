@@ -11,13 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skem.data.rows import Rows
 from skem.em.driver import LikelihoodFellError, Run, run
-from skem.em.posterior import classify, normalise
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.starts import SHORT_RUNS, first_parameters, start
-from skem.em.sweep import Share
-from skem.em.trace import TraceEntry, decompose
 from skem.estimators.callbacks import FitTask
 from skem.estimators.holding import all_given, left_behind, merged
 from skem.estimators.sources import is_lazy, rows_of
@@ -26,6 +21,11 @@ from skem.estimators.verbose import Reporter
 from skem.families.base import DegenerateComponentError
 from skem.families.held import Held
 from skem.families.patterns import by_pattern
+from skem.mixture.posterior import classify, normalise
+from skem.mixture.problem import Problem
+from skem.mixture.starts import SHORT_RUNS, first_parameters, start
+from skem.mixture.sweep import Share
+from skem.mixture.trace import TraceEntry, decompose
 
 __all__ = ["ASSIGNMENTS", "Fit", "training_rows"]
 

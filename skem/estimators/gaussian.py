@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skem.em.rows import Rows
+from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.priors import conjugate_prior
 from skem.estimators.validation import (

@@ -9,14 +9,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from skem.em.blocks import workers
+from skem.data.blocks import workers
+from skem.data.rows import Rows
 from skem.em.information import NotAMaximumError, covariance
-from skem.em.problem import Problem
-from skem.em.rows import Rows
 from skem.estimators.fitting import training_rows
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
+from skem.mixture.problem import Problem
 
 __all__ = ["InferenceMixin"]
 

@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skem.em.blocks import workers
-from skem.em.online import Online, advance
-from skem.em.problem import Problem
-from skem.em.rows import Rows
+from skem.data.blocks import workers
+from skem.data.rows import Rows
 from skem.estimators.fitted import FittedMixture
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.sources import opened, opened_weights
 from skem.estimators.validation import Check, check_parameters, unchanged_on_error
+from skem.mixture.online import Online, advance
+from skem.mixture.problem import Problem
 
 __all__ = ["OnlineMixin"]
 

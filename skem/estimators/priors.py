@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skem.em.rows import Rows
+from skem.data.rows import Rows
 from skem.estimators.validation import check_finite_array, real
 from skem.families.base import FloatArray
 from skem.families.gaussian import Gaussian

@@ -16,15 +16,15 @@ from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from skem.em.rows import Rows
-from skem.em.scoring import evaluate
-from skem.em.stored import StoredArray, StoredRows
+from skem.data.rows import Rows
+from skem.data.stored import StoredArray, StoredRows
 from skem.estimators.validation import (
     check_block,
     check_known_labels,
     check_sample_weight,
     weighted_mean,
 )
+from skem.mixture.scoring import evaluate
 
 __all__ = [
     "clamped",
@@ -137,7 +137,7 @@ def _checked(estimator: Any, block: Any, first_row: int) -> NDArray[Any]:
 
 
 def _opened_dask(estimator: Any, X: Any, reset: bool, columns: list[Any]) -> Any:
-    from skem.em.dask_rows import DaskArray
+    from skem.data.dask_rows import DaskArray
 
     if X.dtype.kind not in "biuf":
         raise TypeError(
@@ -217,7 +217,7 @@ def _checked_column(
 def rows_of(X: Any, weights: Any, labels: Any) -> Rows:
     """Return opened data as rows that a mixture can be fitted to."""
     if _is_opened_dask(X):
-        from skem.em.dask_rows import DaskRows
+        from skem.data.dask_rows import DaskRows
 
         rows = DaskRows(X, weights, labels)
         if weights is not None:
@@ -240,7 +240,7 @@ def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...
     X : ndarray, StoredArray or DaskArray
         Opened data.
     **dtypes : dtype
-        By the names of outputs of :func:`~skem.em.scoring.evaluate`, what type they are to be.
+        By the names of outputs of :func:`~skem.mixture.scoring.evaluate`, their dtypes.
 
     Returns
     -------

@@ -5,13 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
 
+from skem.data.rows import Rows
 from skem.datasets import load_old_faithful, load_saxony
 from skem.em.acceleration import GAIN_OF_PLAIN_EM, LONGEST, QuasiNewton
 from skem.em.driver import run
-from skem.em.problem import Problem
-from skem.em.rows import Rows
 from skem.families import Binomial, BinomialParameters, Gaussian
 from skem.families.covariance import STRUCTURES
+from skem.mixture.problem import Problem
 
 
 class Quadratic:

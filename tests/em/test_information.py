@@ -9,13 +9,13 @@ from numpy.testing import assert_allclose
 from scipy.special import logsumexp
 from scipy.stats import binom
 
+from skem.data.blocks import Workers
+from skem.data.rows import Rows
 from skem.em import information
-from skem.em.blocks import Workers
 from skem.em.driver import run
 from skem.em.information import NotAMaximumError, covariance
-from skem.em.problem import Problem
-from skem.em.rows import Rows
 from skem.families import Binomial, BinomialParameters
+from skem.mixture.problem import Problem
 from tests.families.cases import binomial_case, gaussian_case
 from tests.laws import softmax
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful, load_saxony, load_two_coins
-from skem.em.starts import STRATEGIES
+from skem.mixture.starts import STRATEGIES
 from tests import reference
 
 FAITHFUL = load_old_faithful().data

@@ -12,9 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_beta_blockers, load_old_faithful, load_two_coins
-from skem.em.posterior import classify
-from skem.em.starts import STRATEGIES
 from skem.families.base import LOG_ZERO
+from skem.mixture.posterior import classify
+from skem.mixture.starts import STRATEGIES
 from tests import reference
 
 FAITHFUL = load_old_faithful().data

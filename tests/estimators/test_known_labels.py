@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful, load_two_coins
-from skem.em.starts import STRATEGIES
+from skem.mixture.starts import STRATEGIES
 from tests import reference
 
 FAITHFUL = load_old_faithful().data

@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from skem import BinomialMixture, GaussianMixtureEM
-from skem.em import blocks
+from skem.data import blocks
 from tests.estimators.incomplete import (
     EACH_CASE,
     EACH_STRUCTURE,

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful, load_saxony
-from skem.em.online import EXPONENT, step_size
+from skem.mixture.online import EXPONENT, step_size
 from tests.estimators.outside import counts, measured
 from tests.families.cases import BINOMIALS, binomial_case, gaussian_case
 from tests.laws import assert_same

@@ -12,8 +12,8 @@ from sklearn.model_selection import cross_val_score
 from threadpoolctl import threadpool_limits
 
 from skem import BinomialMixture, GaussianMixtureEM
-from skem.em import stored
-from skem.em.blocks import BLOCK_NUMBERS, block_rows
+from skem.data import stored
+from skem.data.blocks import BLOCK_NUMBERS, block_rows
 from tests.estimators.outside import (
     INCOMPLETE,
     MEASURED,

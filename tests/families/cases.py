@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import binom, multivariate_normal
 
-from skem.em.rows import Rows
+from skem.data.rows import Rows
 from skem.families import Binomial, BinomialParameters, Gaussian
 from skem.families.covariance import STRUCTURES
 from tests.laws import Case

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gammaln
 from scipy.stats import bernoulli
 
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.scoring import evaluate
+from skem.data.rows import Rows
 from skem.families import Binomial, BinomialParameters
+from skem.mixture.problem import Problem
+from skem.mixture.scoring import evaluate
 
 pytestmark = pytest.mark.filterwarnings("error")
 

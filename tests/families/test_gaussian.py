@@ -8,14 +8,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.scoring import evaluate
+from skem.data.rows import Rows
 from skem.families import Gaussian, GaussianParameters, LinearKernel
 from skem.families.base import DegenerateComponentError
 from skem.families.centred import CentredKernel
 from skem.families.covariance import STRUCTURES
 from skem.families.wide import WideKernel
+from skem.mixture.problem import Problem
+from skem.mixture.scoring import evaluate
 from tests.families.cases import GAUSSIANS, POOLED
 
 structures = pytest.mark.parametrize("structure", STRUCTURES)

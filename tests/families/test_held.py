@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.sweep import EStep
+from skem.data.rows import Rows
 from skem.families import BinomialParameters
 from skem.families.held import Held
+from skem.mixture.problem import Problem
+from skem.mixture.sweep import EStep
 from tests import laws
 from tests.families.cases import (
     binomial_case,

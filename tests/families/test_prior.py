@@ -8,12 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 from scipy.stats import invgamma, invwishart, multivariate_normal
 
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.sweep import EStep
+from skem.data.rows import Rows
 from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
 from skem.families.prior import ConjugatePrior
+from skem.mixture.problem import Problem
+from skem.mixture.sweep import EStep
 from tests.families.cases import Centred, gaussian_case
 
 K, D = 3, 3

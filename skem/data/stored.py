@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import Workers, within_working_memory
-from skem.em.rows import Rows, together
-from skem.em.sweep import Assignment
+from skem.data.blocks import Workers, within_working_memory
+from skem.data.rows import Rows, together
+from skem.mixture.sweep import Assignment
 
 __all__ = ["StoredArray", "StoredRows"]
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skem import BinomialMixture
-from skem.em.rows import MOST_POSSIBLE_ROWS, Rows
+from skem.data.rows import MOST_POSSIBLE_ROWS, Rows
 from tests.families.cases import BINOMIALS, POOLED, Centred, binomial_case, gaussian_case
 from tests.laws import assert_same
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.problem import Problem
+from skem.mixture.problem import Problem
 
 __all__ = ["Partition", "first_parameters", "lend_rows_to_empty"]
 

@@ -7,15 +7,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skem import BinomialMixture, GaussianMixtureEM
+from skem.data.rows import Rows
 from skem.datasets import load_old_faithful
-from skem.em.problem import Problem
-from skem.em.rows import Rows
-from skem.em.shares import first_parameters
-from skem.em.short_runs import _advance, _finished, _started, scatter, short_runs
-from skem.em.starts import start
 from skem.families import Binomial, Gaussian
 from skem.families.base import DegenerateComponentError
 from skem.families.covariance import STRUCTURES
+from skem.mixture.problem import Problem
+from skem.mixture.shares import first_parameters
+from skem.mixture.short_runs import _advance, _finished, _started, scatter, short_runs
+from skem.mixture.starts import start
 
 
 def rng_of(seed=0):

@@ -12,10 +12,10 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skem import BinomialMixture, GaussianMixtureEM
-from skem.em import blocks
-from skem.em.blocks import Workers, block_rows, segments, workers
-from skem.em.rows import Rows
-from skem.em.sweep import EStep, sweep
+from skem.data import blocks
+from skem.data.blocks import Workers, block_rows, segments, workers
+from skem.data.rows import Rows
+from skem.mixture.sweep import EStep, sweep
 from tests.families.cases import binomial_case, gaussian_case
 
 LARGE = 100 * blocks.SMALL

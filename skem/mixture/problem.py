@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import SERIAL, Workers
-from skem.em.posterior import normalise
-from skem.em.rows import Rows
-from skem.em.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep
+from skem.data.blocks import SERIAL, Workers
+from skem.data.rows import Rows
 from skem.families.base import Family, FloatArray, LossOfPrecision
+from skem.mixture.posterior import normalise
+from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep
 
 __all__ = ["Problem", "Step"]
 
@@ -48,7 +48,7 @@ class Problem:
     workers : Workers
         Who passes over the rows.
     share : callable, default=normalise
-        How rows are shared out; see :class:`~skem.em.sweep.EStep`.
+        How rows are shared out; see :class:`~skem.mixture.sweep.EStep`.
     """
 
     family: Family

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
-from skem.em.posterior import normalise
 from skem.families.base import LOG_ZERO
+from skem.mixture.posterior import normalise
 
 pytestmark = pytest.mark.filterwarnings("error")
 

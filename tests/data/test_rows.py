@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skem.em.rows import Rows
+from skem.data.rows import Rows
 
 
 def rows_of(n=50_000, d=3, weighted=True):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from skem.em.problem import Problem
-from skem.em.rows import Rows
+from skem.data.rows import Rows
 from skem.families.base import DegenerateComponentError, FloatArray
+from skem.mixture.problem import Problem
 
 __all__ = ["agreeing"]
 

@@ -14,9 +14,9 @@ those that were shared out by the first, bad parameters.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skem.em.problem import Problem
-from skem.em.sweep import sweep
 from skem.families.base import DegenerateComponentError, FloatArray, LossOfPrecision
+from skem.mixture.problem import Problem
+from skem.mixture.sweep import sweep
 
 __all__ = ["EXPONENT", "Online", "advance", "step_size"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.random import sample_without_replacement
 
-from skem.em.blocks import Workers
+from skem.data.blocks import Workers
 from skem.families.patterns import by_pattern
 
 __all__ = ["Rows", "Summary", "has_missing", "together"]

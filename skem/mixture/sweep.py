@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import Workers, block_rows, loaded
-from skem.em.posterior import clamp, normalise
-from skem.em.rows import Rows
+from skem.data.blocks import Workers, block_rows, loaded
+from skem.data.rows import Rows
 from skem.families.base import FloatArray, Kernel
+from skem.mixture.posterior import clamp, normalise
 
 __all__ = ["Assignment", "EStep", "GivenResponsibilities", "Share", "sweep"]
 
@@ -45,8 +45,8 @@ class EStep:
     weights : ndarray of shape (n_components,), or (n_mixtures, n_components)
         Mixing weights; of each of several mixtures, if the kernel holds all their components.
     share : callable, default=normalise
-        How a log-joint shares out rows: :func:`~skem.em.posterior.normalise`, the E-step of EM, or
-        :func:`~skem.em.posterior.classify`.
+        How a log-joint shares out rows: :func:`~skem.mixture.posterior.normalise`, the E-step of
+        EM, or :func:`~skem.mixture.posterior.classify`.
     labels : integer ndarray of shape (n_rows,) or None, default=None
         Components that rows are known to come from, -1 where unknown.
     """

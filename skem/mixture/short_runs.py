@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import workers
+from skem.data.blocks import workers
 from skem.em.driver import LikelihoodFellError, Run, run
-from skem.em.numbering import agreeing
-from skem.em.problem import Problem
-from skem.em.shares import first_parameters
-from skem.em.sweep import EStep
 from skem.families.base import DegenerateComponentError, FloatArray
+from skem.mixture.numbering import agreeing
+from skem.mixture.problem import Problem
+from skem.mixture.shares import first_parameters
+from skem.mixture.sweep import EStep
 
 __all__ = ["scatter", "short_runs"]
 

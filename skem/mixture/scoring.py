@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import block_rows, loaded, workers
-from skem.em.posterior import normalise
-from skem.em.rows import has_missing
+from skem.data.blocks import block_rows, loaded, workers
+from skem.data.rows import has_missing
 from skem.families.base import LOG_IMPOSSIBLE, Family
 from skem.families.patterns import by_pattern
+from skem.mixture.posterior import normalise
 
 __all__ = ["evaluate"]
 

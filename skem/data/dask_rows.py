@@ -13,9 +13,9 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.blocks import Workers, workers
-from skem.em.rows import Rows, together
-from skem.em.sweep import Assignment
+from skem.data.blocks import Workers, workers
+from skem.data.rows import Rows, together
+from skem.mixture.sweep import Assignment
 
 __all__ = ["DaskArray", "DaskRows"]
 

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
-from skem.em.blocks import Workers, block_rows
-from skem.em.rows import Rows
-from skem.em.sweep import EStep, GivenResponsibilities, sweep
+from skem.data.blocks import Workers, block_rows
+from skem.data.rows import Rows
+from skem.mixture.sweep import EStep, GivenResponsibilities, sweep
 from tests.families.cases import CENTRED, binomial_case, gaussian_case
 
 CASES = [gaussian_case("full", 3, 5), gaussian_case("diag", 2, 2), binomial_case(3, 2), CENTRED[0]]

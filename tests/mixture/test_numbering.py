@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skem.em.numbering import agreeing
-from skem.em.problem import Problem
-from skem.em.rows import Rows
+from skem.data.rows import Rows
 from skem.families import Binomial, BinomialParameters, Gaussian, GaussianParameters
 from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
+from skem.mixture.numbering import agreeing
+from skem.mixture.problem import Problem
 
 CENTRES = np.array([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
 Y = np.repeat(np.arange(3), 20)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
-from skem.em.scoring import evaluate
+from skem.mixture.scoring import evaluate
 from tests.families.cases import binomial_case, gaussian_case
 
 pytestmark = pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 
-from skem.em.numbering import agreeing
-from skem.em.problem import Problem
-from skem.em.shares import Partition, first_parameters, lend_rows_to_empty
-from skem.em.short_runs import short_runs
 from skem.families.base import FloatArray
+from skem.mixture.numbering import agreeing
+from skem.mixture.problem import Problem
+from skem.mixture.shares import Partition, first_parameters, lend_rows_to_empty
+from skem.mixture.short_runs import short_runs
 
 __all__ = [
     "PARTITIONS",

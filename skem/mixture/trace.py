@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from skem.em.problem import Problem
-from skem.em.sweep import EStep, sweep
 from skem.families.base import LOG_ZERO, FloatArray, Kernel
+from skem.mixture.problem import Problem
+from skem.mixture.sweep import EStep, sweep
 
 __all__ = ["TraceEntry", "decompose"]
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skem import GaussianMixtureEM
-from skem.em.starts import PARTITIONS, lend_rows_to_empty, partition
+from skem.mixture.starts import PARTITIONS, lend_rows_to_empty, partition
 
 strategies = pytest.mark.parametrize("strategy", PARTITIONS)
 
