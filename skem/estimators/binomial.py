@@ -1,6 +1,7 @@
 """BinomialMixture: mixtures of binomials, for counts of successes out of trials."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.rows import Rows, has_missing
 from skem.estimators.base import MixtureEM
+from skem.estimators.priors import beta_prior
 from skem.estimators.sources import imputed
 from skem.estimators.validation import (
     InvalidParameterError,
@@ -22,7 +24,9 @@ from skem.estimators.validation import (
     check_shape,
     check_starting_values,
     check_weights,
+    mapping,
     none,
+    one_of,
     real,
 )
 from skem.families.base import FloatArray
@@ -50,6 +54,11 @@ class BinomialMixture(MixtureEM):
         The layout of X. None: X is ``[successes | failures]``, 2m columns in two blocks, and
         every cell has its own number of trials; a cell with 0 trials is unobserved. A number,
         or one for each column: X holds m columns of successes, at most ``n_trials``.
+    prior : {'conjugate'}, dict or None, default=None
+        Beta prior of the probabilities, with which none is 0 or 1, so that no new row is
+        impossible: the fit maximises the posterior density. 'conjugate' adds half a success and
+        half a failure to each column of each component. A dict gives other pseudo-counts,
+        ``successes``, ``failures`` or both: a number, or one for each column.
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=10000
@@ -94,7 +103,7 @@ array-like or callable, default='short-runs'
     weights_ : ndarray of shape (n_components,)
         Mixing weights.
     probabilities_ : ndarray of shape (n_components, n_columns)
-        Probability of a success. 0 and 1 are legitimate estimates.
+        Probability of a success. 0 and 1 are legitimate estimates, unless there is a ``prior``.
     converged_ : bool
         Whether the best run had less than ``tol`` left to gain.
     n_iter_ : int
@@ -103,8 +112,9 @@ array-like or callable, default='short-runs'
         Mean log-likelihood of the published parameters, binomial coefficients included:
         ``score(X)``, in nats per row.
     lower_bounds_ : list of float
-        Mean log-likelihood at each evaluation of the best run, before its M-step. An
-        evaluation that was no improvement repeats the best value.
+        Mean log-likelihood at each evaluation of the best run, before its M-step; the log of the
+        density of a ``prior`` is added. An evaluation that was no improvement repeats the best
+        value.
     trace_ : tuple of TraceEntry
         With ``record_trace``, the best run in detail: ``n_iter``, ``parameters``,
         ``log_likelihood`` and its two parts, ``expected_log_likelihood`` and ``entropy``.
@@ -154,6 +164,7 @@ array-like or callable, default='short-runs'
     _checks = {
         **MixtureEM._checks,
         "n_trials": real(0.0) | none | array_like,
+        "prior": one_of(["conjugate"]) | mapping | none,
         "probabilities_init": none | array_like,
     }
 
@@ -162,6 +173,7 @@ array-like or callable, default='short-runs'
         n_components: int = 1,
         *,
         n_trials: Any = None,
+        prior: str | dict[str, Any] | None = None,
         tol: float = 1e-8,
         max_iter: int = 10000,
         n_init: int = 1,
@@ -180,6 +192,7 @@ array-like or callable, default='short-runs'
     ) -> None:
         self.n_components = n_components
         self.n_trials = n_trials
+        self.prior = prior
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -379,6 +392,12 @@ array-like or callable, default='short-runs'
         trials = self._trials(n_features)
         return Binomial(n_components, n_features // 2 if trials is None else n_features, trials)
 
+    def _training_family(self, rows: Rows) -> Binomial:
+        family = self._family(self.n_components, rows.X.shape[1])
+        if self.prior is None:
+            return family
+        return replace(family, prior=beta_prior(self.prior, family.n_columns))
+
     def _given(self, family: Binomial) -> BinomialParameters:
         given = super()._given(family)
         if self.probabilities_init is None:
@@ -395,7 +414,7 @@ array-like or callable, default='short-runs'
         return params
 
     def _warn_about_data(self, rows: Rows) -> None:
-        family = self._training_family(rows)
+        family = self._family(self.n_components, rows.X.shape[1])
         if rows.has_missing:
             family = family.for_missing()
         if family.n_columns > 1 or self.n_components == 1:

@@ -1,4 +1,4 @@
-"""The hyperparameters of the conjugate prior, as a user gives them or from the data."""
+"""The hyperparameters of conjugate priors, as a user gives them or from the data."""
 
 from functools import partial
 from typing import Any
@@ -9,11 +9,58 @@ from skem.data.rows import Rows
 from skem.estimators.validation import check_finite_array, real
 from skem.families.base import FloatArray
 from skem.families.gaussian import Gaussian
-from skem.families.prior import ConjugatePrior
+from skem.families.prior import BetaPrior, ConjugatePrior
 
-__all__ = ["conjugate_prior"]
+__all__ = ["beta_prior", "conjugate_prior"]
 
 NAMES = ("mean", "shrinkage", "degrees_of_freedom", "scale")
+PSEUDO_COUNTS = ("successes", "failures")
+
+
+def beta_prior(prior: Any, n_columns: int) -> BetaPrior:
+    """Return the prior of probabilities that ``prior`` stands for.
+
+    Parameters
+    ----------
+    prior : 'conjugate' or dict
+        Pseudo-counts of successes and failures: numbers, or one for each column. Those that are
+        not given are a half, as in Krichevsky & Trofimov (1981).
+    n_columns : int
+        Columns of counts.
+
+    Returns
+    -------
+    prior : BetaPrior
+        The pseudo-counts.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a value is not possible.
+    """
+    given = _given(prior, PSEUDO_COUNTS)
+    return BetaPrior(
+        *(_pseudo_counts(given.get(name, 0.5), name, n_columns) for name in PSEUDO_COUNTS)
+    )
+
+
+def _pseudo_counts(values: Any, name: str, n_columns: int) -> FloatArray:
+    each = np.full(n_columns, values) if np.ndim(values) == 0 else values
+    counts = check_finite_array(each, (n_columns,), f"prior[{name!r}]")
+    if (counts < 0).any():
+        raise ValueError(f"prior[{name!r}] must hold pseudo-counts >= 0, got {values!r}")
+    return counts
+
+
+def _given(prior: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the hyperparameters that a user gives; raise ValueError for an unknown name."""
+    given = {} if isinstance(prior, str) else dict(prior)
+    if unknown := set(given) - set(names):
+        raise ValueError(
+            f"prior has no hyperparameter {sorted(unknown, key=str)[0]!r}; it has "
+            f"{', '.join(names)}"
+        )
+    return given
 
 
 def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
@@ -39,11 +86,7 @@ def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
     ValueError
         If a name is unknown, or a value is not possible.
     """
-    given = {} if isinstance(prior, str) else dict(prior)
-    if unknown := set(given) - set(NAMES):
-        raise ValueError(
-            f"prior has no hyperparameter {sorted(unknown)[0]!r}; it has {', '.join(NAMES)}"
-        )
+    given = _given(prior, NAMES)
     d, structure = family.n_features, family.structure
     shape = structure.shape(1, d) if structure.shared else structure.shape(1, d)[1:]
     if "scale" in given:

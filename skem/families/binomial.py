@@ -22,9 +22,11 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
+    LinearKernel,
     log_or_impossible,
 )
 from skem.families.held import Held
+from skem.families.prior import BetaPrior
 
 __all__ = ["Binomial", "BinomialParameters"]
 
@@ -61,6 +63,8 @@ class Binomial(ExponentialFamily):
         Whether cells may be missing.
     held : Held, default=Held()
         Parameters that the M-step leaves alone.
+    prior : BetaPrior or None, default=None
+        Prior of the probabilities.
     """
 
     n_components: int
@@ -68,6 +72,7 @@ class Binomial(ExponentialFamily):
     n_trials: FloatArray | None = None
     incomplete: bool = False
     held: Held = field(default_factory=Held)
+    prior: BetaPrior | None = None
 
     accelerable = True
 
@@ -103,6 +108,22 @@ class Binomial(ExponentialFamily):
         p = params.probabilities
         return np.column_stack([log_or_impossible(v) for v in (params.weights, p, 1 - p)])
 
+    def kernel(self, params: BinomialParameters | None) -> LinearKernel:
+        """Return the linear kernel, with the log of the prior density as its constant."""
+        kernel = super().kernel(params)
+        return kernel if params is None else replace(kernel, constant=self.log_prior(params))
+
+    def log_prior(self, params: BinomialParameters) -> Any:
+        """Return the log of the prior density, up to a constant; 0 without a prior.
+
+        A float, or an array where several mixtures are side by side.
+        """
+        if self.prior is None:
+            return 0.0
+        log_density = self.prior.log_density(params.probabilities)
+        totals = log_density.reshape(self.held.n_mixtures, -1).sum(axis=1)
+        return totals if self.held.n_mixtures > 1 else float(totals[0])
+
     def log_base_measure(self, X: FloatArray) -> FloatArray:
         """Return the log binomial coefficients of each row, summed over columns."""
         successes, failures = self.split(np.asarray(X, dtype=np.float64))
@@ -121,7 +142,10 @@ class Binomial(ExponentialFamily):
         return np.where(missing, 0.0, successes), np.where(missing, 0.0, failures)
 
     def mean_totals(self, params: BinomialParameters, like: FloatArray) -> FloatArray:
-        """Return weights, and successes and failures in as many trials per row as in ``like``."""
+        """Return weights, and successes and failures in as many trials per row as in ``like``.
+
+        A prior is left out.
+        """
         m, w, p = self.n_columns, params.weights[:, np.newaxis], params.probabilities
         trials = (like[:, 1 : m + 1] + like[:, m + 1 :]).sum(axis=0) / like[:, 0].sum()
         return np.hstack([w, w * p * trials, w * (1 - p) * trials])
@@ -148,11 +172,13 @@ class Binomial(ExponentialFamily):
     ) -> BinomialParameters:
         """Return each component's share of the rows, and of its trials that succeeded.
 
-        Where a component has seen no trial of a column it keeps its probability, or takes that
-        of all components together at a start, or 1/2 where there is no trial at all.
+        Pseudo-counts of a prior count as trials. Where a component has seen no trial of a column
+        it keeps its probability, or takes that of all components together at a start, or 1/2
+        where there is no trial at all.
         """
         m = self.n_columns
-        successes, trials = totals[:, 1 : m + 1], totals[:, 1 : m + 1] + totals[:, m + 1 :]
+        successes, failures = self._with_prior(totals[:, 1 : m + 1], totals[:, m + 1 :])
+        trials = successes + failures
         if previous is None:
             pooled = np.divide(
                 successes.sum(axis=0),
@@ -166,6 +192,14 @@ class Binomial(ExponentialFamily):
         p = np.divide(successes, trials, out=fallback, where=trials > 0)
         p = self.held.put("probabilities", p)
         return BinomialParameters(self.held.shares(totals[:, 0]), p)
+
+    def _with_prior(
+        self, successes: FloatArray, failures: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return successes and failures with those that the prior stands for."""
+        if self.prior is None:
+            return successes, failures
+        return successes + self.prior.successes, failures + self.prior.failures
 
     def n_parameters(self, params: BinomialParameters) -> int:
         """Count K - 1 weights and K m probabilities, less those that are held."""
@@ -216,5 +250,6 @@ class Binomial(ExponentialFamily):
         """Return ``n_k - N w_k``, and ``s - (s + f) p``."""
         m, counts, p = self.n_columns, totals[:, 0], params.probabilities
         by_ratios = self.held.gradient_by_ratios(counts, params.weights)
-        by_log_odds = totals[:, 1 : m + 1] * (1 - p) - totals[:, m + 1 :] * p
+        successes, failures = self._with_prior(totals[:, 1 : m + 1], totals[:, m + 1 :])
+        by_log_odds = successes * (1 - p) - failures * p
         return np.concatenate([by_ratios, by_log_odds[self.held.free("probabilities")].ravel()])

@@ -1,15 +1,19 @@
-"""The conjugate prior of Gaussian components, which keeps them from collapsing.
+"""Conjugate priors, which keep components from collapsing and probabilities from 0 and 1.
 
-Given its covariance ``C``, each mean has the prior ``N(mean, C / shrinkage)``, and the covariances
-have inverse Wishart (inverse gamma, where they are diagonal or spherical) priors of so many
-``degrees`` of freedom (Fraley & Raftery 2007). The M-step then finds the maximum a posteriori: it
-is that of ``shrinkage`` further rows at ``mean``, of ``scale`` added to the scatter, and of a
-larger divisor.
+Gaussians: given its covariance ``C``, each mean has the prior ``N(mean, C / shrinkage)``, and the
+covariances have inverse Wishart (inverse gamma, where they are diagonal or spherical) priors of so
+many ``degrees`` of freedom (Fraley & Raftery 2007). The M-step then finds the maximum a
+posteriori: it is that of ``shrinkage`` further rows at ``mean``, of ``scale`` added to the
+scatter, and of a larger divisor.
+
+Binomials: each probability has the prior ``Beta(successes + 1, failures + 1)``. The M-step is that
+of so many further successes and failures in each component.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.special import xlogy
 
 from skem.families.base import FloatArray
 from skem.families.covariance import Counts, Structure
@@ -17,7 +21,26 @@ from skem.families.covariance import Counts, Structure
 if TYPE_CHECKING:
     from skem.families.gaussian import GaussianParameters
 
-__all__ = ["ConjugatePrior"]
+__all__ = ["BetaPrior", "ConjugatePrior"]
+
+
+class BetaPrior(NamedTuple):
+    """Pseudo-counts of every component.
+
+    Attributes
+    ----------
+    successes, failures : ndarray of shape (n_columns,)
+        Trials of each column that the prior stands for.
+    """
+
+    successes: FloatArray
+    failures: FloatArray
+
+    def log_density(self, probabilities: FloatArray) -> FloatArray:
+        """Return the log of the prior density by component, up to a constant."""
+        return (
+            xlogy(self.successes, probabilities) + xlogy(self.failures, 1 - probabilities)
+        ).sum(axis=1)
 
 
 class ConjugatePrior(NamedTuple):
