@@ -124,7 +124,9 @@ def log_density_is_that_of_the_reference(case: Case) -> None:
 def objective_is_the_mean_penalised_log_likelihood(case: Case) -> None:
     """It belongs to the parameters that the step starts from, not to those it returns."""
     expected = logsumexp(case.log_joint(case.params), axis=1).mean()
-    assert_allclose(case.problem().step(case.params).objective, expected, rtol=1e-12, atol=1e-12)
+    assert_allclose(
+        case.problem().evaluate(case.params).objective, expected, rtol=1e-12, atol=1e-12
+    )
 
 
 def totals_add_up_over_any_split(case: Case) -> None:
@@ -170,17 +172,17 @@ def bound_touches_the_log_likelihood_and_lifts_it(case: Case) -> None:
     def bound(params: Any) -> float:
         return (np.sum(r * case.log_joint(params)) - xlogy(r, r).sum()) / len(r)
 
-    step = problem.step(old)
+    step = problem.evaluate(old)
     assert_allclose(bound(old), step.objective, rtol=1e-12)
-    assert step.objective < bound(step.params) < problem.step(step.params).objective
+    assert step.objective < bound(step.params) < problem.evaluate(step.params).objective
 
 
 def integer_weights_are_repeated_rows(case: Case) -> None:
     """In the objective and in the M-step."""
     weights = np.random.default_rng(4).integers(1, 5, len(case.X))
     start = case.start(seed=4)
-    weighted = case.problem(weights=weights.astype(float)).step(start)
-    repeated = case.problem(np.repeat(case.X, weights, axis=0)).step(start)
+    weighted = case.problem(weights=weights.astype(float)).evaluate(start)
+    repeated = case.problem(np.repeat(case.X, weights, axis=0)).evaluate(start)
     assert_allclose(weighted.objective, repeated.objective, rtol=1e-12)
     assert_same(weighted.params, repeated.params)
 
@@ -189,7 +191,7 @@ def permuting_components_permutes_the_answer(case: Case) -> None:
     """No component is special."""
     problem, start = case.problem(), case.start(seed=5)
     order = np.roll(np.arange(len(start.weights)), 1)
-    straight, permuted = problem.step(start), problem.step(case.permuted(start, order))
+    straight, permuted = problem.evaluate(start), problem.evaluate(case.permuted(start, order))
     assert_allclose(permuted.objective, straight.objective, rtol=1e-12)
     assert_same(permuted.params, case.permuted(straight.params, order))
 
@@ -214,7 +216,7 @@ def empty_component_keeps_its_shape(case: Case) -> None:
     weights = case.params.weights.copy()
     weights[0] = 0.0
     old = case.params._replace(weights=weights / weights.sum())
-    step = case.problem().step(old)
+    step = case.problem().evaluate(old)
     assert np.isfinite(step.objective)
     for name, before, after in zip(old._fields, old, step.params, strict=True):
         assert np.isfinite(after).all(), name
@@ -225,11 +227,11 @@ def empty_component_keeps_its_shape(case: Case) -> None:
 def single_precision_and_memory_order_change_nothing(case: Case) -> None:
     """Rows of float32, by columns or with gaps between them, count for what they hold."""
     start = case.start(seed=7)
-    expected = case.problem().step(start)
+    expected = case.problem().evaluate(start)
     single = case.X.astype(np.float32)
     assert_array_equal(single, case.X, err_msg="the case is not of single precision")
     for X in (single, np.asfortranarray(case.X), np.repeat(case.X, 2, axis=0)[::2]):
-        step = case.problem(X).step(start)
+        step = case.problem(X).evaluate(start)
         assert_allclose(step.objective, expected.objective, rtol=1e-13)
         assert_same(step.params, expected.params, rtol=1e-12)
 
@@ -237,8 +239,8 @@ def single_precision_and_memory_order_change_nothing(case: Case) -> None:
 def gradient_is_the_slope_of_the_objective(case: Case) -> None:
     """In unconstrained coordinates, from the totals of one E-step."""
     problem, params = case.problem(), case.start(seed=9)
-    step, vector = problem.step(params), case.family.to_vector(params)
-    gradient = case.family.gradient(params, step.params, step.totals)
+    step, vector = problem.evaluate(params), case.family.to_vector(params)
+    gradient = case.family.gradient(params, step.params, step.statistics)
 
     def log_likelihood(vector: np.ndarray) -> float:
         return logsumexp(case.log_joint(case.family.from_vector(vector, params)), axis=1).sum()
@@ -256,7 +258,7 @@ def trace_never_falls(case: Case) -> None:
     for seed in range(3):
         problem, params, trace = case.problem(), case.start(seed), []
         for _ in range(40):
-            step = problem.step(params)
+            step = problem.evaluate(params)
             params = step.params
             trace.append(step.objective)
         gains = np.diff(trace)

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from skem.em.acceleration import Climb, QuasiNewton
-from skem.families.base import DegenerateComponentError, Family
-from skem.mixture.problem import Problem, Step
+from skem.em.model import DegenerateError, Evaluation, Model
 
-__all__ = ["LikelihoodFellError", "Run", "remaining_gain", "run"]
+__all__ = ["LikelihoodFellError", "Reason", "Run", "remaining_gain", "run"]
 
 #: A fall of the mean objective by less than this share of it is rounding. It leaves room for the
 #: amplification of rounding errors that the kernels admit.
@@ -22,9 +21,13 @@ NOTHING = 1e-13
 #: Successive EM steps whose gains tell the remaining one.
 EM_STEPS_TO_TELL = 3
 
+#: Why a run ended: the estimated remaining gain fell below the tolerance, no evaluations were
+#: left, or ``report`` asked for it.
+Reason = Literal["converged", "max_iter", "stopped"]
+
 
 class LikelihoodFellError(RuntimeError):
-    """The objective fell from one EM step to the next: the family's two steps do not match."""
+    """The objective fell from one EM step to the next: the model's two steps do not match."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class Run:
     params : object
         The last parameters.
     trace : tuple of float
-        Mean objective, in nats per row, of the best parameters known at each evaluation. The
+        Mean objective, in nats per unit, of the best parameters known at each evaluation. The
         objective of ``params`` themselves is not among them, nor below the last.
-    converged : bool
-        Whether the estimated remaining gain fell below the tolerance.
+    reason : {"converged", "max_iter", "stopped"}
+        Why it ended.
     even : bool, default=True
         Whether the last values of the trace are those of successive EM steps.
     final : float or None, default=None
@@ -52,11 +55,16 @@ class Run:
 
     params: Any
     trace: tuple[float, ...]
-    converged: bool
+    reason: Reason
     even: bool = True
     final: float | None = None
     spurious: str | None = None
     record: tuple[Any, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimated remaining gain fell below the tolerance."""
+        return self.reason == "converged"
 
     @property
     def n_evaluations(self) -> int:
@@ -109,7 +117,7 @@ def _nothing_left(trace: Sequence[float], tol: float) -> bool:
 
 
 def run(
-    problem: Problem,
+    model: Model,
     start: Any,
     *,
     tol: float,
@@ -122,16 +130,16 @@ def run(
 
     Parameters
     ----------
-    problem : Problem
+    model : Model
         Supplies the steps.
     start : object
         Parameters to start from.
     tol : float
-        Stop when the estimated remaining gain is below this, in nats per row.
+        Stop when the estimated remaining gain is below this, in nats per unit.
     max_iter : int
         Number of E/M evaluations allowed.
     accelerate : bool, default=False
-        Whether to look further than EM does, if the family allows it. A point that turns out
+        Whether to look further than EM does, which needs a smooth model. A point that turns out
         lower than the best is counted, dropped, and followed by the plain EM step.
     history : sequence of float, default=()
         Trace of a run that this one continues.
@@ -146,26 +154,27 @@ def run(
 
     Raises
     ------
-    DegenerateComponentError
-        Where a component collapses before the last evaluation allowed.
+    DegenerateError
+        Where the M-step has no solution before the last evaluation allowed.
     LikelihoodFellError
         Where the objective falls by more than rounding in an EM step.
     """
-    pace = _Pace(problem.family, QuasiNewton() if accelerate else None, tol)
+    pace = _Pace(model, QuasiNewton() if accelerate else None, tol)
     ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
     trace: list[float] = []  # the same by evaluation
     candidate = image = best = start
+    reason: Reason = "max_iter"
     bold = converged = False
-    while len(trace) < max_iter and not converged:
+    while len(trace) < max_iter:
         is_last = len(trace) + 1 == max_iter
-        step = _attempt(problem, candidate) if bold else _step(problem, candidate, is_last)
+        step = _attempt(model, candidate) if bold else _step(model, candidate, is_last)
         if step is not None and not trace and ascent and step.objective < ascent[-1]:
             ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
             trace.append(_risen(step.objective, ascent))
             if report is not None:
                 report(len(trace), trace[-1], candidate)
-            return Run(candidate, tuple(trace), False, even=False)
+            return Run(candidate, tuple(trace), "max_iter", even=False)
         if bold and (step is None or not step.objective >= ascent[-1]):
             pace.reject(candidate, step)
             candidate, bold = image, False
@@ -181,9 +190,11 @@ def run(
             else:
                 converged = not bold and pace.is_even and _nothing_left(ascent, tol)
         trace.append(ascent[-1])
-        if report is not None and report(len(trace), trace[-1], best):
+        stopped = report is not None and report(len(trace), trace[-1], best)
+        if converged or stopped:
+            reason = "converged" if converged else "stopped"
             break
-    return Run(image, tuple(trace), converged, pace.is_even and not bold)
+    return Run(image, tuple(trace), reason, pace.is_even and not bold)
 
 
 def _risen(objective: float, ascent: list[float]) -> float:
@@ -195,32 +206,32 @@ def _risen(objective: float, ascent: list[float]) -> float:
     fall = ascent[-1] - objective
     if fall > ROUNDING * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
-            f"the log-likelihood fell by {fall:.3g} nats per row to {objective:.6g}: the family's "
+            f"the log-likelihood fell by {fall:.3g} nats per unit to {objective:.6g}: the model's "
             "E-step and M-step do not match, or the data are too badly conditioned (scale them)"
         )
     return ascent[-1]
 
 
-def _step(problem: Problem, params: Any, is_last: bool) -> Step:
+def _step(model: Model, params: Any, is_last: bool) -> Evaluation:
     """Step; a run's last evaluation keeps its parameters where these have no successor.
 
     A run that is cut short publishes what it has come to: that a further step would have
     collapsed is for a longer run to find out.
     """
     try:
-        return problem.step(params)
-    except DegenerateComponentError:
-        if not is_last:
+        return model.evaluate(params)
+    except DegenerateError as error:
+        if not is_last or error.objective is None:
             raise
-        return Step(params, problem.objective(params), None)
+        return Evaluation(params, error.objective, None)
 
 
-def _attempt(problem: Problem, params: Any) -> Step | None:
+def _attempt(model: Model, params: Any) -> Evaluation | None:
     """Step from a point that need not make sense; None where it does not."""
     try:
         with np.errstate(all="ignore"):
-            return problem.step(params)
-    except (DegenerateComponentError, np.linalg.LinAlgError):
+            return model.evaluate(params)
+    except (DegenerateError, np.linalg.LinAlgError):
         return None
 
 
@@ -233,8 +244,8 @@ class _Pace:
     longer each time before it is doubted again.
     """
 
-    def __init__(self, family: Family, accelerator: QuasiNewton | None, tol: float) -> None:
-        self._family = family
+    def __init__(self, model: Any, accelerator: QuasiNewton | None, tol: float) -> None:
+        self._model = model
         self._accelerator = accelerator
         self._tol = tol
         self._em_steps = EM_STEPS_TO_TELL
@@ -245,7 +256,7 @@ class _Pace:
         """Whether the last gains are all of EM steps."""
         return self._em_steps >= EM_STEPS_TO_TELL
 
-    def accept(self, params: Any, step: Step, ascent: list[float]) -> tuple[Any, bool]:
+    def accept(self, params: Any, step: Evaluation, ascent: list[float]) -> tuple[Any, bool]:
         """Return where to go from here, and whether that is further than EM goes."""
         climb = self._climb(params, step, ascent)
         if climb is None:
@@ -262,9 +273,9 @@ class _Pace:
         self._climbs += 1
         climb.point[self._at_boundary] = self._boundary
         with np.errstate(all="ignore"):
-            return self._family.from_vector(climb.point, step.params), True
+            return self._model.from_vector(climb.point, step.params), True
 
-    def reject(self, params: Any, step: Step | None) -> None:
+    def reject(self, params: Any, step: Evaluation | None) -> None:
         """Go back to where the last step was accepted."""
         assert self._accelerator is not None
         described = None if step is None else self._describe(params, step)
@@ -273,7 +284,7 @@ class _Pace:
         else:
             self._accelerator.reject(*described)
 
-    def _climb(self, params: Any, step: Step, ascent: list[float]) -> Climb | None:
+    def _climb(self, params: Any, step: Evaluation, ascent: list[float]) -> Climb | None:
         """Return what the accelerator proposes, None if that is no more than EM."""
         if self._accelerator is None:
             return None
@@ -285,14 +296,12 @@ class _Pace:
         self._accelerator.accept(*described, gain)
         return self._accelerator.propose()
 
-    def _describe(self, params: Any, step: Step) -> tuple[Any, Any, Any] | None:
+    def _describe(self, params: Any, step: Evaluation) -> tuple[Any, Any, Any] | None:
         """Return point, gradient and EM step; None where there is no such thing."""
-        assert step.totals is not None
         with np.errstate(all="ignore"):
-            point = self._family.to_vector(params)
-            after = self._family.to_vector(step.params)
-            gradient = self._family.gradient(params, step.params, step.totals)
-            gradient /= step.totals[:, 0].sum()
+            point = self._model.to_vector(params)
+            after = self._model.to_vector(step.params)
+            gradient = self._model.gradient(params, step)
         # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
         self._at_boundary = ~(np.isfinite(point) & np.isfinite(after))
         self._boundary = after[self._at_boundary]

@@ -11,21 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.data.rows import Rows
-from skem.families.base import FloatArray, Kernel
-from skem.mixture.problem import Problem
-from skem.mixture.sweep import Assignment, sweep
+from skem.em.model import FloatArray, Smooth
 
 __all__ = ["NotAMaximumError", "covariance"]
 
-#: Length of a step, in units in which the objective of one row has a curvature of one, and of the
+#: Length of a step, in units in which the objective of one unit has a curvature of one, and of the
 #: first step, which finds that unit.
 STEP, FIRST_STEP = 1e-4, 1e-7
 
 #: Relative curvature that differences with such steps cannot tell from none.
 FLAT = 1e-6
 
-#: Numbers that per-row scores may take at a time.
+#: Numbers that per-unit scores may take at a time.
 MOST_SCORES = 2**22
 
 
@@ -34,22 +31,22 @@ class NotAMaximumError(ValueError):
 
 
 def covariance(
-    problem: Problem, params: Any, free: NDArray[np.bool_], robust: bool = False
+    model: Smooth, params: Any, free: NDArray[np.bool_], robust: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """Return the covariance matrix of the estimates, and steps fit for differences.
 
     Parameters
     ----------
-    problem : Problem
-        What was fitted, by soft assignment, with a family that is not bound to the rows.
+    model : Smooth
+        What was fitted.
     params : object
         The estimates.
     free : bool ndarray of shape (p,)
         Coordinates to look at; the others are taken for known.
     robust : bool, default=False
-        Whether to take the sandwich of the information around the second moments of the rows'
+        Whether to take the sandwich of the information around the second moments of the units'
         scores (White 1982), right also where weights are not frequencies, or the model does not
-        hold; else the inverse of the information.
+        hold; else the inverse of the information. It needs the model's ``contributions``.
 
     Returns
     -------
@@ -62,21 +59,27 @@ def covariance(
     ------
     NotAMaximumError
         Where the information is not positive definite.
+    TypeError
+        Where ``robust`` asks for what the model does not implement.
     """
-    at = problem.family.to_vector(params)
+    if robust and not callable(getattr(model, "contributions", None)):
+        raise TypeError(
+            "robust standard errors need the objective of each unit of data: "
+            f"{type(model).__name__} must implement contributions"
+        )
+    at = model.to_vector(params)
     axes = np.eye(at.size)[free]
 
     def gradient(vector: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):  # what is not finite is not a maximum
-            moved = problem.family.from_vector(vector, params)
-            new, _, totals = problem.maximize(moved, problem.e_step(moved))
-            return problem.family.gradient(moved, new, totals)[free]
+            moved = model.from_vector(vector, params)
+            return model.n_units * model.gradient(moved, model.evaluate(moved))[free]
 
     here = gradient(at)
     curvatures = [
         (here - gradient(at + FIRST_STEP * axis))[i] / FIRST_STEP for i, axis in enumerate(axes)
     ]
-    steps = STEP / np.sqrt(np.maximum(np.array(curvatures) / problem.rows.total_weight, 1e-6))
+    steps = STEP / np.sqrt(np.maximum(np.array(curvatures) / model.n_units, 1e-6))
     information = np.array(
         [
             (gradient(at - step * axis) - gradient(at + step * axis)) / (2 * step)
@@ -85,62 +88,36 @@ def covariance(
     ).reshape(len(axes), len(axes))
     information = (information + information.T) / 2
     # In units of the coordinates' own, so that only directions that are truly flat look so.
-    least = FLAT * problem.rows.total_weight
+    least = FLAT * model.n_units
     unit = np.sqrt(np.maximum(np.abs(np.diag(information)), least))
     scaled = information / np.outer(unit, unit)
     if not (np.isfinite(scaled).all() and np.linalg.eigvalsh(scaled).min(initial=1) > FLAT):
         raise NotAMaximumError("the observed information is not positive definite")
     inverse = np.linalg.inv(information)
     if robust and len(axes):
-        inverse = inverse @ _squared_scores(problem, params, steps[:, np.newaxis] * axes) @ inverse
+        inverse = inverse @ _squared_scores(model, params, steps[:, np.newaxis] * axes) @ inverse
     return inverse, steps
 
 
-def _squared_scores(problem: Problem, params: Any, moves: FloatArray) -> FloatArray:
-    """Return the sum of the outer products of the rows' weighted scores."""
-    family, rows = problem.family, problem.rows
-    at, squared = family.to_vector(params), np.zeros((len(moves), len(moves)))
+def _squared_scores(model: Any, params: Any, moves: FloatArray) -> FloatArray:
+    """Return the sum of the outer products of the units' scores along some moves."""
+    at, squared = model.to_vector(params), np.zeros((len(moves), len(moves)))
+    points = [
+        (model.from_vector(at + move, params), model.from_vector(at - move, params))
+        for move in moves
+    ]
     lengths = 2 * np.linalg.norm(moves, axis=1)
     block = max(1, MOST_SCORES // max(1, len(moves)))
-    for start in range(0, rows.n_rows, block):
-        some = rows.take(slice(start, start + block))
+    start, size = 0, block
+    while size == block:  # a shorter block is the last
+        units = slice(start, start + block)
         scores = np.array(
             [
-                _contributions(problem, some, family.from_vector(at + move, params))
-                - _contributions(problem, some, family.from_vector(at - move, params))
-                for move in moves
+                model.contributions(ahead, units) - model.contributions(behind, units)
+                for ahead, behind in points
             ]
         )
-        scores *= some.each_weight / lengths[:, np.newaxis]
+        scores /= lengths[:, np.newaxis]
         squared += scores @ scores.T
+        start, size = start + block, scores.shape[1]
     return squared
-
-
-def _contributions(problem: Problem, rows: Rows, params: Any) -> FloatArray:
-    """Return what each row contributes to the objective, less its base measure."""
-    kernel, contributions = problem.family.kernel(params), np.empty(rows.n_rows)
-    here = Problem(problem.family, rows, problem.workers, problem.share)
-    sweep(kernel, rows, _Noted(here.e_step(params), contributions), problem.workers)
-    return contributions + kernel.offset
-
-
-class _Noted:
-    """An assignment that also writes down the contributions row by row."""
-
-    def __init__(self, inner: Assignment, contributions: FloatArray) -> None:
-        self.inner = inner
-        self.contributions = contributions
-
-    by_row = True
-
-    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "_Noted":
-        """Return that of some of the rows."""
-        return _Noted(self.inner.part(rows, labels), self.contributions[rows])
-
-    def assign(
-        self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return what the inner assignment does."""
-        contributions, responsibilities = self.inner.assign(kernel, block, rows, work)
-        self.contributions[rows] = contributions
-        return contributions, responsibilities

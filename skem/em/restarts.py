@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from joblib import Parallel, delayed
 
 from skem.em.driver import ROUNDING, LikelihoodFellError, Run
-from skem.families.base import DegenerateComponentError
+from skem.em.model import DegenerateError
 
 __all__ = ["AllStartsFailedError", "Restart", "best_run"]
 
@@ -77,7 +77,7 @@ def best_run(
     Raises
     ------
     AllStartsFailedError
-        When every attempt failed: it says which component of the last degenerated and why.
+        When every attempt failed: it says why the last did.
     """
     if n_jobs is None or len(attempts) == 1:
         outcomes = [_outcome(attempt) for attempt in attempts]
@@ -98,7 +98,7 @@ def _outcome(attempt: Callable[[], Run]) -> Run | str:
     """Return the run, or why there is none."""
     try:
         return attempt()
-    except (DegenerateComponentError, LikelihoodFellError) as error:
+    except (DegenerateError, LikelihoodFellError) as error:
         return str(error)
 
 

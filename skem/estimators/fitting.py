@@ -194,7 +194,7 @@ def _check_possible(problem: Problem, start: Any) -> None:
     """
     if problem.objective(start) > -np.inf:
         return
-    if problem.objective(problem.step(start).params) == -np.inf:
+    if problem.objective(problem.evaluate(start).params) == -np.inf:
         raise ValueError(
             "fixed contradicts the data: with the parameters that it holds, some row cannot come "
             "from any component, or not from the one that known_labels names"

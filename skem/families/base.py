@@ -20,6 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.errors import DegenerateError
 from skem.families.products import multiply, weighted_sums
 
 __all__ = [
@@ -49,7 +50,7 @@ LOG_ZERO = -1e300
 LOG_IMPOSSIBLE = -1e250
 
 
-class DegenerateComponentError(ValueError):
+class DegenerateComponentError(DegenerateError):
     """A component has no maximum-likelihood estimate left.
 
     Parameters

@@ -1,38 +1,26 @@
-"""A family and the rows it is to be fitted to: one step of EM."""
+"""A family and the rows it is to be fitted to: the mixture as a model for EM."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
-from skem.families.base import Family, FloatArray, LossOfPrecision
+from skem.em.model import Evaluation
+from skem.families.base import (
+    DegenerateComponentError,
+    Family,
+    FloatArray,
+    Kernel,
+    LossOfPrecision,
+)
 from skem.mixture.posterior import normalise
 from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep
 
-__all__ = ["Problem", "Step"]
-
-
-class Step(NamedTuple):
-    """One E/M evaluation.
-
-    Attributes
-    ----------
-    params : object
-        The parameters that the M-step gives.
-    objective : float
-        Mean log-likelihood (penalised, where the family has a penalty) of the parameters that
-        the E-step *started from*, in nats per row.
-    totals : ndarray of shape (n_components, n_totals) or None
-        Statistics that the E-step gave; None where there was no M-step.
-    """
-
-    params: Any
-    objective: float
-    totals: NDArray[np.floating[Any]] | None
+__all__ = ["Problem"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +44,45 @@ class Problem:
     workers: Workers = SERIAL
     share: Share = normalise
 
-    def step(self, params: Any) -> Step:
-        """Return the next parameters and the objective of these ones.
+    def evaluate(self, params: Any) -> Evaluation:
+        """Return the next parameters, and the objective and totals of these ones.
 
         Raises DegenerateComponentError where the M-step has no solution.
         """
-        new, total, totals = self.maximize(params, self.e_step(params))
-        return Step(new, self.mean(total), totals)
+        try:
+            new, total, totals = self.maximize(params, self.e_step(params))
+        except DegenerateComponentError as error:
+            error.objective = self.objective(params)
+            raise
+        return Evaluation(new, self.mean(total), totals)
+
+    @property
+    def n_units(self) -> float:
+        """Number of rows, by weight."""
+        return self.rows.total_weight
+
+    def to_vector(self, params: Any) -> FloatArray:
+        """Flatten the parameters to unconstrained coordinates."""
+        return self.family.to_vector(params)
+
+    def from_vector(self, vector: FloatArray, like: Any) -> Any:
+        """Rebuild parameters of the shapes of like."""
+        return self.family.from_vector(vector, like)
+
+    def gradient(self, params: Any, evaluation: Evaluation) -> FloatArray:
+        """Return the gradient of the mean objective at params, in those coordinates."""
+        new, _, totals = evaluation
+        return self.family.gradient(params, new, totals) / totals[:, 0].sum()
+
+    def contributions(self, params: Any, units: slice) -> FloatArray:
+        """Return what some of the rows add to the total objective, less their base measure."""
+        rows = self.rows.take(units)
+        if rows.n_rows == 0:
+            return np.empty(0)
+        kernel, contributions = self.family.kernel(params), np.empty(rows.n_rows)
+        some = replace(self, rows=rows)
+        sweep(kernel, rows, _Noted(some.e_step(params), contributions), self.workers)
+        return (contributions + kernel.offset) * rows.each_weight
 
     def objective(self, params: Any) -> float:
         """Return the mean objective of params, in nats per row."""
@@ -104,3 +124,25 @@ class Problem:
 
 def _log_base(family: Family, X: FloatArray, weights: FloatArray) -> Any:
     return np.sum(weights * family.log_base_measure(X))
+
+
+class _Noted:
+    """An assignment that also writes down the contributions row by row."""
+
+    def __init__(self, inner: Assignment, contributions: FloatArray) -> None:
+        self.inner = inner
+        self.contributions = contributions
+
+    by_row = True
+
+    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "_Noted":
+        """Return that of some of the rows."""
+        return _Noted(self.inner.part(rows, labels), self.contributions[rows])
+
+    def assign(
+        self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what the inner assignment does."""
+        contributions, responsibilities = self.inner.assign(kernel, block, rows, work)
+        self.contributions[rows] = contributions
+        return contributions, responsibilities

@@ -187,7 +187,7 @@ def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> lis
 
     def advance(params: Any) -> tuple[float, Any]:
         for _ in range(n_evaluations):
-            params, objective, _ = problem.step(params)
+            params, objective, _ = problem.evaluate(params)
         return objective, params
 
     advanced = _without_failures(advance, population)
@@ -244,7 +244,7 @@ def _finished(problem: Problem, population: list[Any]) -> Any:
         try:
             return run_on(accelerate=problem.family.accelerable)
         except LikelihoodFellError:
-            return Run(start, (), False)
+            return Run(start, (), "stopped")
 
     runs = _without_failures(finish, population)
     order = _best_first(np.array([run.objective for run in runs]))

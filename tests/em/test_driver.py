@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,23 +9,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skem import BinomialMixture
 from skem.em.driver import LikelihoodFellError, remaining_gain, run
+from skem.em.model import DegenerateError, Evaluation
 from tests.families.cases import BINOMIALS, CENTRED, POOLED, binomial_case, gaussian_case
 from tests.families.tampered import Tampered, noisy
 
 
 class Scripted:
-    """A problem whose parameters count the steps, and whose objectives are known beforehand."""
-
-    family = None
+    """A model whose parameters count the steps, and whose objectives are known beforehand."""
 
     def __init__(self, objectives):
         self.objectives = objectives
 
-    def step(self, params):
+    def evaluate(self, params):
         """Return the next count."""
-        return SimpleNamespace(
-            params=params + 1, objective=float(self.objectives[params]), totals=None
-        )
+        return Evaluation(params + 1, float(self.objectives[params]), None)
 
 
 def follow(objectives, tol=1e-6, max_iter=None, **options):
@@ -68,7 +64,7 @@ def test_run_stops_at_the_first_value_within_tol_of_the_limit(r):
     tol = 1e-4
     objectives = -(r ** np.arange(5000.0))
     result = follow(objectives, tol)
-    assert result.converged
+    assert result.reason == "converged" and result.converged
     assert result.objective > -tol * (1 + 1e-6)
     assert result.trace[-2] < -tol * (1 - 1e-6)
     assert result.params == result.n_evaluations == len(result.trace)
@@ -85,9 +81,40 @@ def test_plateau_is_not_an_end(history):
 
 def test_run_that_is_cut_short_has_not_converged():
     result = follow(np.arange(9.0), max_iter=5)
-    assert not result.converged
+    assert result.reason == "max_iter" and not result.converged
     assert result.trace == (0, 1, 2, 3, 4)
     assert result.params == 5
+
+
+def test_run_stops_where_that_is_asked_for():
+    result = follow(np.arange(9.0), report=lambda n, objective, params: n == 3)
+    assert (result.reason, result.trace) == ("stopped", (0, 1, 2))
+
+
+class Doomed(Scripted):
+    """One whose last parameters have no successor."""
+
+    def __init__(self, objectives, objective=None):
+        super().__init__(objectives)
+        self.error = DegenerateError("it has collapsed")
+        self.error.objective = objective
+
+    def evaluate(self, params):
+        """Raise for the last."""
+        if params == len(self.objectives):
+            raise self.error
+        return super().evaluate(params)
+
+
+@pytest.mark.parametrize(("max_iter", "objective"), [(9, -1.0), (4, None)])
+def test_run_that_comes_to_an_abyss_fails(max_iter, objective):
+    with pytest.raises(DegenerateError, match="collapsed"):
+        run(Doomed([-3.0, -2.0, -1.5], objective), 0, tol=0.0, max_iter=max_iter)
+
+
+def test_run_that_is_cut_short_at_an_abyss_keeps_what_it_has():
+    result = run(Doomed([-3.0, -2.0, -1.5], -1.0), 0, tol=0.0, max_iter=4)
+    assert (result.params, result.objective, result.reason) == (3, -1.0, "max_iter")
 
 
 def test_no_iterations_return_the_start():

@@ -151,9 +151,18 @@ def test_scores_are_summed_block_by_block(monkeypatch):
     problem, params = fitted(GAUSSIANS[1])
     free = all_free(problem, params)
     whole, _ = covariance(problem, params, free, robust=True)
-    monkeypatch.setattr(information, "MOST_SCORES", 7 * free.sum())
-    blocks, _ = covariance(problem, params, free, robust=True)
-    assert_allclose(blocks, whole, rtol=1e-9, atol=1e-9 * np.abs(whole).max())
+    for rows in (7, problem.rows.n_rows // 2):
+        monkeypatch.setattr(information, "MOST_SCORES", rows * free.sum())
+        blocks, _ = covariance(problem, params, free, robust=True)
+        assert_allclose(blocks, whole, rtol=1e-9, atol=1e-9 * np.abs(whole).max())
+
+
+def test_model_without_scores_has_no_robust_errors():
+    class Unscored:
+        """All that covariance needs but for contributions."""
+
+    with pytest.raises(TypeError, match="Unscored must implement contributions"):
+        covariance(Unscored(), None, np.ones(1, dtype=bool), robust=True)
 
 
 @pytest.mark.parametrize("case", [BINOMIALS[0], GAUSSIANS[0], GAUSSIANS[-1]], **named)

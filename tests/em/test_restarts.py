@@ -10,7 +10,7 @@ from skem.families.base import DegenerateComponentError
 
 
 def giving(objective, params=None):
-    return lambda: Run(params, (objective - 1, objective), True)
+    return lambda: Run(params, (objective - 1, objective), "converged")
 
 
 def failing(error):
@@ -46,7 +46,7 @@ def test_failure_is_recorded_and_dropped(error):
 
 def test_distinct_optima_are_numbered_from_the_highest_down():
     """Those that differ by less than tolerances are one; a run cut short has come to none."""
-    cut_short = Run(None, (-1.0,), False)
+    cut_short = Run(None, (-1.0,), "max_iter")
     attempts = [giving(-3.0), giving(-2.0), failing(FELL), giving(-3.0 - 3e-7), lambda: cut_short]
     _, restarts = best_run([*attempts, giving(-2.5)], "")
     assert [restart.optimum for restart in restarts] == [2, 0, None, 2, None, 1]

@@ -64,7 +64,7 @@ def test_both_layouts_are_one_model():
     short = Problem(Binomial(2, 3, np.full(3, 5.0)), Rows(successes))
     long = Problem(Binomial(2, 3), Rows(np.hstack([successes, 5 - successes])))
     start = short.start(r)
-    a, b = short.step(start), long.step(start)
+    a, b = short.evaluate(start), long.evaluate(start)
     assert a.objective == b.objective
     assert_array_equal(a.params.weights, b.params.weights)
     assert_array_equal(a.params.probabilities, b.params.probabilities)
@@ -83,7 +83,7 @@ def test_impossible_rows_count_as_nothing_but_minus_infinity():
     """One possible row and one impossible one: the M-step of the weights stands in for it."""
     family = Binomial(2, 1, np.array([3.0]))
     params = BinomialParameters(HALF, np.array([[0.0], [1.0]]))
-    step = Problem(family, Rows(np.array([[0.0], [1.0]]))).step(params)
+    step = Problem(family, Rows(np.array([[0.0], [1.0]]))).evaluate(params)
     assert step.objective == -np.inf
     assert np.isfinite(step.params.probabilities).all()
 
@@ -93,7 +93,7 @@ def test_probability_at_the_edge_stays_there():
     problem = Problem(Binomial(2, 1, np.array([3.0])), Rows(X))
     params = problem.start(np.array([0, 0, 1, 1]))
     assert params.probabilities[0, 0] == 1.0
-    assert problem.step(params).params.probabilities[0, 0] == 1.0
+    assert problem.evaluate(params).params.probabilities[0, 0] == 1.0
 
 
 def test_cell_without_trials_is_unobserved():
@@ -114,7 +114,7 @@ def test_component_that_saw_no_trial_of_a_column_keeps_its_probability_or_takes_
     assert_allclose(start.probabilities, [[0.75, 0.25], [0.5, 0.25]])
     sure = BinomialParameters(HALF, np.array([[0.99, 0.5], [0.0, 0.125]]))
     X_of_one = Problem(Binomial(2, 2), Rows(np.array([[4.0, 2.0, 0.0, 2.0]])))
-    assert_array_equal(X_of_one.step(sure).params.probabilities[1], sure.probabilities[1])
+    assert_array_equal(X_of_one.evaluate(sure).params.probabilities[1], sure.probabilities[1])
 
 
 def test_sample_needs_to_know_the_trials():

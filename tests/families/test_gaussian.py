@@ -177,7 +177,7 @@ def test_shift_by_a_hundred_million_changes_nothing(case):
         for shift in (0.0, 1e8)
     )
     start = here.problem().start(case.responsibilities(seed=0))
-    near, far = here.problem().step(start), there.problem().step(start)
+    near, far = here.problem().evaluate(start), there.problem().evaluate(start)
     assert near.objective == far.objective
     for a, b in zip(near.params, far.params, strict=True):
         assert_array_equal(a, b)
@@ -195,7 +195,7 @@ def run(X, structure, r, steps=10):
     problem = Problem(family_for(X, structure, r.shape[1]), Rows(X))
     params = problem.start(r)
     for _ in range(steps):
-        step = problem.step(params)
+        step = problem.evaluate(params)
         params = step.params
     return params, step.objective
 

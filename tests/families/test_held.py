@@ -126,7 +126,7 @@ def test_what_is_held_stays_and_the_rest_moves(case):
     held, problem = case.family.held, case.problem()
     r = case.responsibilities(seed=1)
     first = problem.start(r)
-    params, without = problem.step(first).params, replace(case.family, held=Held())
+    params, without = problem.evaluate(first).params, replace(case.family, held=Held())
     unheld = Problem(without, problem.rows).start(r)
     assert_allclose(params.weights.sum(), 1.0, rtol=1e-15)
     for name, mask in held.masks.items():
@@ -168,7 +168,7 @@ def test_mixtures_in_a_stack_hold_what_each_of_them_does(masks):
     together = Problem(stack, rows)
     by_mixture = EStep(joint.weights.reshape(3, -1))
     params, _, _ = together.maximize(joint, by_mixture)
-    alone = [Problem(case.family, rows).step(single).params for single in singles]
+    alone = [Problem(case.family, rows).evaluate(single).params for single in singles]
     assert_allclose(
         params.probabilities, np.concatenate([each.probabilities for each in alone]), rtol=1e-12
     )
@@ -181,8 +181,9 @@ def test_mixtures_in_a_stack_hold_what_each_of_them_does(masks):
 def test_with_everything_held_nothing_is_left(structure):
     case = holding(gaussian_case(structure, 3, 2), weights=ALL, means=ALL, covariances=ALL)
     family, params = case.family, case.params
-    step = case.problem().step(params)
+    step = case.problem().evaluate(params)
     assert family.n_parameters(params) == 0
-    assert family.to_vector(params).size == family.gradient(params, params, step.totals).size == 0
+    gradient = family.gradient(params, params, step.statistics)
+    assert family.to_vector(params).size == gradient.size == 0
     for before, after in zip(params, step.params, strict=True):
         assert_allclose(after, before, rtol=1e-15)

@@ -91,16 +91,16 @@ def test_objective_is_the_log_posterior(structure, case):
 @every_kind
 def test_gradient_is_the_slope_of_the_log_posterior(structure, case):
     problem, params = case.problem(), case.start(seed=9)
-    step, vector = problem.step(params), case.family.to_vector(params)
+    step, vector = problem.evaluate(params), case.family.to_vector(params)
     h = 1e-5
 
     def at(moved):
         return log_posterior(structure, case, case.family.from_vector(moved, params))
 
     slopes = [(at(vector + h * e) - at(vector - h * e)) / (2 * h) for e in np.eye(vector.size)]
-    gradient = problem.family.gradient(params, step.params, step.totals)
+    gradient = problem.family.gradient(params, step.params, step.statistics)
     assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-6 * len(case.X))
-    flat = replace(problem.family, prior=None).gradient(params, step.params, step.totals)
+    flat = replace(problem.family, prior=None).gradient(params, step.params, step.statistics)
     assert np.abs(gradient - flat).max() > 1e-3 * np.abs(gradient).max()
 
 
@@ -163,7 +163,7 @@ def test_log_posterior_never_falls(structure, case):
     problem, params, trace = case.problem(), case.start(0), []
     for _ in range(30):
         trace.append(problem.objective(params))
-        params = problem.step(params).params
+        params = problem.evaluate(params).params
     gains = np.diff(trace)
     assert gains[0] > 1e-6
     assert gains.min() > -1e-12 * abs(trace[-1])
@@ -173,7 +173,7 @@ def test_log_posterior_never_falls(structure, case):
 def test_empty_component_goes_to_the_mode_of_the_prior(structure):
     case = with_prior(structure)
     weights = np.array([0.0, 0.4, 0.6])
-    params = case.problem().step(case.params._replace(weights=weights)).params
+    params = case.problem().evaluate(case.params._replace(weights=weights)).params
     assert_allclose(params.means[0], MEAN, rtol=1e-12)
     mode = {
         "full": SCATTER / (DEGREES + D + 2),
@@ -195,7 +195,7 @@ def test_mixtures_side_by_side_have_a_prior_each(structure):
     e_step = EStep(stack.weights.reshape(2, K))
     both, objectives, _ = stacked.maximize(stack, e_step)
     for i, params in enumerate(mixtures):
-        alone = case.problem().step(params)
+        alone = case.problem().evaluate(params)
         assert_allclose(stacked.mean(objectives[i]), alone.objective, rtol=1e-12)
         assert_allclose(both.covariances[i * K : (i + 1) * K], alone.params.covariances)
 

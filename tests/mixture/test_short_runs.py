@@ -172,7 +172,7 @@ def test_mixtures_come_back_the_best_first():
     before = [problem.objective(params) for params in population]
     objectives = [problem.objective(params) for params in _advance(problem, population, 1)]
     order = np.argsort(before)[::-1]
-    expected = [problem.objective(problem.step(population[i]).params) for i in order]
+    expected = [problem.objective(problem.evaluate(population[i]).params) for i in order]
     assert_allclose(objectives, expected, rtol=1e-9)
 
 

@@ -1,0 +1,17 @@
+"""What can go wrong in a model, in words that the algorithm and the distributions share."""
+
+__all__ = ["DegenerateError"]
+
+
+class DegenerateError(ValueError):
+    """The M-step has no solution: the likelihood has no maximum within the model's range.
+
+    The run from this start ends; others are not affected.
+
+    Attributes
+    ----------
+    objective : float or None
+        Mean objective of the parameters that the E-step started from, where it is known.
+    """
+
+    objective: float | None = None

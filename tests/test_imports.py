@@ -1,0 +1,72 @@
+"""Imports between the rooms of the package run one way."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import skem
+
+ROOT = Path(skem.__file__).parent
+
+#: What each room may import: other rooms of the package, and packages of others beside numpy and
+#: scipy. Rooms that are not named (the command line, plotting, ...) stand above all of these.
+RULES = {
+    "errors": set(),
+    "em": {"errors", "joblib"},
+    "families": {"errors"},
+    "data": {"errors", "sklearn", "dask", "threadpoolctl"},
+    "mixture": {"errors", "em", "families", "data", "sklearn", "joblib"},
+    "estimators": {"errors", "em", "families", "data", "mixture", "sklearn", "joblib", "dask"},
+}
+
+#: Imports that break the rules, until they are gone.
+EXCEPTIONS = {
+    ("skem.data.blocks", "skem.families.base"),
+    ("skem.data.rows", "skem.families.patterns"),
+    ("skem.data.dask_rows", "skem.mixture.sweep"),
+    ("skem.data.stored", "skem.mixture.sweep"),
+}
+
+EVERYWHERE = {"numpy", "scipy", *sys.stdlib_module_names}
+
+
+def imported(source):
+    """Return the modules that a source imports, wherever in it that is done."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add(node.module)
+    return names
+
+
+def offences(room):
+    """Return the imports of a room that the rules do not allow, as pairs of modules."""
+    paths = sorted((ROOT / room).rglob("*.py")) or [ROOT / f"{room}.py"]
+    found = set()
+    for path in paths:
+        importer = ".".join(("skem", *path.relative_to(ROOT).with_suffix("").parts))
+        for name in imported(path.read_text(encoding="utf-8")):
+            top, *below = name.split(".")
+            target = below[0] if top == "skem" and below else top
+            if target not in {room, *RULES[room], *EVERYWHERE}:
+                found.add((importer, name))
+    return found
+
+
+@pytest.mark.parametrize("room", RULES)
+def test_room_imports_only_what_it_may(room):
+    assert offences(room) - EXCEPTIONS == set()
+
+
+def test_exceptions_are_still_needed():
+    assert set().union(*map(offences, RULES)) == EXCEPTIONS
+
+
+def test_imports_are_found_wherever_they_are():
+    source = "import a.b\ndef f():\n    from c.d import e\nif TYPE_CHECKING:\n    import g as h"
+    assert imported(source) == {"a.b", "c.d", "g"}
