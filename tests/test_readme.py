@@ -39,8 +39,8 @@ def test_output_of_the_command_line(capsys):
 def _settled(line):
     """Return the words of a line less what hangs on the start: numbering, last digits."""
     words = line.split()
-    if words[-1:] == ["yes"]:
-        return words[:-3]
+    if words[-1:] and words[-1].startswith("(0."):
+        return words[:-2]
     return words[3:] if words and words[0].isdecimal() else words
 
 

@@ -8,9 +8,12 @@ import numpy as np
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.cli.arguments import PROG
+from skem.cli.columns import numbering_columns
+from skem.cli.data import Data, extract
 from skem.cli.errors import CommandError, first_sentence
-from skem.cli.files import Table, check_output, read_table, write_labels
-from skem.cli.selection import Candidate, best, fit_all, hold_out
+from skem.cli.files import read_table
+from skem.cli.output import check_files, write_labels, write_picture
+from skem.cli.selection import RULES, Candidate, choose, fit_all, hold_out
 from skem.cli.tables import candidate_table, component_table
 from skem.families.covariance import STRUCTURES
 
@@ -21,50 +24,56 @@ MOST_COMPONENTS = 8
 
 def analyse_file(arguments: Any) -> None:
     """Do what the arguments say with the file that they name."""
-    data = read_table(arguments.data, arguments.columns, arguments.weights)
-    n_rows, n_columns = data.X.shape
-    if n_rows < 2:
-        raise CommandError(f"{data.path} has one row; a mixture needs two at least")
-    if arguments.output is not None:
-        check_output(arguments.output, arguments.data)
-    if arguments.family == "binomial":
-        check_counts(data, arguments.trials)
-        prototype = BinomialMixture(n_trials=arguments.trials)
-    else:
-        prototype = GaussianMixtureEM()
-    prototype.set_params(random_state=arguments.seed)
-    if arguments.starts is not None:
-        prototype.set_params(n_init=arguments.starts)
+    table = read_table(arguments.data, arguments)
+    data = extract(table, arguments)
+    check_files(arguments, table)
+    if len(data.rows) < 2:
+        raise CommandError(f"{table.path} has fewer than two rows with a value to fit")
+    if arguments.family == "gaussian" and arguments.columns is None:
+        for name in numbering_columns(data.X, data.names):
+            warn(f"column {name} numbers the rows; if it measures nothing, --drop {name}")
+    print(f"{table.path}: {described(data)}\n")
 
-    grid = candidates_to_try(arguments, n_rows, n_columns)
-    by = arguments.choose or ("held-out" if data.weights is None else "bic")
-    n_missing = int(np.isnan(data.X).sum())
-    missing = f" ({n_missing} {'cell is' if n_missing == 1 else 'cells are'} missing)"
-    columns = ", ".join(data.names) + missing * (n_missing > 0)
-    print(f"{data.path}: {n_rows} rows, columns {columns}\n")
-    chosen = select(prototype, grid, data.X, data.weights, by=by, names=data.names)
+    by = arguments.choose or ("one-standard-error" if data.weights is None else "bic")
+    grid = candidates_to_try(arguments, *data.rows.shape)
+    prototype = mixture(arguments, data, by)
+    chosen = select(prototype, grid, data.rows, data.row_weights, by=by, names=data.names)
     if arguments.output is not None:
-        model = chosen.model
-        write_labels(arguments.output, model.predict(data.X), model.predict_proba(data.X))
+        write_labels(arguments, table, data, chosen.model)
         print(f"\nLabels and posterior probabilities are in {arguments.output}.")
+    if arguments.plot is not None:
+        write_picture(arguments.plot, data, chosen.model)
+        print(f"\nA picture is in {arguments.plot}.")
 
 
-def check_counts(data: Table, trials: int | list[int] | None) -> None:
-    """Raise CommandError for what cannot be counts of successes, by line and column."""
-    n_columns = len(data.names)
-    data.refuse_where(data.X < 0, "is negative, not a count")
-    if trials is None:
-        if n_columns % 2:
-            raise CommandError(
-                f"the number of columns to fit in {data.path} is odd, {n_columns}: give all "
-                "successes, then all failures, or else --trials"
-            )
-    elif np.size(trials) not in (1, n_columns):
-        raise CommandError(
-            f"--trials gives {np.size(trials)} numbers, for columns that number {n_columns}"
-        )
-    else:
-        data.refuse_where(data.X > np.asarray(trials), "is more than the number of trials")
+def described(data: Data) -> str:
+    """Say how many rows there are, which columns, and what is missing."""
+    rows, without = f"{len(data.X)} rows", int((~data.seen).sum())
+    if without:
+        rows += f" ({without} without any value, not fitted)"
+    n_missing = int(np.isnan(data.rows[:, : len(data.names)]).sum())
+    missing = f" ({n_missing} {'cell is' if n_missing == 1 else 'cells are'} missing)"
+    return f"{rows}, columns {', '.join(data.names)}{missing * (n_missing > 0)}"
+
+
+def mixture(arguments: Any, data: Data, by: str) -> Any:
+    """Return the estimator that all candidates are made of.
+
+    Counts whose rows are held out have a prior: one rare answer that some training rows lack
+    would otherwise make all scores -inf.
+    """
+    model: Any = GaussianMixtureEM()
+    if arguments.family == "binomial":
+        prior = "conjugate" if RULES[by].held_out else None
+        model = BinomialMixture(n_trials=data.n_trials, prior=prior)
+    given = {
+        "random_state": arguments.seed,
+        "n_init": arguments.starts,
+        "reg_covar": arguments.reg_covar,
+        "prior": arguments.prior,
+    }
+    model.set_params(**{name: value for name, value in given.items() if value is not None})
+    return model.set_params(prior=None) if arguments.prior == "none" else model
 
 
 def candidates_to_try(arguments: Any, n_rows: int, n_columns: int) -> list[dict[str, Any]]:
@@ -92,21 +101,21 @@ def select(
 ) -> Candidate:
     """Fit the candidates, print what came of each and of the best, and return that."""
     candidates = fit_all(prototype, grid, X, weights)
-    if weights is None or by == "held-out":
-        candidates = hold_out(prototype, candidates, X, weights)
     for candidate in candidates:
         for remark in candidate.remarks:
             failed = "not fitted: " if candidate.model is None else ""
             warn(f"{candidate.name}: {failed}{first_sentence(remark)}")
-    chosen = best(candidates, by)
-    if chosen is None and by == "held-out":
+    if RULES[by].held_out:
+        candidates = hold_out(prototype, candidates, X, weights)
+    chosen = choose(candidates, by)
+    if chosen is None and RULES[by].held_out:
         warn("no held-out score is known, the choice is by BIC")
         by = "bic"
-        chosen = best(candidates, by)
+        chosen = choose(candidates, by)
     if chosen is None:
         raise CommandError("no candidate has a finite likelihood")
 
-    print(candidate_table(candidates, chosen))
+    print(candidate_table(candidates, chosen, by))
     print(f"\n{verdict(candidates, chosen, by)}\n")
     total = len(X) if weights is None else weights.sum()
     print(component_table(chosen.model, names, total))
@@ -114,16 +123,20 @@ def select(
 
 
 def verdict(candidates: Sequence[Candidate], chosen: Candidate, by: str) -> str:
-    """Say which candidate is chosen, and whether the other criterion agrees."""
-    reasons = {"held-out": "held-out log-likelihood per row", "bic": "BIC"}
-    line = f"Chosen by {reasons.pop(by)}: {chosen.name}"
-    ((other, reason),) = reasons.items()
-    rival = best(candidates, other)
-    if rival is None:
-        return f"{line}."
-    if rival is chosen:
-        return f"{line}, and so says {reason}." if other == "bic" else f"{line}."
-    return f"{line} ({reason}: {rival.name})."
+    """Say which candidate is chosen, what other rules choose, and what is doubtful."""
+    lines = [f"Chosen by {RULES[by].name}: {chosen.name}."]
+    rivals: dict[str, list[str]] = {}
+    for other, rule in RULES.items():
+        rival = choose(candidates, other)
+        if rival is not None and rival is not chosen:
+            rivals.setdefault(rival.name, []).append(rule.name)
+    lines += [f"By {' and '.join(rules)} it is {name}." for name, rules in rivals.items()]
+    if chosen.doubt:
+        lines.append("No candidate can be trusted, this one included.")
+    tried = [candidate.params["n_components"] for candidate in candidates]
+    if chosen.params["n_components"] == max(tried) > min(tried):
+        lines.append("No larger number of components was tried: there may be more.")
+    return "\n".join(lines)
 
 
 def warn(message: str) -> None:

@@ -1,6 +1,7 @@
 """The command line: what may be asked for."""
 
 import argparse
+from typing import Any
 
 import skem
 from skem.cli.errors import CommandError
@@ -14,20 +15,22 @@ DESCRIPTION = """\
 Fit mixture models by EM, and choose the number of components.
 
 Without arguments both mixtures are fitted to data that come with the package.
-With DATA.csv every number of components (and covariance type) is fitted to its
-rows, and the one with the best held-out log-likelihood, by five-fold
-cross-validation, is described."""
+With FILE every number of components (and covariance type) is fitted to its rows
+and held out by five-fold cross-validation; the simplest candidate within one
+standard error of the best is described."""
 
 EPILOG = """\
-DATA.csv is a table of numbers in UTF-8, separated by commas, semicolons (the
-decimal point may then be a comma), tabs or spaces. A first line without any
-number is a header; without one, columns are called x1, x2, ... A column whose
-header is empty, as R and pandas write row numbers, is left out. Empty cells and
-NA are missing values: what is observed of their rows counts.
+FILE is text with one row a line, a workbook (.xlsx) or parquet; - is standard
+input. It is read by pandas. What separates cells is seen from the first lines.
+A first line without any number holds names; if there is a number in it, say
+what it is (--header). A column without a name, as R and pandas write row
+numbers, is not fitted. Cells may be missing: what is observed of their rows
+counts.
 
 examples:
   python -m skem geyser.csv --family gaussian --covariance full,tied
   python -m skem flips.csv --family binomial --output labels.csv
+  python -m skem reads.csv --family binomial --columns alt --trials depth
   python -m skem saxony.csv --family binomial --trials 12 --weights families"""
 
 
@@ -41,14 +44,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     arguments = _parser().parse_args(argv)
     given = {name for name, value in vars(arguments).items() if value not in (None, 0)}
     if arguments.data is None and given:
-        raise CommandError(f"--{min(given)} needs a file, DATA.csv; see {PROG} --help")
+        raise CommandError(f"{_option(min(given))} needs a file; see {PROG} --help")
     if arguments.data is not None and arguments.family is None:
         raise CommandError("say which mixture: --family gaussian or --family binomial")
-    if arguments.family == "gaussian" and arguments.trials is not None:
-        raise CommandError("--trials belongs to --family binomial")
-    if arguments.family == "binomial" and arguments.covariance is not None:
-        raise CommandError("--covariance belongs to --family gaussian")
+    for family, own in OF_ONE_FAMILY.items():
+        if arguments.family != family and (others := given & set(own)):
+            raise CommandError(f"{_option(min(others))} belongs to --family {family}")
+    if arguments.id is not None and arguments.output is None:
+        raise CommandError("--id names what --output keeps of the file: give that, too")
     return arguments
+
+
+#: Options that mean nothing for the other family.
+OF_ONE_FAMILY = {"gaussian": ("covariance", "reg_covar"), "binomial": ("trials",)}
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,16 +70,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("data", metavar="DATA.csv", nargs="?", help="the rows to fit")
+    parser.add_argument("data", metavar="FILE", nargs="?", help="the rows to fit")
+    parser.add_argument("--version", action="version", version=f"skem {skem.__version__}")
+    _add_model(parser.add_argument_group("what to fit").add_argument)
+    _add_columns(parser.add_argument_group("which columns").add_argument)
+    _add_results(parser.add_argument_group("results").add_argument)
+    _add_reading(parser.add_argument_group("how the file is written").add_argument)
+    return parser
+
+
+def _add_model(add: Any) -> None:
     add("--family", choices=("gaussian", "binomial"), help="measurements, or success counts")
-    add(
-        "--trials",
-        type=_trials,
-        metavar="N[,N...]",
-        help="trials behind each count, one number "
-        "for all columns or one each; without it the columns are all successes, then all failures",
-    )
     add(
         "--components",
         type=_components,
@@ -80,19 +93,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TYPE[,TYPE...]",
         help=f"covariance types to try: {', '.join(STRUCTURES)} (default: all)",
     )
+    add("--reg-covar", type=_number_or_word, metavar="X", help="ridge of the covariances")
     add(
-        "--columns",
-        type=_names,
-        metavar="NAME[,NAME...]",
-        help="columns to fit, by name or by number from 1 (default: all)",
+        "--prior",
+        choices=("conjugate", "none"),
+        help="prior against collapse (default: none, but for counts whose rows are held out)",
     )
     add(
-        "--weights",
-        metavar="NAME",
-        help="column that says how often each row counts; the choice "
-        "is then by BIC, because no copy of a row can be held out alone",
+        "--choose",
+        choices=("one-standard-error", "held-out", "bic", "icl"),
+        help="what chooses (default: one-standard-error); no rows are held out for bic and icl",
     )
-    add("--choose", choices=("held-out", "bic"), help="what chooses (default: held-out)")
     add(
         "--starts",
         type=_positive,
@@ -100,20 +111,63 @@ def _parser() -> argparse.ArgumentParser:
         help="starts of each fit (default: the estimator's)",
     )
     add("--seed", type=_seed, default=0, metavar="N", help="seed of all randomness (default: 0)")
+
+
+def _add_columns(add: Any) -> None:
+    add(
+        "--columns",
+        metavar="NAME[,NAME...]|A:B",
+        help="columns to fit, by name or by number from 1, or all from one to another (default: "
+        "all); a name with a comma in it stands in quotation marks",
+    )
+    add("--drop", metavar="NAME[,NAME...]|A:B", help="columns to leave out, in the same way")
+    add(
+        "--trials",
+        metavar="N[,N...]|NAME[,NAME...]",
+        help="trials behind each count: one number for all columns or one each, or columns that "
+        "hold them; without it the columns are all successes, then all failures",
+    )
+    add(
+        "--weights",
+        metavar="NAME",
+        help="column that says how often each row counts; the choice "
+        "is then by BIC, because no copy of a row can be held out alone",
+    )
+
+
+def _add_results(add: Any) -> None:
     add(
         "--output",
         metavar="FILE.csv",
-        help="where to write each row's label and posterior probabilities",
+        help="where to write each row of the file with its label, the uncertainty of that (1 less "
+        "its probability) and all posterior probabilities; empty where a row has no value",
     )
-    add("--version", action="version", version=f"skem {skem.__version__}")
-    return parser
+    add("--id", metavar="NAME", help="the only column of the file that --output keeps")
+    add("--plot", metavar="FILE.png", help="where to draw what was chosen")
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if "" in names:
-        raise argparse.ArgumentTypeError(f"an empty name in {text!r}")
-    return names
+def _add_reading(add: Any) -> None:
+    add("--sep", metavar="TEXT", help="what separates cells")
+    add("--decimal", metavar="MARK", help="decimal mark")
+    add("--thousands", metavar="MARK", help="what separates thousands")
+    add(
+        "--na-values",
+        type=lambda text: text.split(","),
+        metavar="TEXT[,TEXT...]",
+        help="cells that are missing, beside the empty ones, NA and their like",
+    )
+    add("--header", choices=("yes", "no"), help="whether the first line holds names")
+    add("--encoding", metavar="NAME", help="encoding of text (default: utf-8)")
+    add("--comment", metavar="MARK", help="what follows it in a line is left out")
+    add("--compression", metavar="NAME", help="gzip, zip, ... (default: by the suffix)")
+    add("--sheet", metavar="NAME", help="sheet of a workbook (default: the first)")
+
+
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _positive(text: str) -> int:
@@ -137,11 +191,6 @@ def _whole(text: str, minimum: int) -> int:
     return value
 
 
-def _trials(text: str) -> int | list[int]:
-    trials = [_positive(part) for part in text.split(",")]
-    return trials[0] if len(trials) == 1 else trials
-
-
 def _components(text: str) -> list[int]:
     if ":" not in text:
         return sorted({_positive(part) for part in text.split(",")})
@@ -153,7 +202,7 @@ def _components(text: str) -> list[int]:
 
 
 def _covariances(text: str) -> list[str]:
-    types = list(dict.fromkeys(_names(text)))
+    types = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in types:
         if name not in STRUCTURES:
             raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(STRUCTURES)}")

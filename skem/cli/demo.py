@@ -119,7 +119,7 @@ def old_faithful() -> None:
         GaussianMixtureEM(random_state=0),
         grid,
         geyser.data,
-        by="held-out",
+        by="one-standard-error",
         names=geyser.feature_names,
     )
     print()

@@ -1,23 +1,33 @@
-"""A table of numbers in, labels out: whatever is wrong with a file is told by line and column."""
+"""Files: a table of cells in, by pandas, and the same table with labels out."""
 
-import csv
+import io
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from skem.cli.errors import CommandError
+from skem.cli.errors import CommandError, one_line
 
-__all__ = ["Table", "check_output", "read_table", "write_labels"]
+__all__ = ["STANDARD_INPUT", "Table", "check_output", "read_table", "write_table"]
 
-MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "?", "-"}
+STANDARD_INPUT = "-"
+
+#: Options of pandas that each of its readers understands; those of text are all.
+TEXT = ("sep", "decimal", "thousands", "na_values", "header", "encoding", "comment", "compression")
+WORKBOOK = ("sheet", "decimal", "thousands", "na_values", "header", "comment")
+KINDS = {".xlsx": WORKBOOK, ".xlsm": WORKBOOK, ".xls": WORKBOOK, ".ods": WORKBOOK, ".parquet": ()}
+
+#: A cell that may be meant as a number, whatever its marks mean.
+LIKE_A_NUMBER = r"[+-]?[\d.,' ]*\d[\d.,' ]*(?:[eE][+-]?\d+)?"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Chosen columns of a file.
+    """What a file holds.
 
     Parameters
     ----------
@@ -25,180 +35,289 @@ class Table:
         Where it was read from.
     names : list of str
         Names of the columns.
-    X : ndarray of shape (n_rows, n_columns)
-        Their numbers, NaN where a cell is missing.
-    weights : ndarray of shape (n_rows,) or None
-        The column of weights, if one was asked for.
-    lines : list of int
-        The line of the file that each row was on.
+    cells : pandas.DataFrame
+        The rows as they are written: text, whatever it means. Columns are numbered.
+    parsed : pandas.DataFrame
+        The same with numbers where all cells of a column are numbers or missing.
+    decimal, thousands : str or None
+        How numbers are written, for messages.
+    dialect : dict
+        How to write such a file, as pandas' ``to_csv`` takes it.
     """
 
     path: str
     names: list[str]
-    X: np.ndarray
-    weights: np.ndarray | None
-    lines: list[int]
+    cells: Any
+    parsed: Any
+    decimal: str = "."
+    thousands: str | None = None
+    dialect: dict[str, str] = field(default_factory=dict)
 
-    def refuse_where(self, bad: np.ndarray, why: str) -> None:
-        """Raise CommandError for the first bad cell, if there is one."""
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.cells)
+
+    def numbers(self, position: int) -> np.ndarray:
+        """Return a column as float64, NaN where a cell is missing."""
+        column = self.parsed[position]
+        if column.dtype.kind not in "iuf":
+            self._refuse_text(column, position)
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        self.refuse_where(np.isinf(values), position, "is not finite")
+        return values
+
+    def refuse_where(self, bad: np.ndarray, position: int, why: str) -> None:
+        """Raise CommandError for the first bad cell of a column, if there is one."""
         if bad.any():
-            row, column = np.argwhere(bad)[0]
-            where = f"{self.path}, line {self.lines[row]}, column {self.names[column]}"
-            raise CommandError(f"{where}: {self.X[row, column]:g} {why}")
-
-
-def read_table(path: str, columns: Sequence[str] | None, weights: str | None) -> Table:
-    """Read the columns that are asked for by name or number, or else all with a name."""
-    text = _read_text(path)
-    delimiter = _delimiter(text)
-    decimal = "," if delimiter == ";" else "."
-    cells, lines = _split(text, delimiter, path)
-    names = _header(cells[0], decimal)
-    if names is None:
-        names = [f"x{number}" for number in range(1, len(cells[0]) + 1)]
-    else:
-        del cells[0], lines[0]
-    if not cells:
-        raise CommandError(f"{path} holds a header, but no rows")
-
-    def number_column(position: int, *, may_miss: bool) -> np.ndarray:
-        texts = [row[position].strip().replace(decimal, ".") for row in cells]
-        where = f"{path}, line {{}}, column {names[position]}"
-        return _numbers(texts, lines, where, may_miss)
-
-    weighing, counts = None, None
-    if weights is not None:
-        weighing = _position(weights, names, path)
-        counts = number_column(weighing, may_miss=False)
-        if counts.min() < 0:
-            line = lines[int(np.argmin(counts))]
-            raise CommandError(f"{path}, line {line}, column {weights}: a weight is negative")
-    if columns is None:
-        chosen = [j for j, name in enumerate(names) if name and j != weighing]
-    else:
-        chosen = [_position(name, names, path) for name in columns]
-    if not chosen:
-        raise CommandError(f"{path} has no column left to fit")
-    return Table(
-        path,
-        [names[j] for j in chosen],
-        np.column_stack([number_column(j, may_miss=True) for j in chosen]),
-        counts,
-        lines,
-    )
-
-
-def _read_text(path: str) -> str:
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise CommandError(f"{path} is not text in UTF-8")
-    return text
-
-
-def _split(text: str, delimiter: str, path: str) -> tuple[list[list[str]], list[int]]:
-    """Return the cells of each row that is not blank, and its line."""
-    cells, lines = [], []
-    text_lines = text.split("\n")
-    if delimiter == " ":  # those that align columns separate nothing at the ends
-        text_lines = [line.strip() for line in text_lines]
-    reader = csv.reader(text_lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                cells.append(row)
-                lines.append(reader.line_num)
-                if len(row) != len(cells[0]):
-                    raise CommandError(
-                        f"{path}, line {reader.line_num}: the number of cells is {len(row)}, "
-                        f"but {len(cells[0])} in line {lines[0]}"
-                    )
-    except csv.Error as error:
-        raise CommandError(f"{path}, line {reader.line_num}: {error}") from None
-    if not cells:
-        raise CommandError(f"{path} is empty")
-    return cells, lines
-
-
-def _delimiter(text: str) -> str:
-    """Return what separates cells, judged by the second line: the first may be a header."""
-    lines = (line for line in text.split("\n") if line.strip())
-    first = next(lines, "")
-    unquoted = re.sub('"[^"]*"', "", next(lines, first)).strip()
-    return next((mark for mark in "\t;, " if mark in unquoted), ",")
-
-
-def _header(row: list[str], decimal: str) -> list[str] | None:
-    """Return the names in a first row; None if it holds a number, or nothing."""
-    names = [cell.strip() for cell in row]
-    if all(name.lower() in MISSING for name in names):
-        return None
-    if any(_is_number(name.replace(decimal, ".")) for name in names):
-        return None
-    return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.lower() not in MISSING
-
-
-def _position(name: str, names: list[str], path: str) -> int:
-    if names.count(name) > 1:
-        raise CommandError(f"{path} has {names.count(name)} columns {name}: say which by number")
-    if name in names:
-        return names.index(name)
-    if name.isdecimal() and 1 <= int(name) <= len(names):
-        return int(name) - 1
-    known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    raise CommandError(f"{path} has no column {name}: its columns are {known}")
-
-
-def _numbers(texts: list[str], lines: list[int], where: str, may_miss: bool) -> np.ndarray:
-    """Convert a column, missing cells to NaN; ``where`` names it, with a place for the line."""
-    numbers = []
-    for text, line in zip(texts, lines, strict=True):
-        missing = text.lower() in MISSING
-        if missing and not may_miss:
-            shown = repr(text) if text else "an empty cell"
-            raise CommandError(f"{where.format(line)}: {shown} where a number is needed")
-        if not missing and not _is_number(text):
+            row = int(np.argmax(bad))
             raise CommandError(
-                f"{where.format(line)}: {text[:40]!r} is not a number; "
-                "choose the columns to fit with --columns"
+                f"{self.path}, row {row + 1}, column {self.names[position]}: "
+                f"{str(self.cells.iloc[row, position])[:40]!r} {why}"
             )
-        numbers.append(float("nan") if missing else float(text))
-        if np.isinf(numbers[-1]):
-            raise CommandError(f"{where.format(line)}: the number is not finite")
-    if np.isnan(numbers).all():
-        raise CommandError(f"{where.format(lines[0])} and all others: there is no number")
-    return np.array(numbers)
+
+    def _refuse_text(self, column: Any, position: int) -> None:
+        """Raise CommandError for the first cell that is no number."""
+        decimal, thousands = re.escape(self.decimal), re.escape(self.thousands or "")
+        number = rf"[+-]?[\d{thousands}]*(?:{decimal}\d*)?(?:[eE][+-]?\d+)?"
+        present = column.notna()
+        if not present.any():
+            raise CommandError(f"{self.path}, column {self.names[position]}: there is no number")
+        spelt = column.astype(str).str.strip().str.fullmatch(number)
+        bad = (present & ~spelt).to_numpy(bool)
+        self.refuse_where(
+            bad if bad.any() else present.to_numpy(bool),
+            position,
+            "is not a number. Leave the column out (--drop), or say how the file writes numbers "
+            "and missing values (--decimal, --thousands, --na-values)",
+        )
+
+
+def read_table(path: str, options: Any) -> Table:
+    """Read a file, or standard input, as the options of the command line say.
+
+    The format goes by the suffix: text unless it is a workbook or parquet. How text is written
+    follows from its first lines only where they leave no doubt.
+    """
+    pd = _pandas(path)
+    allowed = KINDS.get(Path(path).suffix.lower(), TEXT)
+    given = {
+        name: getattr(options, name)
+        for name in dict.fromkeys((*TEXT, *WORKBOOK))
+        if getattr(options, name) is not None
+    }
+    for name in given:
+        if name not in allowed:
+            option = f"--{name.replace('_', '-')}"
+            raise CommandError(f"{option} means nothing for {path}, which is no such file")
+    try:
+        if allowed is TEXT:
+            table = _read_text(pd, path, **given)
+        elif allowed is WORKBOOK:
+            table = _read_workbook(pd, path, **given)
+        else:
+            table = _read_parquet(pd, path)
+    except CommandError:
+        raise
+    except pd.errors.EmptyDataError:
+        raise CommandError(f"{path} is empty") from None
+    except UnicodeError:
+        encoding = given.get("encoding", "utf-8")
+        raise CommandError(f"{path} is not text in {encoding}: say which (--encoding)") from None
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror or one_line(error)}") from None
+    except Exception as error:  # each format has a library of its own, and that its own errors
+        raise CommandError(f"cannot read {path}: {one_line(error)}") from None
+    if not len(table):
+        raise CommandError(f"{path} holds no rows")
+    return table
+
+
+def _pandas(path: str) -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise CommandError(
+            f"reading {path} needs pandas, which is not installed: python -m pip install pandas "
+            '(the extra "files" also brings what reads workbooks and parquet)'
+        ) from None
+    return pandas
+
+
+def _read_text(
+    pd: Any,
+    path: str,
+    sep: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    na_values: list[str] | None = None,
+    header: str | None = None,
+    **shared: Any,
+) -> Table:
+    if path == STANDARD_INPUT:
+        everything = sys.stdin.buffer.read()
+        path = "standard input"
+    else:
+        everything = None
+        shared.setdefault("compression", "infer")
+
+    def source() -> Any:
+        return path if everything is None else io.BytesIO(everything)
+
+    shared["skipinitialspace"] = True
+    as_written = {"header": None, "dtype": str, "keep_default_na": False, "engine": "python"}
+    if sep is None:
+        first = pd.read_csv(source(), sep="\x1f", quoting=3, nrows=2, **as_written, **shared)
+        sep = _separator(first.iloc[-1, 0])
+    # Python's parser marks the cells that a line lacks; the other one, in C, reads numbers
+    # strictly as they are said to be written.
+    cells = pd.read_csv(source(), sep=sep, **as_written, **shared)
+    if cells.shape[1] == 1:  # here an empty line is a row whose value is missing
+        shared["skip_blank_lines"] = False
+        cells = pd.read_csv(source(), sep=sep, **as_written, **shared).fillna("")
+    names, cells = _header(cells, header, path)
+    _refuse_short_lines(cells, path)
+    if decimal is None:
+        decimal = _decimal(cells, sep, thousands, path)
+    parsed = pd.read_csv(
+        source(),
+        sep=sep,
+        decimal=decimal,
+        thousands=thousands,
+        na_values=na_values,
+        header=None if names is None else 0,
+        names=list(cells.columns),
+        index_col=False,
+        low_memory=False,
+        **shared,
+    )
+    if len(parsed) != len(cells):
+        raise CommandError(
+            f"{path}: it is not clear where its rows end; is {sep!r} the separator?"
+        )
+    dialect = {"sep": sep if len(sep) == 1 else ",", "decimal": decimal}
+    return Table(path, _named(names, cells), cells, parsed, decimal, thousands, dialect)
+
+
+def _read_workbook(
+    pd: Any,
+    path: str,
+    sheet: str | None = None,
+    header: str | None = None,
+    decimal: str = ".",
+    thousands: str | None = None,
+    **shared: Any,
+) -> Table:
+    shared["sheet_name"] = sheet or 0
+    cells = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, **shared)
+    names, cells = _header(cells, header, path)
+    start = None if names is None else 0
+    parsed = pd.read_excel(
+        path,
+        header=start,
+        names=list(cells.columns),
+        decimal=decimal,
+        thousands=thousands,
+        **shared,
+    )
+    return Table(path, _named(names, cells), cells, parsed, decimal, thousands)
+
+
+def _read_parquet(pd: Any, path: str) -> Table:
+    parsed = pd.read_parquet(path)
+    if not isinstance(parsed.index, pd.RangeIndex):
+        parsed = parsed.reset_index()
+    names = [str(name) for name in parsed.columns]
+    parsed.columns = range(len(names))
+    return Table(path, names, parsed, parsed)
+
+
+def _separator(line: str) -> str:
+    """Return what separates cells, judged by a line of the file."""
+    unquoted = re.sub('"[^"]*"', "", line).strip()
+    return next((mark for mark in "\t;," if mark in unquoted), r"\s+" if " " in unquoted else ",")
+
+
+def _header(cells: Any, header: str | None, path: str) -> tuple[list[str] | None, Any]:
+    """Return the names in the first line, None if it is a row, and the rows.
+
+    A line without any number is a header. One with a number may be either (years are names),
+    and only the user knows.
+    """
+    first = [str(cell).strip() for cell in cells.iloc[0]]
+    if header is None and any(re.fullmatch(LIKE_A_NUMBER, cell) for cell in first):
+        shown = ", ".join(first[:4]) + (", ..." if len(first) > 4 else "")
+        raise CommandError(
+            f"{path} begins with numbers ({shown}): say whether they are names of columns, "
+            "--header yes, or the first row, --header no"
+        )
+    if header == "no":
+        return None, cells
+    return first, cells.iloc[1:].reset_index(drop=True)
+
+
+def _named(names: list[str] | None, cells: Any) -> list[str]:
+    return [f"x{j + 1}" for j in range(cells.shape[1])] if names is None else names
+
+
+def _refuse_short_lines(cells: Any, path: str) -> None:
+    short = cells.isna().any(axis=1).to_numpy()
+    if short.any():
+        row = int(short.argmax())
+        n_cells = int(cells.iloc[row].notna().sum())
+        raise CommandError(
+            f"{path}, row {row + 1}: the number of cells is {n_cells}, not {cells.shape[1]}"
+        )
+
+
+def _decimal(cells: Any, sep: str, thousands: str | None, path: str) -> str:
+    """Return the decimal mark: a comma only where some numbers have one that can be no other.
+
+    ``1.178`` and ``1,178`` may both be more than a thousand.
+    """
+    if thousands is not None:
+        return "," if thousands == "." else "."
+    if sep == ",":
+        return "."
+    text = cells.stack().str.strip()
+    commas = text[text.str.fullmatch(r"[+-]?\d+,\d+")]
+    dots = text[text.str.fullmatch(r"[+-]?\d+\.\d+")]
+    marked = commas if len(commas) else dots if sep == ";" else dots[:0]
+    if len(marked) and marked.str.fullmatch(r"[+-]?[1-9]\d{0,2}[.,]\d{3}").all():
+        raise CommandError(
+            f"{path} writes {marked.iloc[0]}: say whether that mark is the decimal one "
+            "(--decimal) or separates thousands (--thousands)"
+        )
+    return "," if len(commas) else "."
 
 
 def check_output(path: str, source: str) -> None:
-    """Raise CommandError early if labels clearly cannot be written to a path."""
+    """Raise CommandError early if a file clearly cannot be written to a path."""
     output = Path(path)
     if output.is_dir() or not output.parent.is_dir():
         raise CommandError(f"cannot write {path}: it is not a file in an existing folder")
-    if output.exists() and output.samefile(source):
+    if source != STANDARD_INPUT and output.exists() and output.samefile(source):
         raise CommandError(f"cannot write {path}: it is the file that is read")
 
 
-def write_labels(path: str, labels: np.ndarray, posterior: np.ndarray) -> None:
-    """Write each row's label and its posterior probability of each component, with a header."""
+def write_table(path: str, table: Table, kept: Sequence[int], added: dict[str, Any]) -> None:
+    """Write one line for each row of a table: the columns kept, and others beside them.
+
+    Parameters
+    ----------
+    path : str
+        Where to write text, in the dialect of the table.
+    table : Table
+        What was read.
+    kept : sequence of int
+        Positions of its columns that are written as they are.
+    added : dict of str to sequence
+        Further columns; NaN and None leave the cell empty.
+    """
+    frame = table.cells[list(kept)].copy()
+    frame.columns = [table.names[position] for position in kept]
+    for name, values in added.items():
+        frame.insert(frame.shape[1], name, values, allow_duplicates=False)
     try:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["label", *(f"p{k}" for k in range(posterior.shape[1]))])
-            writer.writerows(
-                [label, *p] for label, p in zip(labels.tolist(), posterior.tolist(), strict=True)
-            )
+        frame.to_csv(path, index=False, **table.dialect)
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from None

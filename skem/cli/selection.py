@@ -1,20 +1,34 @@
 """Fit every candidate, hold out rows by cross-validation, choose one."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skem.cli.errors import CommandError
+from skem.cli.progress import counted
+from skem.model_selection import held_out_score, one_standard_error
 
-__all__ = ["Candidate", "best", "fit_all", "hold_out"]
+__all__ = ["RULES", "Candidate", "choose", "fit_all", "hold_out"]
 
 N_FOLDS = 5
+
+#: What a fit that cannot be trusted suffers from, in a word, by what its warning says.
+DOUBTS = {
+    "did not converge": "no end",
+    "is flat": "flat",
+    "is a spike": "spike",
+    "rows, with a covariance": "few rows",
+    "distinct rows": "few rows",
+    "are empty": "empty",
+    "cannot be identified": "unclear",
+}
 
 
 @dataclass(frozen=True)
@@ -29,19 +43,23 @@ class Candidate:
         Fitted to all rows; None where the fit failed.
     remarks : tuple of str
         Why it failed, or what the fit warned of.
-    log_likelihood, bic : float
+    doubt : str
+        Why it cannot be trusted, in a word; empty where it can.
+    log_likelihood, bic, icl : float
         Of the model, on all rows.
-    held_out, standard_error : float
-        Mean log-likelihood per row of held-out rows over the folds; NaN where unknown.
+    held_out : dict of str to ndarray
+        What a search by cross-validation tells of it, under the names of ``cv_results_``; empty
+        where it was not part of one.
     """
 
     params: dict[str, Any]
     model: Any = None
     remarks: tuple[str, ...] = ()
+    doubt: str = ""
     log_likelihood: float = np.nan
     bic: float = np.nan
-    held_out: float = np.nan
-    standard_error: float = np.nan
+    icl: float = np.nan
+    held_out: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -49,9 +67,18 @@ class Candidate:
         K, *others = (self.params[key] for key in sorted(self.params, reverse=True))
         return ", ".join([*others, f"K = {K}"])
 
-    def scored(self, held_out: float, standard_error: float) -> "Candidate":
-        """Return the same candidate with its held-out score."""
-        return replace(self, held_out=held_out, standard_error=standard_error)
+    @property
+    def mean_held_out(self) -> float:
+        """Mean log-likelihood per row of held-out rows over the folds; NaN where unknown."""
+        return self.held_out["mean_test_score"] if self.held_out else np.nan
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of that."""
+        if not self.held_out:
+            return np.nan
+        n_folds = sum(key.startswith("split") and key.endswith("_score") for key in self.held_out)
+        return self.held_out["std_test_score"] / np.sqrt(n_folds - 1)
 
 
 def fit_all(
@@ -61,7 +88,7 @@ def fit_all(
 
     Raises CommandError, with the reason of the first, if no candidate can be fitted.
     """
-    candidates = [_fit(prototype, params, X, weights) for params in grid]
+    candidates = [_fit(prototype, params, X, weights) for params in counted("fit", grid)]
     if all(candidate.model is None for candidate in candidates):
         raise CommandError(candidates[0].remarks[0])
     return candidates
@@ -76,45 +103,103 @@ def _fit(
         try:
             model.fit(X, sample_weight=weights)
         except ValueError as error:
-            return Candidate(params, remarks=(str(error),))
+            return Candidate(params, remarks=(str(error),), doubt="failed")
+    doubts = [
+        str(warning.message)
+        for warning in caught
+        if issubclass(warning.category, ConvergenceWarning)
+    ]
     return Candidate(
         params,
         model,
         tuple(dict.fromkeys(str(warning.message) for warning in caught)),
+        _in_a_word(doubts[0]) if doubts else "",
         model.score(X, sample_weight=weights) * (len(X) if weights is None else weights.sum()),
         model.bic(X, sample_weight=weights),
+        model.icl(X, sample_weight=weights),
     )
+
+
+def _in_a_word(doubt: str) -> str:
+    return next((word for part, word in DOUBTS.items() if part in doubt), "doubtful")
 
 
 def hold_out(
     prototype: Any, candidates: Sequence[Candidate], X: np.ndarray, weights: np.ndarray | None
 ) -> list[Candidate]:
-    """Return the candidates with their held-out scores, by shuffled cross-validation."""
-    fitted = [candidate for candidate in candidates if candidate.model is not None]
-    grid = [{key: [value] for key, value in candidate.params.items()} for candidate in fitted]
+    """Return the candidates, those that may be chosen with their held-out scores.
+
+    By shuffled cross-validation.
+    """
+    eligible = _eligible(candidates)
     n_folds = min(N_FOLDS, len(X))
     folds = KFold(n_folds, shuffle=True, random_state=prototype.random_state)
     given = {} if weights is None else {"sample_weight": weights}
+    scored = {}
     # What there is to warn of was told when all rows were fitted; a fold that fails is NaN.
     with warnings.catch_warnings(), sklearn.config_context(enable_metadata_routing=True):
         warnings.simplefilter("ignore")
         weighted = clone(prototype).set_fit_request(sample_weight=True)
-        weighted.set_score_request(sample_weight=True)
-        search = GridSearchCV(weighted, grid, cv=folds, refit=False)
-        try:
-            results = search.fit(X, **given).cv_results_
-        except ValueError:  # every fold of every candidate failed
-            return list(candidates)
-    means, deviations = results["mean_test_score"], results["std_test_score"]
-    scores = iter(zip(means, deviations / np.sqrt(n_folds - 1), strict=True))
-    return [
-        candidate if candidate.model is None else candidate.scored(*next(scores))
-        for candidate in candidates
-    ]
+        for candidate in counted("cross-validation", eligible):
+            grid = {key: [value] for key, value in candidate.params.items()}
+            search = GridSearchCV(weighted, grid, scoring=held_out_score, cv=folds, refit=False)
+            try:
+                results = search.fit(X, **given).cv_results_
+            except ValueError:  # every fold failed
+                continue
+            scored[id(candidate)] = {key: values[0] for key, values in results.items()}
+    return [replace(each, held_out=scored.get(id(each))) for each in candidates]
 
 
-def best(candidates: Sequence[Candidate], criterion: str) -> Candidate | None:
-    """Return the best by 'held-out' or 'bic'; None where that is known of none."""
-    value = {"held-out": lambda c: c.held_out, "bic": lambda c: -c.bic}[criterion]
-    known = [candidate for candidate in candidates if np.isfinite(value(candidate))]
-    return max(known, key=value, default=None)
+def _eligible(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that can be trusted; all that were fitted if none can."""
+    sound = [candidate for candidate in candidates if not candidate.doubt]
+    return sound or [candidate for candidate in candidates if candidate.model is not None]
+
+
+def _lowest(criterion: str) -> Callable[[Sequence[Candidate]], Candidate | None]:
+    """Return the rule that the lowest value of a criterion is the best."""
+
+    def rule(candidates: Sequence[Candidate]) -> Candidate | None:
+        known = [each for each in candidates if np.isfinite(getattr(each, criterion))]
+        return min(known, key=lambda each: getattr(each, criterion), default=None)
+
+    return rule
+
+
+def _highest_held_out(candidates: Sequence[Candidate]) -> Candidate | None:
+    known = [each for each in candidates if np.isfinite(each.mean_held_out)]
+    return max(known, key=lambda each: each.mean_held_out, default=None)
+
+
+def _simplest(candidates: Sequence[Candidate]) -> Candidate | None:
+    known = [each for each in candidates if np.isfinite(each.mean_held_out)]
+    if not known:
+        return None
+    results = {
+        key: np.array([each.held_out[key] for each in known])
+        for key in known[0].held_out
+        if "_test_" in key
+    }
+    return known[one_standard_error(results)]
+
+
+class Rule(NamedTuple):
+    """A way to choose among candidates."""
+
+    name: str
+    best: Callable[[Sequence[Candidate]], Candidate | None]
+    held_out: bool
+
+
+RULES = {
+    "one-standard-error": Rule("the one-standard-error rule", _simplest, True),
+    "held-out": Rule("held-out score", _highest_held_out, True),
+    "bic": Rule("BIC", _lowest("bic"), False),
+    "icl": Rule("ICL", _lowest("icl"), False),
+}
+
+
+def choose(candidates: Sequence[Candidate], by: str) -> Candidate | None:
+    """Return the best by one of RULES among those that can be trusted; None where none is."""
+    return RULES[by].best(_eligible(candidates))

@@ -47,47 +47,44 @@ def _blocks(columns: list[list[str]]) -> Iterator[list[list[str]]]:
     yield block
 
 
-def candidate_table(candidates: Sequence[Candidate], chosen: Candidate) -> str:
-    """Show one candidate per line, the chosen one marked."""
-    named = "covariance_type" in chosen.params
-    scored = any(not np.isnan(candidate.held_out) for candidate in candidates)
-    header = [
-        "",
-        *(["covariance"] if named else []),
-        "K",
-        "params",
-        "log-lik.",
-        "BIC",
-        *(["held-out", "(s.e.)"] if scored else []),
-        "converged",
+def candidate_table(candidates: Sequence[Candidate], chosen: Candidate, by: str) -> str:
+    """Show one candidate per line, the chosen one marked, with what the choice rests on."""
+    columns: dict[str, list[str]] = {"": ["*" if each is chosen else "" for each in candidates]}
+    if "covariance_type" in chosen.params:
+        columns["covariance"] = [each.params["covariance_type"] for each in candidates]
+    columns["K"] = [str(each.params["n_components"]) for each in candidates]
+    columns["params"] = [
+        "" if each.model is None else str(each.model.n_parameters_) for each in candidates
     ]
-    rows = []
-    for candidate in candidates:
-        model = candidate.model
-        rows.append(
-            [
-                "*" if candidate is chosen else "",
-                *([candidate.params["covariance_type"]] if named else []),
-                str(candidate.params["n_components"]),
-                "" if model is None else str(model.n_parameters_),
-                _number(candidate.log_likelihood, 2),
-                _number(candidate.bic, 2),
-                *([_number(candidate.held_out, 4), _error(candidate)] if scored else []),
-                "failed" if model is None else "yes" if model.converged_ else "no",
-            ]
-        )
-    return table(header, rows)
+    columns["log-lik."] = [_number(each.log_likelihood) for each in candidates]
+    criterion = "icl" if by == "icl" else "bic"
+    columns[criterion.upper()] = [_number(getattr(each, criterion)) for each in candidates]
+    if any(each.held_out for each in candidates):
+        columns["held-out"] = [_per_row(each.mean_held_out) for each in candidates]
+        columns["(s.e.)"] = [_error(each.standard_error) for each in candidates]
+    if any(each.doubt for each in candidates):
+        columns["doubt"] = [each.doubt for each in candidates]
+    return table(list(columns), list(zip(*columns.values(), strict=True)))
 
 
-def _number(value: float, digits: int) -> str:
+def _number(value: float) -> str:
+    """Show a total in nine characters at most, unless it is huge."""
     if np.isnan(value):
         return "-"
-    return f"{value:.{digits}f}" if abs(value) < 1e7 else f"{value:.6g}"
+    size = abs(value)
+    digits = 2 if size < 1e5 else 1 if size < 1e6 else 0
+    return f"{value:.{digits}f}" if size < 1e8 or np.isinf(value) else f"{value:.3g}"
 
 
-def _error(candidate: Candidate) -> str:
-    error = candidate.standard_error
-    return f"({_number(error, 4)})" if np.isfinite(error) else ""
+def _per_row(value: float) -> str:
+    """Show a mean in eight characters at most."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:.4f}" if abs(value) < 100 or np.isinf(value) else f"{value:.6g}"
+
+
+def _error(error: float) -> str:
+    return f"({_per_row(error)})" if np.isfinite(error) else ""
 
 
 def component_table(model: Any, names: Sequence[str], total: float) -> str:
