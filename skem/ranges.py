@@ -1,0 +1,361 @@
+"""Where parameters may lie, and coordinates in which they may lie anywhere.
+
+A range is declared once per parameter. Acceleration, standard errors and the count of parameters
+follow from its coordinates, error messages from what it contains.
+
+Entries of an array of parameters may be held: they have no coordinates, and keep their values.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+__all__ = [
+    "COVARIANCE",
+    "POSITIVE",
+    "PROBABILITY",
+    "REAL",
+    "SIMPLEX",
+    "Coordinates",
+    "Covariance",
+    "Range",
+    "Real",
+    "as_mapping",
+]
+
+FloatArray = NDArray[np.floating[Any]]
+Mask = NDArray[np.bool_]
+
+#: By how much rounding may carry sums, probabilities and symmetric entries beyond their bounds.
+ROUNDING = 1e-8
+
+
+class Range(ABC):
+    """Values that an array of parameters may have.
+
+    ``core`` is the number of last axes that belong together: 0 where each entry stands for
+    itself, 1 where those of a row do, 2 where those of a matrix do. What is held are whole
+    matrices, or single entries of anything else; it is a mask of that shape.
+    """
+
+    core: ClassVar[int] = 0
+
+    #: What is accepted, for a person.
+    accepted: ClassVar[str]
+
+    @abstractmethod
+    def contains(self, values: FloatArray) -> Mask:
+        """Say of each entry, row or matrix whether it is in the range."""
+
+    @abstractmethod
+    def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
+        """Return unconstrained coordinates of what is not held (inf at the edge of the range)."""
+
+    @abstractmethod
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, held: Mask | None = None
+    ) -> FloatArray:
+        """Undo :meth:`to_vector`: an array of the shape of like, in which what is held stays."""
+
+    @abstractmethod
+    def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
+        """Count the coordinates of what is not held in an array of some shape."""
+
+    def check(self, name: str, values: Any) -> None:
+        """Raise ValueError where values are outside the range, TypeError where no numbers."""
+        array = np.asarray(values)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must be {self.accepted}, got {values!r}")
+        if array.ndim < self.core:
+            raise ValueError(f"{name} must be {self.accepted}, got an array of {array.ndim} axes")
+        within = self.contains(array)
+        if not within.all():
+            index = tuple(map(int, np.argwhere(~within)[0]))
+            where = f" at index {index if len(index) > 1 else index[0]}" if index else ""
+            raise ValueError(f"{name} must be {self.accepted}, got {array[index]}{where}")
+
+
+class _Entries(Range):
+    """A range of single numbers; subclasses say how these go to the real line and back."""
+
+    @abstractmethod
+    def _to_line(self, values: FloatArray) -> FloatArray: ...
+
+    @abstractmethod
+    def _from_line(self, coordinates: FloatArray) -> FloatArray: ...
+
+    def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
+        """Return a coordinate for each entry that is free."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            coordinates = self._to_line(np.asarray(values, dtype=np.float64))
+        return coordinates.ravel() if held is None else coordinates[~held]
+
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, held: Mask | None = None
+    ) -> FloatArray:
+        """Return the entries of coordinates; those that are held as in like."""
+        if held is None:
+            return self._from_line(np.reshape(vector, np.shape(like)))
+        coordinates = self._to_line(np.asarray(like, dtype=np.float64))
+        coordinates[~held] = vector
+        values = self._from_line(coordinates)
+        values[held] = like[held]
+        return values
+
+    def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
+        """Count the entries that are free."""
+        return int(np.prod(shape, dtype=int)) - (0 if held is None else int(held.sum()))
+
+
+@dataclass(frozen=True)
+class Real(_Entries):
+    """Any number.
+
+    Parameters
+    ----------
+    scale : float or ndarray, default=1.0
+        Unit of the coordinates: a change that matters, by order of magnitude.
+    """
+
+    scale: Any = 1.0
+    accepted: ClassVar[str] = "finite numbers"
+
+    def contains(self, values: FloatArray) -> Mask:
+        """Say whether entries are finite."""
+        return np.isfinite(values)
+
+    def _to_line(self, values: FloatArray) -> FloatArray:
+        return values / self.scale
+
+    def _from_line(self, coordinates: FloatArray) -> FloatArray:
+        return coordinates * self.scale
+
+
+class _Positive(_Entries):
+    """Numbers from 0 on, which is the edge; coordinates are logarithms."""
+
+    accepted = "finite and not negative"
+
+    def contains(self, values: FloatArray) -> Mask:
+        """Say whether entries are neither negative nor infinite."""
+        return (values >= 0) & np.isfinite(values)
+
+    def _to_line(self, values: FloatArray) -> FloatArray:
+        return np.log(values)
+
+    def _from_line(self, coordinates: FloatArray) -> FloatArray:
+        return np.exp(coordinates)
+
+
+class _Probability(_Entries):
+    """Numbers from 0 to 1; coordinates are log-odds."""
+
+    accepted = "between 0 and 1"
+
+    def contains(self, values: FloatArray) -> Mask:
+        """Say whether entries are between 0 and 1, but for rounding."""
+        return (values >= -ROUNDING) & (values <= 1 + ROUNDING)
+
+    def _to_line(self, values: FloatArray) -> FloatArray:
+        return logit(values)
+
+    def _from_line(self, coordinates: FloatArray) -> FloatArray:
+        return expit(coordinates)
+
+
+class _Simplex(Range):
+    """Rows (along the last axis) of numbers that are not negative and sum to one.
+
+    Coordinates are logarithms of the entries' ratios to the last one. Free entries share what
+    those that are held leave.
+    """
+
+    core = 1
+    accepted = "not negative, with a sum of 1 along the last axis"
+
+    def contains(self, values: FloatArray) -> Mask:
+        """Say whether rows are not negative and sum to one, but for rounding."""
+        positive = (values >= -ROUNDING).all(axis=-1)
+        return positive & (np.abs(values.sum(axis=-1) - 1) <= ROUNDING)
+
+    def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
+        """Return log-ratios, one fewer than there are free entries in a row."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(np.asarray(values, dtype=np.float64))
+            if held is None:
+                return (logs[..., :-1] - logs[..., -1:]).ravel()
+            rows = (row[~fixed] for row, fixed in _by_row(logs, held))
+            return np.concatenate([row[:-1] - row[-1:] for row in rows])
+
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, held: Mask | None = None
+    ) -> FloatArray:
+        """Return rows of log-ratios."""
+        if held is None:
+            return _shares(np.reshape(vector, (*np.shape(like)[:-1], np.shape(like)[-1] - 1)))
+        values, start = np.array(like, dtype=np.float64), 0
+        for row, fixed in _by_row(values, held):
+            n = max(int((~fixed).sum()) - 1, 0)
+            if not fixed.all():
+                row[~fixed] = _shares(vector[start : start + n]) * row[~fixed].sum()
+            start += n
+        return values
+
+    def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
+        """Count the free entries of each row, less one."""
+        if held is None:
+            return int(np.prod(shape[:-1], dtype=int)) * (shape[-1] - 1)
+        return int(np.maximum((~held).sum(axis=-1) - 1, 0).sum())
+
+
+def _by_row(values: FloatArray, held: Mask) -> Any:
+    """Pair the rows of an array (views, where it is contiguous) with those of a mask."""
+    K = values.shape[-1]
+    return zip(values.reshape(-1, K), held.reshape(-1, K), strict=True)
+
+
+def _shares(ratios: FloatArray) -> FloatArray:
+    """Return rows that sum to one, of the log-ratios of all entries but the last to that."""
+    logs = np.concatenate([ratios, np.zeros((*ratios.shape[:-1], 1))], axis=-1)
+    shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Covariance(Range):
+    """Symmetric positive definite matrices, in the last two axes.
+
+    Coordinates are the lower triangle of the Cholesky factor, with the logarithm of its diagonal.
+
+    Parameters
+    ----------
+    scale : float or ndarray of shape (d,), default=1.0
+        Units of the features.
+    """
+
+    scale: Any = 1.0
+    core: ClassVar[int] = 2
+    accepted: ClassVar[str] = "symmetric and positive definite in the last two axes"
+
+    def contains(self, values: FloatArray) -> Mask:
+        """Say whether matrices are symmetric, but for rounding, and have a Cholesky factor."""
+        *leading, rows, columns = values.shape
+        if rows != columns:
+            return np.zeros(leading, dtype=bool)
+        matrices = values.reshape(-1, rows, rows)
+        return np.reshape([_is_covariance(C) for C in matrices], leading)
+
+    def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
+        """Return the triangles of the matrices that are free, row by row."""
+        values = np.asarray(values, dtype=np.float64)
+        free = values if held is None else values[~held]
+        i, j = np.tril_indices(values.shape[-1])
+        L = np.linalg.cholesky(free) / self._units(values.shape[-1])
+        coordinates = L[..., i, j]
+        coordinates[..., i == j] = np.log(coordinates[..., i == j])
+        return coordinates.ravel()
+
+    def from_vector(
+        self, vector: FloatArray, like: FloatArray, held: Mask | None = None
+    ) -> FloatArray:
+        """Return matrices of triangles."""
+        values = np.array(like, dtype=np.float64)
+        d = values.shape[-1]
+        i, j = np.tril_indices(d)
+        free: Any = ... if held is None else ~held
+        L = np.zeros(values[free].shape)
+        coordinates = np.array(vector, dtype=np.float64).reshape(*L.shape[:-2], len(i))
+        coordinates[..., i == j] = np.exp(coordinates[..., i == j])
+        L[..., i, j] = coordinates
+        L *= self._units(d)
+        values[free] = L @ L.swapaxes(-1, -2)
+        return values
+
+    def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
+        """Count d (d + 1) / 2 for each matrix that is free."""
+        n = int(np.prod(shape[:-2], dtype=int)) - (0 if held is None else int(held.sum()))
+        return n * shape[-1] * (shape[-1] + 1) // 2
+
+    def _units(self, d: int) -> FloatArray:
+        """Return the unit of each row of a factor, as a column."""
+        return np.broadcast_to(np.asarray(self.scale, dtype=np.float64), d)[:, np.newaxis]
+
+
+def _is_covariance(C: FloatArray) -> bool:
+    if not (np.isfinite(C).all() and (np.abs(C - C.T) <= ROUNDING * np.abs(C).max()).all()):
+        return False
+    try:
+        np.linalg.cholesky(C)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+REAL: Range = Real()
+POSITIVE: Range = _Positive()
+PROBABILITY: Range = _Probability()
+SIMPLEX: Range = _Simplex()
+COVARIANCE: Range = Covariance()
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The unconstrained coordinates of several parameters, one after another.
+
+    Parameters are a named tuple or a mapping of names to arrays. They may have further fields,
+    which stay as they are.
+
+    Parameters
+    ----------
+    ranges : mapping of str to Range
+        Of each parameter that has coordinates, in their order.
+    held : mapping of str to bool ndarray, default={}
+        What of them is held.
+    """
+
+    ranges: Mapping[str, Range]
+    held: Mapping[str, Mask] = field(default_factory=dict)
+
+    def check(self, params: Any) -> None:
+        """Raise ValueError for the first parameter that is outside its range."""
+        values = as_mapping(params)
+        for name, range_ in self.ranges.items():
+            range_.check(name, values[name])
+
+    def to_vector(self, params: Any) -> FloatArray:
+        """Return the coordinates of what is free."""
+        values = as_mapping(params)
+        parts = [r.to_vector(values[name], self.held.get(name)) for name, r in self.ranges.items()]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def from_vector(self, vector: FloatArray, like: Any) -> Any:
+        """Return parameters of the kind and shapes of like."""
+        values, found, start = as_mapping(like), {}, 0
+        for name, range_ in self.ranges.items():
+            held = self.held.get(name)
+            n = range_.n_coordinates(np.shape(values[name]), held)
+            found[name] = range_.from_vector(vector[start : start + n], values[name], held)
+            start += n
+        return like._replace(**found) if hasattr(like, "_replace") else {**like, **found}
+
+    def n_coordinates(self, params: Any) -> int:
+        """Count the free parameters."""
+        values = as_mapping(params)
+        return sum(
+            range_.n_coordinates(np.shape(values[name]), self.held.get(name))
+            for name, range_ in self.ranges.items()
+        )
+
+
+def as_mapping(params: Any) -> Mapping[str, Any]:
+    """Return the values of a named tuple or a mapping by their names."""
+    if isinstance(params, Mapping):
+        return params
+    if isinstance(params, tuple) and hasattr(params, "_asdict"):
+        return params._asdict()
+    raise TypeError(f"parameters must be a named tuple or a dict of arrays, got {params!r}")
