@@ -50,12 +50,16 @@ from skem.families.held import Held
 from skem.mixture.online import Online
 from skem.mixture.posterior import normalise
 from skem.mixture.problem import Problem
+from skem.mixture.scoring import components_alike
 from skem.mixture.starts import STRATEGIES
 
 __all__ = ["MixtureEM"]
 
 #: A component that has no more of all rows together is empty, or is becoming so.
 NEXT_TO_NOTHING = 0.01
+
+#: Rows that tell whether two components are alike.
+ROWS_TO_TELL_APART = 1000
 
 
 class MixtureEM(CallbackSupportMixin, InferenceMixin, OnlineMixin):
@@ -281,7 +285,7 @@ array-like or callable, default='short-runs'
         -----
         ConvergenceWarning
             If the best run had something left to gain after ``max_iter`` evaluations, or came to
-            something that cannot be trusted: a component that is empty or spurious.
+            something that cannot be trusted: a component that is empty or spurious, or two alike.
         """
         with unchanged_on_error(self):
             best = self._fit(X, y, sample_weight, known_labels)
@@ -367,6 +371,7 @@ array-like or callable, default='short-runs'
                 replace(restart, seed=seed) for restart, seed in zip(restarts, seeds, strict=True)
             )
             self._publish_rows(X, weights, labels, problem)
+        self._warn_about_copies(rows)
         self._held = dict(held.masks)
         self.n_parameters_ = self._n_parameters()
         self._total_weight = rows.total_weight
@@ -432,7 +437,7 @@ array-like or callable, default='short-runs'
         """Set the fitted attributes that say what the published parameters make of the rows."""
         family, params = self._fitted()
         if labels is None and problem.share is normalise:
-            self.labels_, self.lower_bound_ = labelled(family, params, X, weights)
+            self.labels_, self.lower_bound_ = labelled(self, X, weights)
             return
         (self.labels_,) = evaluated(family, params, X, labels=np.int32)
         if labels is not None:
@@ -444,6 +449,22 @@ array-like or callable, default='short-runs'
         """Leave out labels that are lazy: they hold on to the data, or to a cluster."""
         state = super().__getstate__()
         return {name: value for name, value in state.items() if not is_lazy(value)}
+
+    def _warn_about_copies(self, rows: Rows) -> None:
+        """Warn where two components have come out alike, as some of the rows tell."""
+        if self.n_components == 1 or self.max_iter == 0:
+            return
+        step = -(-rows.n_rows // ROWS_TO_TELL_APART)
+        X = rows.X[::step] if rows.in_memory else rows.first(ROWS_TO_TELL_APART)
+        pair = components_alike(*self._fitted(), X)
+        if pair is not None:
+            warnings.warn(
+                f"Components {pair[0]} and {pair[1]} have come out alike: no row tells them "
+                "apart, so that only the sum of their weights means something. Decrease "
+                "n_components.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
     def _warn_about_fit(self, best: Run) -> None:
         if self.max_iter == 0:

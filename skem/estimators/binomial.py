@@ -29,12 +29,15 @@ from skem.estimators.validation import (
     one_of,
     real,
 )
-from skem.families.base import FloatArray
+from skem.families.base import FloatArray, shares
 from skem.families.binomial import Binomial, BinomialParameters
 from skem.mixture.scoring import evaluate
 
 __all__ = ["BinomialMixture"]
 
+
+#: First rows in which to look for what cannot be counts.
+ROWS_TO_LOOK_AT = 10_000
 
 #: Log-likelihoods of larger counts could not be told from those of impossible rows.
 MOST_COUNTS = 1e100
@@ -221,14 +224,14 @@ array-like or callable, default='short-runs'
         random_state : int, RandomState instance or None, default=None
             Source of randomness. None continues a generator started from the estimator's own
             ``random_state``, so that repeated calls differ.
-        n_trials : int or array-like of shape (n_columns,), default=None
-            Number of trials of each column. Needed, and allowed, only where the estimator's own
-            ``n_trials`` is None.
+        n_trials : int or array-like of shape (n_columns,) or (n_samples, n_columns), default=None
+            Number of trials of each column, or of each row and column. Needed, and allowed, only
+            where the estimator's own ``n_trials`` is None.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features_in)
-            Rows, sorted by component.
+            Rows, sorted by component; in the order of ``n_trials`` where that is by row.
         y : ndarray of shape (n_samples,)
             Their components.
         """
@@ -243,10 +246,14 @@ array-like or callable, default='short-runs'
                 "sample needs n_trials, the number of trials of each column, because the data "
                 "were given as [successes | failures]"
             )
-        m = family.n_columns
-        trials = _check_trials(n_trials, m, type(self).__name__)
-        given = Binomial(family.n_components, m, trials)
-        successes, y = self._draw(n_samples, random_state, given, params)
+        rng = self._generator(n_samples, random_state)
+        trials = _check_trials(n_trials, family.n_columns, type(self).__name__, n_samples)
+        given = replace(family, n_trials=trials)
+        if trials.ndim == 1:
+            successes, y = self._draw(n_samples, rng, given, params)
+        else:  # which row has which trials tells nothing of its component
+            y = rng.choice(family.n_components, size=n_samples, p=shares(params.weights))
+            successes = given.draw(params.probabilities[y], rng)
         return np.hstack([successes, trials - successes]), y
 
     def impute(
@@ -413,7 +420,16 @@ array-like or callable, default='short-runs'
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")
         return params
 
+    def _unobserved(self, X: FloatArray) -> NDArray[np.bool_] | None:
+        trials = self._trials(X.shape[1])
+        if trials is None:  # the sum of no trials, or of none that is known, is 0
+            return np.nansum(X, axis=1) == 0
+        if not trials.all():
+            return (np.isnan(X) | (trials == 0)).all(axis=1)
+        return super()._unobserved(X)
+
     def _warn_about_data(self, rows: Rows) -> None:
+        self._warn_about_fractions(rows.first(ROWS_TO_LOOK_AT))
         family = self._family(self.n_components, rows.X.shape[1])
         if rows.has_missing:
             family = family.for_missing()
@@ -428,6 +444,28 @@ array-like or callable, default='short-runs'
                 ConvergenceWarning,
                 stacklevel=6,
             )
+
+    def _warn_about_fractions(self, X: FloatArray) -> None:
+        """Warn where a column holds parts of one: a share where a count should be, mostly."""
+        trials = self._trials(X.shape[1])
+        broken = X != np.floor(X)
+        broken &= ~np.isnan(X)
+        shares_only = broken.any(axis=0) & ~(X > 1).any(axis=0)
+        if trials is not None:
+            shares_only &= trials > 1
+        if not shares_only.any():
+            return
+        column = int(shares_only.argmax())
+        row = int(broken[:, column].argmax())
+        name = getattr(self, "feature_names_in_", {column: column})[column]
+        warnings.warn(
+            f"Column {name!r} of X holds fractions (the first is {X[row, column]:g}) and nothing "
+            "above 1, but each cell is read as a count, of less than one success or failure. "
+            "Give counts: with a fraction and a depth the successes are fraction * depth, and "
+            "the failures depth less these",
+            UserWarning,
+            stacklevel=7,
+        )
 
 
 def _most_trials(family: Binomial, X: FloatArray, weights: FloatArray) -> float:
@@ -444,8 +482,8 @@ def _check_probabilities(probabilities: FloatArray) -> None:
         )
 
 
-def _check_trials(n_trials: Any, n_columns: int, name: str) -> FloatArray:
-    """Return the number of trials of each column as an array."""
+def _check_trials(n_trials: Any, n_columns: int, name: str, n_rows: int = 0) -> FloatArray:
+    """Return the number of trials of each column as an array; of n_rows rows, too, if so given."""
     try:
         trials = np.asarray(n_trials, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -454,10 +492,16 @@ def _check_trials(n_trials: Any, n_columns: int, name: str) -> FloatArray:
         ) from None
     if trials.ndim == 0:
         trials = np.full(n_columns, trials)
-    if trials.shape != (n_columns,):
+    if trials.shape not in [(n_columns,), (n_rows, n_columns)]:
+        by_row = (
+            f", or an array of shape {(n_rows, n_columns)}"
+            if n_rows
+            else ". Where trials differ from row to row, leave n_trials=None and let the data be "
+            "np.hstack([X, np.reshape(n_trials, (len(X), -1)) - X]): [successes | failures]"
+        )
         raise ValueError(
             f"n_trials has the shape {trials.shape}, but X has {n_columns} columns of successes: "
-            "give an int, or one number for each column"
+            f"give an int, or one number for each column{by_row}"
         )
     if not (np.isfinite(trials).all() and (trials >= 0).all()):
         raise InvalidParameterError(

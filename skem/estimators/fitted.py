@@ -1,5 +1,6 @@
 """What a fitted mixture says of rows: labels, densities, criteria, samples."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,9 @@ from skem.mixture.scoring import evaluate
 
 __all__ = ["FittedMixture"]
 
+#: Weights that sum to less than this share of the rows are no frequencies.
+FEWEST_OF_FREQUENCIES = 0.5
+
 
 class FittedMixture(DensityMixin, BaseEstimator):
     """The half of a mixture estimator that does not fit.
@@ -39,6 +43,10 @@ class FittedMixture(DensityMixin, BaseEstimator):
     def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
         """Return rows of X, of which the first has that number, or raise ValueError."""
         return X
+
+    def _unobserved(self, X: FloatArray) -> NDArray[np.bool_] | None:
+        """Return of which rows of X nothing is observed; None where that is of none."""
+        return np.isnan(X).all(axis=1) if has_missing(X) else None
 
     @property
     def classes_(self) -> NDArray[np.int32]:
@@ -144,14 +152,15 @@ class FittedMixture(DensityMixin, BaseEstimator):
         y : None
             Ignored; present by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
+            Weights of the mean. A row of which nothing is observed has none.
 
         Returns
         -------
         log_likelihood : float
             In nats per row. On the training data it is ``lower_bound_``.
         """
-        return self._mean_of(X, sample_weight, "log_density")[0]
+        X = self._checked(X)
+        return mean_of(self, X, opened_weights(sample_weight, X), "log_density")[0]
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Akaike's information criterion: -2 log L + 2 n_parameters.
@@ -168,8 +177,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
         aic : float
             The lower the better.
         """
-        mean, N = self._mean_of(X, sample_weight, "log_density")
-        return -2 * mean * N + 2 * self._n_parameters()
+        total, _ = self._total_of(X, sample_weight, "log_density")
+        return -2 * total + 2 * self._n_parameters()
 
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the Bayesian information criterion: -2 log L + n_parameters log N.
@@ -179,15 +188,16 @@ class FittedMixture(DensityMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features_in)
             Data.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts; N is their sum.
+            How often each row counts; N is their sum. A warning tells where they can be no
+            frequencies.
 
         Returns
         -------
         bic : float
             The lower the better (R's mclust reports its negative).
         """
-        mean, N = self._mean_of(X, sample_weight, "log_density")
-        return float(-2 * mean * N + self._n_parameters() * np.log(N))
+        total, N = self._total_of(X, sample_weight, "log_density")
+        return float(-2 * total + self._n_parameters() * np.log(N))
 
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the integrated completed likelihood criterion.
@@ -201,7 +211,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features_in)
             Data.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts; N is their sum.
+            How often each row counts; N is their sum. A warning tells where they can be no
+            frequencies.
 
         Returns
         -------
@@ -209,8 +220,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
             The lower the better. At least the BIC, and equal to it where components are
             separated completely.
         """
-        mean, N = self._mean_of(X, sample_weight, "log_density", "log_certainty")
-        return float(-2 * mean * N + self._n_parameters() * np.log(N))
+        total, N = self._total_of(X, sample_weight, "log_density", "log_certainty")
+        return float(-2 * total + self._n_parameters() * np.log(N))
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None
@@ -239,6 +250,12 @@ class FittedMixture(DensityMixin, BaseEstimator):
         self, n_samples: int, random_state: Any, family: Any, params: Any
     ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Draw rows, component by component, and their labels."""
+        rng = self._generator(n_samples, random_state)
+        counts = rng.multinomial(n_samples, shares(params.weights))  # of float32, not quite one
+        return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
+
+    def _generator(self, n_samples: int, random_state: Any) -> Any:
+        """Return the generator to draw so many rows with; raise ValueError for no number."""
         if not integer(1).accepts(n_samples):
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples!r}. Sampling requires an int of at "
@@ -249,9 +266,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
             if getattr(self, "_sampler", None) is None:
                 self._sampler = check_random_state(self.random_state)
             random_state = self._sampler
-        rng = check_random_state(random_state)
-        counts = rng.multinomial(n_samples, shares(params.weights))  # of float32, not quite one
-        return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
+        return check_random_state(random_state)
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -263,6 +278,20 @@ class FittedMixture(DensityMixin, BaseEstimator):
             family = replace(family, held=Held(held))
         return family.n_parameters(params)
 
-    def _mean_of(self, X: Any, sample_weight: Any, *names: str) -> tuple[float, float]:
+    def _total_of(self, X: Any, sample_weight: Any, *names: str) -> tuple[float, float]:
+        """Return the total over rows of some outputs, and N, for a criterion.
+
+        Warns where weights are no frequencies, since N then is not the number of rows.
+        """
         X = self._checked(X)
-        return mean_of(*self._fitted(), X, opened_weights(sample_weight, X), *names)
+        weights = opened_weights(sample_weight, X)
+        mean, N = mean_of(self, X, weights, *names)
+        if weights is not None and N < FEWEST_OF_FREQUENCIES * (n := int((weights > 0).sum())):
+            warnings.warn(
+                f"sample_weight sums to {N:.4g} over {n} rows, which a criterion takes for the "
+                "number of rows: it then compares models as that few rows would. Scale weights "
+                f"that are no frequencies to the sum {n}.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return mean * N, N

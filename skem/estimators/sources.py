@@ -19,6 +19,7 @@ from sklearn.utils.validation import validate_data
 from skem.data.rows import Rows
 from skem.data.stored import StoredArray, StoredRows
 from skem.estimators.validation import (
+    NOTHING_OBSERVED,
     check_block,
     check_known_labels,
     check_sample_weight,
@@ -120,14 +121,19 @@ def _validate_shape(
 
 
 def _check_of(estimator: Any) -> Callable[[Any, int], NDArray[Any]]:
-    """Return a function of a block and the number of its first row.
+    """Return a function of a block and the number of its first row."""
+    return partial(_checked, _bare(estimator))
 
-    It takes along neither starting values nor fitted attributes, which may be as long as the data.
+
+def _bare(estimator: Any) -> Any:
+    """Return the estimator without what may be as long as the data.
+
+    That are starting values and fitted attributes.
     """
     bare = object.__new__(type(estimator))
     parameters = estimator.get_params(deep=False)
     vars(bare).update({name: v for name, v in parameters.items() if "init" not in name})
-    return partial(_checked, bare)
+    return bare
 
 
 def _checked(estimator: Any, block: Any, first_row: int) -> NDArray[Any]:
@@ -276,47 +282,72 @@ def _evaluated_chunk(
     return values
 
 
-def labelled(family: Any, params: Any, X: Any, weights: Any) -> tuple[Any, float]:
+def labelled(estimator: Any, X: Any, weights: Any) -> tuple[Any, float]:
     """Return the likeliest component of each row, and the mean log-density."""
+    family, params = estimator._fitted()
     outputs = {"labels": np.int32, "log_density": np.float64}
     if isinstance(X, np.ndarray):
         labels, log_density = evaluated(family, params, X, **outputs)
-        return labels, weighted_mean(log_density, weights)
+        return labels, weighted_mean(log_density, _observed_weights(estimator, X, weights))
     if _is_opened_dask(X):
         (labels,) = evaluated(family, params, X, labels=np.int32)
-        return labels, mean_of(family, params, X, weights, "log_density")[0]
+        return labels, mean_of(estimator, X, weights, "log_density")[0]
     labels, total, total_weight = np.empty(len(X), np.int32), 0.0, 0.0
     for rows, block in X.read():  # of all rows the labels alone stay
         labels[rows], log_density = evaluated(family, params, block, **outputs)
         w = np.ones(len(block)) if weights is None else weights[rows]
+        w = _observed_weights(estimator, block, w)
         total += w[w > 0] @ log_density[w > 0]
         total_weight += w.sum()
-    return labels, total / total_weight
+    return labels, _mean(total, total_weight)
 
 
-def mean_of(family: Any, params: Any, X: Any, weights: Any, *names: str) -> tuple[float, float]:
-    """Return the weighted mean over rows of the sum of some outputs, and the total weight."""
+def _observed_weights(estimator: Any, X: NDArray[Any], weights: Any) -> Any:
+    """Return weights of rows in memory, 0 where nothing is observed: such rows do not count."""
+    unobserved = estimator._unobserved(X)
+    if unobserved is None or not unobserved.any():
+        return weights
+    return np.where(unobserved, 0.0, 1.0 if weights is None else weights)
+
+
+def mean_of(estimator: Any, X: Any, weights: Any, *names: str) -> tuple[float, float]:
+    """Return the weighted mean over rows of the sum of some outputs, and the total weight.
+
+    Rows of which nothing is observed do not count. Raises ValueError where there are no others.
+    """
+    family, params = estimator._fitted()
     if isinstance(X, np.ndarray):
         values = sum(evaluated(family, params, X, **dict.fromkeys(names, np.float64)))
+        weights = _observed_weights(estimator, X, weights)
         return weighted_mean(values, weights), float(len(X) if weights is None else weights.sum())
     rows = rows_of(X, weights, None)
     # The tasks of dask run side by side as it is.
-    sum_of = partial(_sum_of, family, params, names, not _is_opened_dask(X))
-    total = rows.fold(sum_of, ROWS_AT_A_TIME)
-    return float(total) / rows.total_weight, rows.total_weight
+    sums_of = partial(_sums_of, _bare(estimator), family, params, names, not _is_opened_dask(X))
+    total, total_weight = rows.fold(sums_of, ROWS_AT_A_TIME)
+    return _mean(total, total_weight), float(total_weight)
 
 
-def _sum_of(
+def _mean(total: float, total_weight: float) -> float:
+    if not total_weight:
+        raise ValueError(NOTHING_OBSERVED)
+    return float(total / total_weight)
+
+
+def _sums_of(
+    estimator: Any,
     family: Any,
     params: Any,
     names: tuple[str, ...],
     in_parallel: bool,
     X: NDArray[Any],
     weights: NDArray[Any],
-) -> Any:
+) -> NDArray[np.float64]:
+    """Return the total of the outputs over a block of rows, and the weight of these."""
     outputs = {name: np.empty(len(X)) for name in names}
     evaluate(family, params, X, in_parallel=in_parallel, **outputs)
-    return weights[weights > 0] @ sum(outputs.values())[weights > 0]
+    weights = _observed_weights(estimator, X, weights)
+    count = weights > 0
+    return np.array([weights[count] @ sum(outputs.values())[count], weights.sum()])
 
 
 def clamped(labels: Any, known_labels: Any) -> Any:

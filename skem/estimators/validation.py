@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "NOTHING_OBSERVED",
     "Check",
     "InvalidParameterError",
     "array_like",
@@ -33,6 +34,10 @@ __all__ = [
     "unchanged_on_error",
     "weighted_mean",
 ]
+
+
+#: What is wrong with data of which nothing could be told.
+NOTHING_OBSERVED = "X has no row of which something is observed (of counts, that has a trial)"
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -341,10 +346,17 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | No
     -------
     mean : float
         The weighted mean.
+
+    Raises
+    ------
+    ValueError
+        If no row has a weight.
     """
     if weights is None:
         return float(values.mean())
     present = weights > 0
+    if not present.any():
+        raise ValueError(NOTHING_OBSERVED)
     return float(np.average(values[present], weights=weights[present]))
 
 

@@ -208,9 +208,11 @@ class Binomial(ExponentialFamily):
 
     def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
-        n_trials = self._whole_trials("to draw counts")
-        p = np.repeat(params.probabilities, counts, axis=0)
-        return rng.binomial(n_trials, p).astype(np.float64)
+        return self.draw(np.repeat(params.probabilities, counts, axis=0), rng)
+
+    def draw(self, probabilities: FloatArray, rng: Any) -> FloatArray:
+        """Draw successes of rows that have these probabilities (n, n_columns)."""
+        return rng.binomial(self._whole_trials("to draw counts"), probabilities).astype(np.float64)
 
     def impute(
         self, params: BinomialParameters, X: FloatArray, posterior: FloatArray, rng: Any = None

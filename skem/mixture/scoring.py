@@ -11,7 +11,11 @@ from skem.families.base import LOG_IMPOSSIBLE, Family
 from skem.families.patterns import by_pattern
 from skem.mixture.posterior import normalise
 
-__all__ = ["evaluate"]
+__all__ = ["components_alike", "evaluate"]
+
+#: Components whose densities differ by less, in total variation, have come out alike: two
+#: Gaussians of which one is shifted by a hundredth of a standard deviation, say.
+ALIKE = 0.005
 
 
 def evaluate(
@@ -57,6 +61,42 @@ def evaluate(
                     output[order] = values
             return
     _evaluate(family, params, X, in_parallel, *outputs)
+
+
+def components_alike(
+    family: Family, params: Any, X: NDArray[np.floating[Any]]
+) -> tuple[int, int] | None:
+    """Return two components that no row tells apart, if there are such.
+
+    ``posterior_k / weight_k`` is the density of component k relative to the mixture's. The mean
+    over rows of the mixture of half the absolute difference of two of these is the total variation
+    distance of the components. Those without weight are left out.
+
+    Parameters
+    ----------
+    family : Family
+        The distributions, without a penalty.
+    params : object
+        Their parameters.
+    X : ndarray of shape (n, n_features)
+        Rows of the mixture.
+
+    Returns
+    -------
+    pair : tuple of int or None
+        The first two components that are nearer than ``ALIKE``.
+    """
+    posterior = np.empty((len(X), len(params.weights)))
+    evaluate(family, params, X, posterior=posterior)
+    seen = np.flatnonzero(posterior.any(axis=0) & (params.weights > 0))
+    relative = posterior[:, seen] / params.weights[seen]
+    for i in range(len(seen) - 1):
+        differences = np.abs(relative[:, i + 1 :] - relative[:, [i]]).sum(axis=0)
+        sums = (relative[:, i + 1 :] + relative[:, [i]]).sum(axis=0)
+        alike = differences < ALIKE * sums
+        if alike.any():
+            return int(seen[i]), int(seen[i + 1 + alike.argmax()])
+    return None
 
 
 def _evaluate(

@@ -1,8 +1,10 @@
 """BinomialMixture: layouts, figures from the literature and from R, and the edges."""
 
+import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gammaln, logsumexp
@@ -168,6 +170,7 @@ def test_trials_may_differ_in_every_cell():
     assert_allclose(mixture.score_samples(with_failures(successes, trials)), expected, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Column 1 of X holds fractions")
 def test_counts_may_be_fractional():
     s, f, p = np.array([2.5, 0.25]), np.array([0.75, 3.5]), np.array([0.3, 0.6])
     mixture = BinomialMixture(weights_init=[1], probabilities_init=[p], max_iter=0)
@@ -374,3 +377,89 @@ def test_sample_says_where_the_number_of_trials_is_missing_or_given_twice():
         known().fit(np.ones((5, 6))).sample(3)
     with pytest.raises(ValueError, match="n_trials is a parameter of the estimator"):
         known(n_trials=TRIALS).fit(np.ones((5, 3))).sample(3, n_trials=5)
+
+
+# What is easily mistaken: shares for counts, trials by row, components alike.
+
+
+def reads(n=300):
+    """Return mutated reads and depths at sites of three kinds."""
+    rng = np.random.default_rng(0)
+    depths = rng.poisson(80, n)
+    return rng.binomial(depths, np.array([0.1, 0.3, 0.5])[rng.choice(3, n)]), depths
+
+
+def said(mixture, X):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mixture.fit(X)
+    assert all(warning.filename == __file__ for warning in caught)
+    return " ".join(str(warning.message) for warning in caught)
+
+
+def test_shares_in_place_of_counts_draw_a_warning_and_so_do_components_alike():
+    mutated, depths = reads()
+    shares = np.column_stack([mutated / depths, depths - mutated])
+    told = said(BinomialMixture(3, random_state=0), shares)
+    assert "Column 0 of X holds fractions" in told and "fraction * depth" in told
+    assert "have come out alike" in told
+    assert "Column 'vaf' of X" in said(
+        BinomialMixture(random_state=0), pd.DataFrame(shares, columns=["vaf", "ref"])
+    )
+    counts = np.column_stack([mutated, depths - mutated])
+    assert said(BinomialMixture(3, random_state=0), counts) == ""
+    assert "Column 0 of X holds fractions" in said(BinomialMixture(n_trials=80), shares[:, :1])
+    assert said(BinomialMixture(n_trials=1), shares[:, :1]) == ""  # half an answer
+    assert said(BinomialMixture(), counts * 1.5) == ""
+
+
+def test_components_that_start_alike_and_stay_so_are_told():
+    X, _ = draw()
+    alike = known(n_trials=TRIALS, probabilities_init=PROBABILITIES[[0, 0]]).set_params(
+        max_iter=99
+    )
+    assert "Components 0 and 1 have come out alike" in said(alike, X)
+    assert said(known(n_trials=TRIALS).set_params(max_iter=999), X) == ""
+
+
+@pytest.mark.parametrize("by", [(200,), (200, 1), (200, 3)])
+def test_trials_by_row_are_an_error_that_shows_the_layout_that_works(by):
+    n_trials = np.random.default_rng(0).integers(20, 30, by)
+    X = draw()[0]
+    with pytest.raises(ValueError, match=r"n_trials has the shape \(200,") as caught:
+        BinomialMixture(2, n_trials=n_trials).fit(X)
+    layout = re.search(r"np\.hstack\(.*\)(?=:)", str(caught.value)).group()
+    both = eval(layout, {"np": np, "X": X, "n_trials": n_trials, "len": len})
+    assert_array_equal(
+        both[:, :3] + both[:, 3:], np.broadcast_to(n_trials.reshape(200, -1), X.shape)
+    )
+    BinomialMixture(2, random_state=0).fit(both)
+
+
+def test_samples_have_the_trials_of_their_rows():
+    trials = np.sort(np.random.default_rng(1).integers(1, 40, (4000, 3)), axis=0)
+    mixture = BinomialMixture.from_parameters(weights=WEIGHTS, probabilities=PROBABILITIES)
+    X, y = mixture.sample(4000, random_state=0, n_trials=trials)
+    assert_array_equal(X[:, :3] + X[:, 3:], trials)
+    for half in (slice(2000), slice(2000, None)):  # trials tell nothing of the component
+        assert_allclose(y[half].mean(), WEIGHTS[1], atol=4 * np.sqrt(0.24 / 2000))
+    for k, p in enumerate(PROBABILITIES):
+        n = trials[y == k].sum(axis=0)
+        assert_allclose(X[y == k, :3].sum(axis=0) / n, p, atol=4 * np.sqrt(0.25 / n.min()))
+    with pytest.raises(ValueError, match=r"an array of shape \(5, 3\)"):
+        mixture.sample(5, n_trials=trials[:4])
+    with pytest.raises(ValueError, match="whole"):
+        mixture.sample(5, n_trials=trials[:5] / 3)
+
+
+def test_rows_without_a_trial_do_not_count():
+    X = with_failures(draw()[0])
+    more = np.vstack([np.zeros((300, 6)), X])
+    without = BinomialMixture(2, random_state=0, init_params="kmeans", tol=1e-12).fit(X)
+    labels = np.append(np.arange(300) % 2, without.labels_)
+    with_them = BinomialMixture(2, init_params=labels, tol=1e-12).fit(more)
+    assert_allclose(with_them.lower_bound_, without.lower_bound_, rtol=1e-9)
+    assert_allclose(with_them.score(more), without.score(X), rtol=1e-9)
+    assert_allclose(with_them.bic(more), without.bic(X), rtol=1e-9)
+    assert_allclose(with_them.bic(more, np.full(500, 2.0)), without.bic(X, np.full(200, 2.0)))
+    assert without.score_samples(more)[:300].tolist() == [0.0] * 300

@@ -402,7 +402,8 @@ def test_with_it_units_do_not_matter(covariance_type, name):
         assert_array_equal(scaled.labels_, fitted.labels_)
         assert also_said == said
         # Each observed cell of a row is worth one log(unit).
-        shift = (~np.isnan(DATA[name])).mean(axis=0) @ np.log(units)
+        observed = ~np.isnan(DATA[name])
+        shift = observed[observed.any(axis=1)].mean(axis=0) @ np.log(units)
         assert scaled.lower_bound_ + shift == pytest.approx(fitted.lower_bound_, abs=1e-7)
         assert_allclose(scaled.means_ / units, fitted.means_, rtol=1e-4)
 
@@ -508,7 +509,12 @@ def test_columns_that_tell_nothing_new(kind):
     assert_allclose(fitted.probabilities_[:, 1], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("n_trials", [0, 1, 2])
+def test_counts_without_a_single_trial_are_an_error():
+    with pytest.raises(ValueError, match="no row of which something is observed"):
+        BinomialMixture(2, n_trials=0).fit(np.zeros((9, 1)))
+
+
+@pytest.mark.parametrize("n_trials", [1, 2])
 def test_too_few_trials_to_tell_components_apart(n_trials):
     X = np.tile(np.arange(n_trials + 1), 10)[:, np.newaxis]
     fitted, said = outcome(BinomialMixture(2, n_trials=n_trials, random_state=0), X)

@@ -39,6 +39,8 @@ RNG = np.random.default_rng(1)
 WEIGHT = RNG.integers(0, 4, size=N)
 SHUFFLED = RNG.permutation(np.repeat(np.arange(N), WEIGHT))
 
+OBSERVED = ~np.isnan(ROWS).all(axis=1)
+
 # What a mixture says of incomplete rows.
 
 
@@ -50,7 +52,7 @@ def test_density_and_posterior_are_those_of_what_is_observed(structure):
     assert_allclose(log_density, logsumexp(expected, axis=1), rtol=1e-12, atol=1e-12)
     assert_allclose(posterior, softmax(expected, axis=1), rtol=1e-11)
     assert_array_equal(mixture.predict(ROWS), expected.argmax(axis=1))
-    assert_allclose(mixture.score(ROWS), log_density.mean(), rtol=1e-14)
+    assert_allclose(mixture.score(ROWS), log_density[OBSERVED].mean(), rtol=1e-14)
     assert_array_equal(mixture.score_samples(ROWS[::-1]), log_density[::-1])
     assert np.abs(log_density - mixture.score_samples(WHOLE)).max() > 1
 
@@ -88,10 +90,12 @@ def test_complete_rows_are_scored_as_ever_by_a_model_of_incomplete_ones(structur
 
 @EACH_CASE
 def test_criteria_are_of_the_density_of_what_is_observed(make, X):
-    mixture = make().fit(X)
-    total, penalty = mixture.score_samples(X).sum(), mixture.n_parameters_ * np.log(N)
-    doubt = -np.log(mixture.predict_proba(X).max(axis=1)).sum()
-    assert_allclose(mixture.lower_bound_, total / N, rtol=1e-12)
+    mixture, n = make().fit(X), OBSERVED.sum()
+    total, penalty = mixture.score_samples(X).sum(), mixture.n_parameters_ * np.log(n)
+    doubt = -np.log(mixture.predict_proba(X[OBSERVED]).max(axis=1)).sum()
+    assert n == N - 2
+    assert_allclose(mixture.lower_bound_, total / n, rtol=1e-12)
+    assert_allclose(mixture.score(X), total / n, rtol=1e-12)
     assert_allclose(mixture.bic(X), penalty - 2 * total, rtol=1e-12)
     assert_allclose(mixture.icl(X), penalty - 2 * total + 2 * doubt, rtol=1e-12)
 
@@ -131,7 +135,7 @@ def test_one_gaussian_is_the_numerical_maximum_of_the_likelihood():
     start = np.concatenate([np.nanmean(rows, axis=0), np.diag(np.nanstd(rows, axis=0))[lower]])
     best = minimize(loss, start, method="BFGS", tol=1e-6)
     ours = GaussianMixtureEM(1, reg_covar=0, tol=1e-13).fit(rows)
-    assert_allclose(ours.lower_bound_ * len(rows), -best.fun, rtol=1e-9)
+    assert_allclose(ours.lower_bound_ * OBSERVED[:40].sum(), -best.fun, rtol=1e-9)
     assert_allclose(ours.means_, mixture(best.x).means, atol=1e-4)
     assert_allclose(ours.covariances_, mixture(best.x).covariances, atol=1e-4)
     assert loss(start) > best.fun + 1
@@ -257,13 +261,20 @@ def test_order_of_the_rows_does_not_matter(make, X):
 
 
 @EACH_CASE
-def test_rows_with_nothing_observed_change_nothing_but_their_number(make, X):
+def test_rows_with_nothing_observed_do_not_count(make, X):
     seen = ~np.isnan(X).all(axis=1)
     some, labels = X[seen], LABELS[seen]
     more = np.vstack([np.full((50, X.shape[1]), np.nan), some])
     without = make(init_params=labels, tol=1e-12).fit(some)
     with_them = make(init_params=np.append(LABELS[:50], labels), tol=1e-12).fit(more)
-    assert_allclose(with_them.lower_bound_ * len(more), without.lower_bound_ * len(some))
+    for result in (with_them.lower_bound_, with_them.score(more)):
+        assert_allclose(result, without.lower_bound_, rtol=1e-9)
+    for criterion in ("aic", "bic", "icl"):
+        assert_allclose(
+            getattr(with_them, criterion)(more), getattr(without, criterion)(some), rtol=1e-6
+        )
+    with pytest.raises(ValueError, match="no row of which something is observed"):
+        without.score(more[:50])
     for name, values in parameters_of(without).items():
         assert_allclose(getattr(with_them, name), values, atol=1e-4, err_msg=name)
 

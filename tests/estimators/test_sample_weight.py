@@ -1,5 +1,7 @@
 """sample_weight: how often a row counts, in every method that takes it."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -159,3 +161,18 @@ def test_a_row_that_is_impossible_does_no_harm_while_it_has_no_weight():
     assert mixture.lower_bound_ == mixture.score(X, sample_weight=weight) == 0
     assert np.isfinite(mixture.icl(X, sample_weight=weight))
     assert mixture.score(X) == -np.inf
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "icl"])
+def test_weights_that_can_be_no_frequencies_draw_a_warning_from_criteria(criterion):
+    """Normalised to the sum one, say: BIC would take N for one."""
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    mixture = GaussianMixtureEM(1).fit(X)
+    weights = np.ones(50)
+    with pytest.warns(UserWarning, match="sums to 1 over 50 rows") as caught:
+        getattr(mixture, criterion)(X, weights / 50)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings(action="error"):
+        getattr(mixture, criterion)(X, weights)
+        getattr(mixture, criterion)(X, np.where(np.arange(50) < 5, 10, 0))
+        mixture.score(X, sample_weight=weights / 50)

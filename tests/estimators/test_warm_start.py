@@ -148,7 +148,8 @@ def test_missing_cells_may_come_and_go(mixture, X):
         with_holes[:, 1] = X[:, 1]
     fitted = clone(mixture).set_params(tol=1e-10).fit(X)
     fitted.fit(with_holes)
-    assert_allclose(fitted.lower_bound_, reference.objective(fitted, with_holes), rtol=1e-10)
+    seen = with_holes[~np.isnan(with_holes).all(axis=1)]
+    assert_allclose(fitted.lower_bound_, reference.objective(fitted, seen), rtol=1e-10)
     fitted.fit(X)
     assert_allclose(fitted.lower_bound_, reference.objective(fitted, X), rtol=1e-10)
 
