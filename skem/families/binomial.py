@@ -212,7 +212,8 @@ class Binomial(ExponentialFamily):
 
     def draw(self, probabilities: FloatArray, rng: Any) -> FloatArray:
         """Draw successes of rows that have these probabilities (n, n_columns)."""
-        return rng.binomial(self._whole_trials("to draw counts"), probabilities).astype(np.float64)
+        n_trials = self._whole_trials("to draw counts")
+        return rng.binomial(n_trials, probabilities).astype(np.float64)
 
     def impute(
         self, params: BinomialParameters, X: FloatArray, posterior: FloatArray, rng: Any = None
