@@ -119,4 +119,4 @@ def test_component_that_saw_no_trial_of_a_column_keeps_its_probability_or_takes_
 
 def test_sample_needs_to_know_the_trials():
     with pytest.raises(ValueError, match="trials"):
-        Binomial(2, 1).sample(BinomialParameters(HALF, np.ones((2, 1))), np.ones(2), None)
+        Binomial(2, 1).sample(BinomialParameters(HALF, np.ones((2, 1))), np.ones(2, int), None)
