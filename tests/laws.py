@@ -6,7 +6,7 @@ family against is computed from ``Case.log_densities``, which knows nothing of s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.stats import chi2
 
 from skem.data.blocks import Workers
 from skem.data.rows import Rows
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 from skem.mixture.scoring import evaluate
 from skem.mixture.sweep import EStep, sweep
@@ -34,17 +35,17 @@ class Case:
     name : str
         For the reports.
     family : Family
-        The family, as it is fitted.
-    params : NamedTuple
+        The components, as they are fitted.
+    params : MixtureParameters
         Parameters, no two components alike.
     X : ndarray of shape (n, n_features)
         Rows, values of single precision.
     n_parameters : int
         Number of free parameters, by the formula.
     log_densities : callable
-        ``f(params, X)``, the log-density of each row under each component, (n, K).
+        ``f(components, X)``, the log-density of each row under each component, (n, K).
     penalties : callable
-        ``f(params)``, what is taken off the log-density of each component, (K,).
+        ``f(components)``, what is taken off the log-density of each component, (K,).
     trained : callable
         ``f(family, rows)``, the family with what it needs to know of the rows.
     scorer : Family or None
@@ -56,6 +57,8 @@ class Case:
     closed_form : bool
         Whether an M-step maximises the expected log-likelihood of rows as they are. Where it is
         that of rows completed first, it only raises it.
+    labels : Independent
+        How labels hang together.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Case:
     shared: tuple[str, ...] = ()
     samples: bool = True
     closed_form: bool = True
+    labels: Independent = field(default_factory=Independent)
 
     def __str__(self) -> str:
         return self.name
@@ -77,17 +81,18 @@ class Case:
     def problem(self, X: np.ndarray | None = None, weights: np.ndarray | None = None) -> Problem:
         """Return the problem of fitting to rows; to those of the case, if not told."""
         rows = Rows(self.X if X is None else X, weights)
-        return Problem(self.trained(self.family, rows), rows)
+        return Problem(self.labels, self.trained(self.family, rows), rows)
 
     def log_joint(self, params: Any) -> np.ndarray:
         """Return the penalised log-joint of the rows, from the reference, (n, K)."""
         with np.errstate(divide="ignore"):
-            log_weights = np.log(params.weights)
-        return log_weights + self.log_densities(params, self.X) - self.penalties(params)
+            log_weights = np.log(params.labels.weights)
+        of_rows = self.log_densities(params.components, self.X)
+        return log_weights + of_rows - self.penalties(params.components)
 
     def responsibilities(self, seed: int) -> np.ndarray:
         """Return random responsibilities (n, K), far from even."""
-        K = len(self.params.weights)
+        K = len(self.params.labels.weights)
         return np.random.default_rng(seed).dirichlet(np.full(K, 0.5), size=len(self.X))
 
     def start(self, seed: int) -> Any:
@@ -97,17 +102,18 @@ class Case:
 
     def permuted(self, params: Any, order: np.ndarray) -> Any:
         """Return the parameters with their components in another order."""
-        return type(params)(
-            *(
-                values if name in self.shared else values[order]
-                for name, values in zip(params._fields, params, strict=True)
-            )
+        return params.with_arrays(
+            **{
+                name: values if name in self.shared else values[order]
+                for name, values in params.by_name().items()
+            }
         )
 
 
 def assert_same(actual: Any, expected: Any, rtol: float = 1e-10) -> None:
     """Compare parameters, each to a share of its largest value."""
-    for name, a, b in zip(actual._fields, actual, expected, strict=True):
+    for name, b in expected.by_name().items():
+        a = actual.by_name()[name]
         assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
 
 
@@ -116,7 +122,8 @@ def log_density_is_that_of_the_reference(case: Case) -> None:
     log_density, posterior = np.empty(len(case.X)), np.empty(case.responsibilities(0).shape)
     scorer = case.family if case.scorer is None else case.scorer
     evaluate(scorer, case.params, case.X, log_density=log_density, posterior=posterior)
-    log_joint = np.log(case.params.weights) + case.log_densities(case.params, case.X)
+    of_rows = case.log_densities(case.params.components, case.X)
+    log_joint = np.log(case.params.labels.weights) + of_rows
     assert_allclose(log_density, logsumexp(log_joint, axis=1), rtol=1e-12, atol=1e-12)
     assert_allclose(posterior, softmax(log_joint, axis=1), rtol=1e-11, atol=1e-300)
 
@@ -131,10 +138,10 @@ def objective_is_the_mean_penalised_log_likelihood(case: Case) -> None:
 
 def totals_add_up_over_any_split(case: Case) -> None:
     """Objective and totals of A and B make those of A and B together."""
-    kernel = case.problem().family.kernel(case.params)
+    kernel = case.problem().kernel(case.params)
 
     def swept(X: np.ndarray) -> tuple[float, np.ndarray]:
-        objective, totals = sweep(kernel, Rows(X), EStep(case.params.weights), Workers())
+        objective, totals = sweep(kernel, Rows(X), EStep(case.params.labels.weights), Workers())
         return objective - kernel.constant, totals
 
     objective, totals = swept(case.X)
@@ -153,14 +160,15 @@ def totals_add_up_over_any_split(case: Case) -> None:
 def nothing_near_beats_the_m_step(case: Case) -> None:
     """The M-step maximises the expected complete-data log-likelihood of any responsibilities."""
     r = case.responsibilities(seed=1)
-    answer = case.problem().start(r)
+    problem = case.problem()
+    answer = problem.start(r)
     best = np.sum(r * case.log_joint(answer))
-    vector = case.family.to_vector(answer)
+    vector = problem.to_vector(answer)
     rng = np.random.default_rng(2)
     for distance in (1e-3, 1e-2, 1e-1):
         for direction in rng.standard_normal((8, vector.size)):
             for step in (distance * direction, -distance * direction):
-                rival = case.family.from_vector(vector + step, answer)
+                rival = problem.from_vector(vector + step, answer)
                 assert np.sum(r * case.log_joint(rival)) < best
 
 
@@ -190,7 +198,7 @@ def integer_weights_are_repeated_rows(case: Case) -> None:
 def permuting_components_permutes_the_answer(case: Case) -> None:
     """No component is special."""
     problem, start = case.problem(), case.start(seed=5)
-    order = np.roll(np.arange(len(start.weights)), 1)
+    order = np.roll(np.arange(len(start.labels.weights)), 1)
     straight, permuted = problem.evaluate(start), problem.evaluate(case.permuted(start, order))
     assert_allclose(permuted.objective, straight.objective, rtol=1e-12)
     assert_same(permuted.params, case.permuted(straight.params, order))
@@ -198,27 +206,29 @@ def permuting_components_permutes_the_answer(case: Case) -> None:
 
 def parameters_are_counted(case: Case) -> None:
     """As the formula has it."""
-    assert case.family.n_parameters(case.params) == case.n_parameters
+    assert case.problem().n_parameters(case.params) == case.n_parameters
 
 
 def coordinates_round_trip(case: Case) -> None:
     """There are as many as parameters, and any are those of some parameters."""
-    family = case.family
-    assert family.to_vector(case.params).size == case.n_parameters
-    assert_same(family.from_vector(family.to_vector(case.params), case.params), case.params)
+    problem = case.problem()
+    assert problem.to_vector(case.params).size == case.n_parameters
+    assert_same(problem.from_vector(problem.to_vector(case.params), case.params), case.params)
     vector = np.random.default_rng(6).standard_normal(case.n_parameters)
-    back = family.to_vector(family.from_vector(vector, case.params))
+    back = problem.to_vector(problem.from_vector(vector, case.params))
     assert_allclose(back, vector, rtol=1e-10, atol=1e-10)
 
 
 def empty_component_keeps_its_shape(case: Case) -> None:
     """And none of it is NaN."""
-    weights = case.params.weights.copy()
+    weights = case.params.labels.weights.copy()
     weights[0] = 0.0
-    old = case.params._replace(weights=weights / weights.sum())
+    old = case.params.with_arrays(weights=weights / weights.sum())
     step = case.problem().evaluate(old)
     assert np.isfinite(step.objective)
-    for name, before, after in zip(old._fields, old, step.params, strict=True):
+    after_step = step.params.by_name()
+    for name, before in old.by_name().items():
+        after = after_step[name]
         assert np.isfinite(after).all(), name
         if name not in case.shared:
             assert_array_equal(after[0], before[0], err_msg=name)
@@ -239,11 +249,11 @@ def single_precision_and_memory_order_change_nothing(case: Case) -> None:
 def gradient_is_the_slope_of_the_objective(case: Case) -> None:
     """In unconstrained coordinates, from the totals of one E-step."""
     problem, params = case.problem(), case.start(seed=9)
-    step, vector = problem.evaluate(params), case.family.to_vector(params)
-    gradient = case.family.gradient(params, step.params, step.statistics)
+    step, vector = problem.evaluate(params), problem.to_vector(params)
+    gradient = len(case.X) * problem.gradient(params, step)
 
     def log_likelihood(vector: np.ndarray) -> float:
-        return logsumexp(case.log_joint(case.family.from_vector(vector, params)), axis=1).sum()
+        return logsumexp(case.log_joint(problem.from_vector(vector, params)), axis=1).sum()
 
     h = 1e-5  # an error of h^2 from the third derivative, of 1e-13 / h from rounding
     slopes = [
@@ -269,11 +279,12 @@ def trace_never_falls(case: Case) -> None:
 def samples_follow_the_parameters(case: Case) -> None:
     """By Wilks' theorem: twice the log of the likelihood ratio to the best fit is chi squared."""
     rng = np.random.RandomState(8)
-    counts = rng.multinomial(5000, case.params.weights)
+    counts = rng.multinomial(5000, case.params.labels.weights)
     scorer = case.family if case.scorer is None else case.scorer
-    drawn = replace(case, X=scorer.sample(case.params, counts, rng), penalties=lambda params: 0.0)
+    X = scorer.sample(case.params.components, counts, rng)
+    drawn = replace(case, X=X, penalties=lambda params: 0.0)
     labels = np.repeat(np.arange(len(counts)), counts)
-    best = Problem(scorer, Rows(drawn.X)).start(labels)
+    best = Problem(case.labels, scorer, Rows(drawn.X)).start(labels)
 
     def log_likelihood(params: Any) -> float:
         return drawn.log_joint(params)[np.arange(len(labels)), labels].sum()

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 
+from skem.mixture.labels import MixtureParameters, Weights
 from tests import laws
 
 PAGE = Path(__file__).parents[1] / "docs" / "adding_a_family.md"
@@ -45,7 +46,7 @@ def case(family):
     return laws.Case(
         name=family.__name__,
         family=family(n_components=3, n_columns=2),
-        params=WHOLE.PoissonParameters(WEIGHTS, RATES),
+        params=MixtureParameters(Weights(WEIGHTS), WHOLE.PoissonParameters(RATES)),
         X=draw(300)[0],
         n_parameters=3 - 1 + 3 * 2,
         log_densities=log_densities,

@@ -16,7 +16,7 @@ from skem.em.driver import Run
 from skem.em.restarts import AllStartsFailedError, best_run
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
-from skem.estimators.holding import check_fixed
+from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
 from skem.estimators.sources import (
@@ -45,8 +45,9 @@ from skem.estimators.validation import (
     real,
     unchanged_on_error,
 )
-from skem.families.base import FloatArray, shares
+from skem.families.base import FloatArray
 from skem.families.held import Held
+from skem.mixture.labels import Independent, MixtureParameters, Weights
 from skem.mixture.online import Online
 from skem.mixture.posterior import normalise
 from skem.mixture.problem import Problem
@@ -106,7 +107,7 @@ array-like or callable, default='short-runs'
         Evaluations between two lines of progress.
     """
 
-    #: NamedTuple of the family's parameters: field ``x`` is published as the attribute ``x_``.
+    #: NamedTuple of the components' parameters: field ``x`` is published as the attribute ``x_``.
     _Parameters: Any
 
     #: Parameters that can be fixed, and those of them that all components share.
@@ -213,17 +214,21 @@ array-like or callable, default='short-runs'
 
     def _published(self) -> Any:
         """Return the published parameters, in float64."""
-        names = self._Parameters._fields
-        return self._Parameters(
-            *(np.asarray(getattr(self, f"{name}_"), dtype=np.float64) for name in names)
+        return MixtureParameters(
+            *(
+                kind(*(np.asarray(getattr(self, f"{name}_"), np.float64) for name in kind._fields))
+                for kind in (Weights, self._Parameters)
+            )
         )
 
     def _given(self, family: Any) -> Any:
         """Return the user's starting values, in the fields of the parameters; NaN where none."""
-        values: dict[str, Any] = dict.fromkeys(self._Parameters._fields, np.array(np.nan))
+        nothing = np.array(np.nan)
+        weights = nothing
         if self.weights_init is not None:
-            values["weights"] = check_initial_weights(self.weights_init, family.n_components)
-        return self._Parameters(**values)
+            weights = check_initial_weights(self.weights_init, family.n_components)
+        components = self._Parameters(*(nothing for _ in self._Parameters._fields))
+        return MixtureParameters(Weights(weights), components)
 
     def _continued(self, family: Any) -> Any:
         """Return the published parameters as parameters of a family to be fitted."""
@@ -233,11 +238,12 @@ array-like or callable, default='short-runs'
                 f"set it to {K}, or fit anew with warm_start=False"
             )
         params = self._published()
-        return params._replace(weights=shares(params.weights))  # of float32 they are not quite one
+        weights = params.labels.weights
+        return params.with_arrays(weights=weights / weights.sum())  # of float32, not quite one
 
     def _publish(self, family: Any, params: Any, dtype: Any) -> None:
         """Set the fitted attributes that hold the parameters."""
-        for name, values in zip(params._fields, params, strict=True):
+        for name, values in params.by_name().items():
             setattr(self, f"{name}_", values.astype(dtype))
 
     def _warn_about_data(self, rows: Rows) -> None:
@@ -338,16 +344,18 @@ array-like or callable, default='short-runs'
                 stacklevel=5,
             )
 
-        family, given, held = self._prepared(rows, self._continued if continuing else self._given)
+        labels_model, family, given, held = self._prepared(
+            rows, self._continued if continuing else self._given
+        )
         with workers(0):
             family = family.bound(rows)
 
         history = getattr(self, "_ascent", []) if continuing else []
         data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        as_published = partial(self._as_published, family, X.dtype)
+        as_published = partial(self._as_published, family, held, X.dtype)
         task = FitTask(self, Fit.n_starts(self, given), data, as_published)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(family, rows, crew, ASSIGNMENTS[self.assignment])
+            problem = Problem(labels_model, family, rows, crew, ASSIGNMENTS[self.assignment])
             fit = Fit(self, problem, given, held, index, len(X), task)
             if continuing:
                 attempts, seeds = [lambda: fit.run(given, history)], [None]
@@ -375,28 +383,27 @@ array-like or callable, default='short-runs'
         self._held = dict(held.masks)
         self.n_parameters_ = self._n_parameters()
         self._total_weight = rows.total_weight
-        self._online = Online(family.for_streams(), rows.total_weight)
+        self._online = Online(labels_model, family.for_streams(), rows.total_weight)
         vars(self).pop("n_steps_", None)
         self._sampler = None
         task.end(best.params)
         return best
 
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Any, Held]:
-        """Return the family to fit to rows, starting values, and which of these are held."""
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
+        """Return labels and components to fit to rows, starting values, and which are held."""
         with workers(0):
             family = self._training_family(rows)
             given = values(family)
             held = check_fixed(self.fixed, given, self.n_components, self._fixable, self._shared)
-            return replace(family, held=held) if held.masks else family, given, held
+            return *with_held(family, held), given, held
 
-    def _as_published(self, family: Any, dtype: Any, params: Any) -> dict[str, Any]:
+    def _as_published(self, family: Any, held: Held, dtype: Any, params: Any) -> dict[str, Any]:
         """Return the attributes that some parameters would be published as."""
         image = copy.copy(self)
         vars(image).clear()
         vars(image).update({name: getattr(self, name) for name in self.get_params(deep=False)})
         before = set(vars(image))
         image._publish(family, params, dtype)
-        held = getattr(family, "held", Held())
         image._held = dict(held.masks)
         return {name: value for name, value in vars(image).items() if name not in before}
 
@@ -443,7 +450,7 @@ array-like or callable, default='short-runs'
         if labels is not None:
             self.labels_ = clamped(self.labels_, labels)
         family = family.for_missing() if problem.rows.has_missing else family
-        self.lower_bound_ = replace(problem, family=family).objective(params)
+        self.lower_bound_ = replace(problem, components=family).objective(params)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out labels that are lazy: they hold on to the data, or to a cluster."""

@@ -29,8 +29,9 @@ from skem.estimators.validation import (
     one_of,
     real,
 )
-from skem.families.base import FloatArray, shares
+from skem.families.base import FloatArray
 from skem.families.binomial import Binomial, BinomialParameters
+from skem.mixture.labels import MixtureParameters
 from skem.mixture.scoring import evaluate
 
 __all__ = ["BinomialMixture"]
@@ -252,8 +253,9 @@ array-like or callable, default='short-runs'
         if trials.ndim == 1:
             successes, y = self._draw(n_samples, rng, given, params)
         else:  # which row has which trials tells nothing of its component
-            y = rng.choice(family.n_components, size=n_samples, p=shares(params.weights))
-            successes = given.draw(params.probabilities[y], rng)
+            weights = params.labels.weights
+            y = rng.choice(len(weights), size=n_samples, p=weights / weights.sum())
+            successes = given.draw(params.components.probabilities[y], rng)
         return np.hstack([successes, trials - successes]), y
 
     def impute(
@@ -297,7 +299,7 @@ array-like or callable, default='short-runs'
         evaluate(family, params, X, posterior=posterior)
         rng = None if random_state is None else check_random_state(random_state)
         given = Binomial(family.n_components, family.n_columns, trials, incomplete=True)
-        filled = given.impute(params, successes, posterior, rng)
+        filled = given.impute(params.components, successes, posterior, rng)
         failures = np.where(np.isnan(failures), trials - filled, failures)
         return np.hstack([filled, failures]).astype(X.dtype)
 
@@ -405,16 +407,16 @@ array-like or callable, default='short-runs'
             return family
         return replace(family, prior=beta_prior(self.prior, family.n_columns))
 
-    def _given(self, family: Binomial) -> BinomialParameters:
+    def _given(self, family: Binomial) -> MixtureParameters:
         given = super()._given(family)
         if self.probabilities_init is None:
             return given
         shape = (family.n_components, family.n_columns)
         probabilities = check_starting_values(self.probabilities_init, shape, "probabilities")
         _check_probabilities(probabilities)
-        return given._replace(probabilities=probabilities)
+        return given.with_arrays(probabilities=probabilities)
 
-    def _continued(self, family: Binomial) -> BinomialParameters:
+    def _continued(self, family: Binomial) -> MixtureParameters:
         params = super()._continued(family)
         shape = (family.n_components, family.n_columns)
         check_shape(self.probabilities_, shape, "probabilities_ to continue from")

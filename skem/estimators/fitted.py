@@ -1,7 +1,6 @@
 """What a fitted mixture says of rows: labels, densities, criteria, samples."""
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.data.rows import has_missing
+from skem.estimators.holding import with_held
 from skem.estimators.sources import evaluated, imputed, mean_of, opened, opened_weights
 from skem.estimators.validation import integer
-from skem.families.base import FloatArray, shares
+from skem.families.base import FloatArray
 from skem.families.held import Held
 from skem.families.patterns import by_pattern
 from skem.mixture.scoring import evaluate
@@ -135,11 +135,11 @@ class FittedMixture(DensityMixin, BaseEstimator):
         rng = None if random_state is None else check_random_state(random_state)
         order = by_pattern(np.isnan(X))
         rows, family = X[order], family.for_missing()
-        posterior = np.empty((len(X), len(params.weights)))
+        posterior = np.empty((len(X), family.n_components))
         evaluate(family, params, rows, posterior=posterior)
         filled = np.empty_like(X)
         with workers(0):  # a BLAS of one thread: small matrices, the same bits everywhere
-            filled[order] = family.impute(params, rows, posterior, rng)
+            filled[order] = family.impute(params.components, rows, posterior, rng)
         return filled
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -251,8 +251,10 @@ class FittedMixture(DensityMixin, BaseEstimator):
     ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Draw rows, component by component, and their labels."""
         rng = self._generator(n_samples, random_state)
-        counts = rng.multinomial(n_samples, shares(params.weights))  # of float32, not quite one
-        return family.sample(params, counts, rng), np.repeat(np.arange(len(counts)), counts)
+        weights = params.labels.weights
+        counts = rng.multinomial(n_samples, weights / weights.sum())  # of float32, not quite one
+        X = family.sample(params.components, counts, rng)
+        return X, np.repeat(np.arange(len(counts)), counts)
 
     def _generator(self, n_samples: int, random_state: Any) -> Any:
         """Return the generator to draw so many rows with; raise ValueError for no number."""
@@ -274,9 +276,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
 
     def _n_parameters(self) -> int:
         family, params = self._fitted()
-        if held := getattr(self, "_held", None):
-            family = replace(family, held=Held(held))
-        return family.n_parameters(params)
+        labels, family = with_held(family, Held(getattr(self, "_held", {})))
+        return labels.n_parameters(params.labels) + family.n_parameters(params.components)
 
     def _total_of(self, X: Any, sample_weight: Any, *names: str) -> tuple[float, float]:
         """Return the total over rows of some outputs, and N, for a criterion.

@@ -122,7 +122,7 @@ class Fit:
                 tol=estimator.tol,
                 max_iter=estimator.max_iter,
                 accelerate=estimator.acceleration is not None
-                and problem.family.accelerable
+                and problem.components.accelerable
                 and problem.share is normalise,
                 history=history,
                 report=_all_of(listeners),
@@ -141,7 +141,7 @@ class Fit:
             result = replace(result, record=tuple(self._entries(recorded)))
         if not result.converged:
             return result
-        spurious = problem.family.spurious(result.params, problem.rows.effective)
+        spurious = problem.spurious(result.params)
         return replace(result, spurious=spurious)
 
     def first(self, rng: Any) -> Any:
@@ -158,7 +158,7 @@ class Fit:
             if strategy == SHORT_RUNS and left_behind(self.given, self.held):
                 strategy = "kmeans"
             return start(strategy, problem, rng)
-        K, rows = problem.family.n_components, problem.rows
+        K, rows = problem.components.n_components, problem.rows
         if callable(strategy):
             if not rows.in_memory:
                 raise TypeError(

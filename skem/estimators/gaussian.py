@@ -24,6 +24,7 @@ from skem.estimators.validation import (
 from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters
+from skem.mixture.labels import MixtureParameters, Weights
 
 __all__ = ["GaussianMixtureEM"]
 
@@ -338,7 +339,7 @@ array-like or callable, default='short-runs'
             return replace(family, prior=conjugate_prior(self.prior, family, rows))
         return replace(family, ridge=_ridge(self.reg_covar, variance))
 
-    def _fitted(self) -> tuple[Gaussian, GaussianParameters]:
+    def _fitted(self) -> tuple[Gaussian, MixtureParameters]:
         weights, means, U = (
             np.asarray(values, dtype=np.float64)
             for values in (self.weights_, self.means_, self.precisions_cholesky_)
@@ -349,9 +350,11 @@ array-like or callable, default='short-runs'
             structure, len(weights), origin, np.ones_like(origin), np.zeros_like(origin)
         )
         covariances = structure.covariances(U)
-        return family, GaussianParameters(weights, means - origin, covariances, U)
+        return family, MixtureParameters(
+            Weights(weights), GaussianParameters(means - origin, covariances, U)
+        )
 
-    def _given(self, family: Gaussian) -> GaussianParameters:
+    def _given(self, family: Gaussian) -> MixtureParameters:
         K, d, structure = family.n_components, family.n_features, family.structure
         if self.precisions_init is not None and self.covariances_init is not None:
             raise ValueError(
@@ -361,24 +364,24 @@ array-like or callable, default='short-runs'
         given, shape = super()._given(family), structure.shape(K, d)
         if self.means_init is not None:
             means = check_starting_values(self.means_init, (K, d), "means")
-            given = given._replace(means=means - family.origin)
+            given = given.with_arrays(means=means - family.origin)
         if self.precisions_init is not None:
             P = check_starting_values(self.precisions_init, shape, f"{structure.name} precision")
             C, U = P.copy(), P.copy()
             if (known := _known(P, structure)) is not None:
                 structure.check_definite(P[known], "precision")
                 C[known], U[known] = structure.invert(P[known])
-            given = given._replace(covariances=C, precisions_cholesky=U)
+            given = given.with_arrays(covariances=C, precisions_cholesky=U)
         if self.covariances_init is not None:
             C = check_starting_values(self.covariances_init, shape, f"{structure.name} covariance")
             U = C.copy()
             if (known := _known(C, structure)) is not None:
                 structure.check_definite(C[known], "covariance")
                 U[known] = structure.factor(C[known], np.zeros(d))
-            given = given._replace(covariances=C, precisions_cholesky=U)
+            given = given.with_arrays(covariances=C, precisions_cholesky=U)
         return given
 
-    def _continued(self, family: Gaussian) -> GaussianParameters:
+    def _continued(self, family: Gaussian) -> MixtureParameters:
         K, d = family.n_components, family.n_features
         if self._fitted_covariance_type() != self.covariance_type:
             raise ValueError(
@@ -390,11 +393,11 @@ array-like or callable, default='short-runs'
         check_shape(
             self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
         )
-        return params._replace(means=params.means - family.origin)
+        return params.with_arrays(means=params.components.means - family.origin)
 
-    def _publish(self, family: Gaussian, params: GaussianParameters, dtype: Any) -> None:
-        absolute = params._replace(means=params.means + family.origin)
-        self._set_parameters(*(values.astype(dtype) for values in absolute))
+    def _publish(self, family: Gaussian, params: MixtureParameters, dtype: Any) -> None:
+        absolute = params.with_arrays(means=params.components.means + family.origin)
+        self._set_parameters(*(values.astype(dtype) for values in absolute.by_name().values()))
 
     def _set_parameters(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray, U: FloatArray

@@ -1,45 +1,55 @@
 """Starting values that a user gives, and which of them a fit is to hold."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.families.held import Held
+from skem.mixture.labels import Independent
 
-__all__ = ["all_given", "check_fixed", "left_behind", "merged"]
+__all__ = ["all_given", "check_fixed", "left_behind", "merged", "with_held"]
 
 
 def all_given(given: Any) -> bool:
     """Whether no starting value is missing."""
-    return not any(np.isnan(values).any() for values in given)
+    return not any(np.isnan(values).any() for values in given.by_name().values())
 
 
 def merged(given: Any, start: Any) -> Any:
     """Return starting values: those given, and those of a start where NaN is in their place."""
-    params = type(start)(
-        *(
-            np.where(np.isnan(values), found, values)
-            for values, found in zip(given, start, strict=True)
-        )
+    values, found = given.by_name(), start.by_name()
+    params = start.with_arrays(
+        **{name: np.where(np.isnan(values[name]), found[name], values[name]) for name in found}
     )
-    free = np.broadcast_to(np.isnan(given.weights), params.weights.shape)
+    weights = params.labels.weights.copy()
+    free = np.broadcast_to(np.isnan(values["weights"]), weights.shape)
     if free.any() and not free.all():
-        weights = params.weights.copy()
         rest = max(1.0 - weights[~free].sum(), 0.0)
         weights[free] *= rest / weights[free].sum() if weights[free].sum() > 0 else 0.0
-        params = params._replace(weights=weights)
-    return params
+    return params.with_arrays(weights=weights)
 
 
 def left_behind(given: Any, held: Held) -> bool:
     """Whether EM is free to leave some of the values given."""
-    for name, values in zip(given._fields, given, strict=True):
+    for name, values in given.by_name().items():
         mask = held.masks.get("covariances" if name == "precisions_cholesky" else name)
         here = ~np.isnan(values)
         if here.any() and (mask is None or (not mask.all() and here[~mask].any())):
             return True
     return False
+
+
+def with_held(components: Any, held: Held) -> tuple[Independent, Any]:
+    """Return labels, and the components, that leave held parameters alone."""
+    weights = held.masks.get("weights")
+    labels = Independent(weights, None if held.values is None else held.values.labels)
+    masks = {name: mask for name, mask in held.masks.items() if name != "weights"}
+    if not masks:
+        return labels, components
+    values = None if held.values is None else held.values.components
+    return labels, replace(components, held=Held(masks, values, held.shared))
 
 
 def check_fixed(
@@ -51,7 +61,7 @@ def check_fixed(
     ----------
     fixed : dict or None
         By the name of a parameter, True, or a bool for each component.
-    given : NamedTuple
+    given : MixtureParameters
         Starting values, NaN where not given.
     n_components : int
         Number of components K.
@@ -79,7 +89,7 @@ def check_fixed(
         mask = _mask(name, which, n_components, name in shared)
         if not mask.any():
             continue
-        values = np.asarray(getattr(given, name))
+        values = np.asarray(given.by_name()[name])
         known = ~np.isnan(values) if name in shared or not values.ndim else ~np.isnan(values[mask])
         if not known.all():
             raise ValueError(
@@ -108,6 +118,6 @@ def _mask(name: str, which: Any, n_components: int, shared: bool) -> NDArray[np.
 def _check_weights(mask: NDArray[np.bool_] | None, given: Any) -> None:
     if mask is None:
         return
-    total = float(np.asarray(given.weights)[mask].sum())
+    total = float(np.asarray(given.labels.weights)[mask].sum())
     if total > 1 + 1e-6 or (mask.all() and abs(total - 1) > 1e-6):
         raise ValueError(f"the weights to be fixed sum to {total:g}")

@@ -16,6 +16,8 @@ from skem.estimators.fitting import training_rows
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
+from skem.families.held import Held
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 
 __all__ = ["InferenceMixin"]
@@ -28,8 +30,8 @@ class InferenceMixin:
     assignment: str
     _fixable: tuple[str, ...]
 
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Any, Any]:
-        """Return the family to fit to rows, starting values, and which of these are held."""
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
+        """Return labels and components to fit to rows, starting values, and which are held."""
         raise NotImplementedError
 
     def _continued(self, family: Any) -> Any:
@@ -88,10 +90,10 @@ class InferenceMixin:
         labels = opened_labels(known_labels, X, self.n_components)
         rows, _ = training_rows(X, weights, labels)
         # Not bound to the rows: what they share would be missing from the scores of each.
-        family, params, _ = self._prepared(rows, self._continued)
+        labels_model, family, params, _ = self._prepared(rows, self._continued)
         family = family.for_missing() if rows.has_missing else family
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(family, rows, crew)
+            problem = Problem(labels_model, family, rows, crew)
             return _standard_errors(problem, params, self._fixable, robust)
 
 
@@ -102,10 +104,10 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
     ----------
     problem : Problem
         What was fitted.
-    params : NamedTuple
+    params : MixtureParameters
         The estimates.
     names : tuple of str
-        Fields of params that are wanted.
+        Arrays of params that are wanted.
     robust : bool
         Whether to take the sandwich form.
 
@@ -119,11 +121,10 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
     ConvergenceWarning
         Where some are NaN.
     """
-    family = problem.family
     with np.errstate(divide="ignore"):
-        at = family.to_vector(params)
+        at = problem.to_vector(params)
     free = np.isfinite(at)
-    doubt = None
+    doubt, arrays = None, params.by_name()
     try:
         V, steps = covariance(problem, params, free, robust)
     except NotAMaximumError as error:
@@ -135,8 +136,8 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
 
     def flat(vector: FloatArray) -> FloatArray:
         with np.errstate(invalid="ignore"):  # an empty component has coordinates at infinity
-            moved = family.from_vector(vector, params)
-        return np.concatenate([getattr(moved, name).ravel() for name in names])
+            moved = problem.from_vector(vector, params).by_name()
+        return np.concatenate([moved[name].ravel() for name in names])
 
     # The delta method: what the parameters change by along each coordinate.
     axes = np.eye(at.size)[free]
@@ -145,7 +146,7 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
             (flat(at + step * axis) - flat(at - step * axis)) / (2 * step)
             for step, axis in zip(steps, axes, strict=True)
         ]
-    ).reshape(len(axes), sum(getattr(params, name).size for name in names))
+    ).reshape(len(axes), sum(arrays[name].size for name in names))
     variances = np.einsum("qi,qr,ri->i", slopes, V, slopes)
     if not free.all():
         doubt = doubt or (
@@ -158,7 +159,7 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
         warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
     errors, start = Bunch(), 0
     for name in names:
-        values = getattr(params, name)
+        values = arrays[name]
         errors[name] = np.sqrt(variances[start : start + values.size]).reshape(values.shape)
         start += values.size
     return errors

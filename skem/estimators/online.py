@@ -13,6 +13,8 @@ from skem.estimators.fitted import FittedMixture
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.sources import opened, opened_weights
 from skem.estimators.validation import Check, check_parameters, unchanged_on_error
+from skem.families.held import Held
+from skem.mixture.labels import Independent
 from skem.mixture.online import Online, advance
 from skem.mixture.problem import Problem
 
@@ -41,8 +43,8 @@ class OnlineMixin(FittedMixture):
     random_state: Any
     _checks: dict[str, Check]
 
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Any, Any]:
-        """Return the family to fit to rows, starting values, and which of these are held."""
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
+        """Return labels and components to fit to rows, starting values, and which are held."""
         raise NotImplementedError
 
     def _given(self, family: Any) -> Any:
@@ -111,10 +113,11 @@ class OnlineMixin(FittedMixture):
             self._check_rows(rows, 1 if known else self.n_components)
             state, params = self._first_state(rows, known)
         else:
-            params = self._continued(state.family)
-        family = state.family
+            params = self._continued(state.components)
+        family = state.components
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(family, rows, crew, ASSIGNMENTS[self.assignment])
+            share = ASSIGNMENTS[self.assignment]
+            problem = Problem(state.labels, family, rows, crew, share)
             state, new = advance(state, problem, params)
         if new is None:
             warnings.warn(
@@ -132,10 +135,15 @@ class OnlineMixin(FittedMixture):
 
     def _first_state(self, rows: Rows, known: bool) -> tuple[Online, Any]:
         """Return where online EM starts, and parameters: those published, or of the batch."""
-        family, given, held = self._prepared(rows, self._continued if known else self._given)
+        labels, family, given, held = self._prepared(
+            rows, self._continued if known else self._given
+        )
         self._held = dict(held.masks)
         if known:
-            return Online(family.for_streams(), rows.total_weight), given
-        problem = Problem(family.bound(rows), rows, share=ASSIGNMENTS[self.assignment])
+            return Online(labels, family.for_streams(), rows.total_weight), given
+        share = ASSIGNMENTS[self.assignment]
+        problem = Problem(labels, family.bound(rows), rows, share=share)
         fit = Fit(self, problem, given, held, slice(None), rows.n_rows, None)
-        return Online(family.for_streams()), fit.first(check_random_state(self.random_state))
+        return Online(labels, family.for_streams()), fit.first(
+            check_random_state(self.random_state)
+        )

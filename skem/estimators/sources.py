@@ -253,7 +253,7 @@ def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...
     outputs : tuple
         One for each name, in their order: arrays, which are lazy where X is.
     """
-    K = len(params.weights)
+    K = family.n_components
     if _is_opened_dask(X):
         return tuple(
             X.map(
@@ -275,7 +275,7 @@ def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...
 def _evaluated_chunk(
     family: Any, params: Any, name: str, dtype: Any, X: NDArray[Any], chunk: int
 ) -> NDArray[Any]:
-    shape = (len(X), len(params.weights)) if name == "posterior" else len(X)
+    shape = (len(X), family.n_components) if name == "posterior" else len(X)
     values = np.empty(shape, dtype)
     if len(X):
         evaluate(family, params, X, in_parallel=False, **{name: values})

@@ -1,11 +1,13 @@
-"""The protocol between the EM algorithm and a family of distributions.
+"""The protocol between a mixture and the distributions of its components.
 
-For an exponential family the log-joint of row ``x`` and component ``k`` is affine in the
-sufficient statistics ``T(x)``::
+A family knows what one component is. It knows no weights, no labels and no algorithm. For an
+exponential family the log-density of row ``x`` under component ``k`` is affine in the sufficient
+statistics ``T(x)``, the first of which is the constant 1::
 
-    log(weight_k) + log f(x | theta_k) = eta_k . T(x) + log h(x)
+    log f(x | theta_k) = eta_k . T(x) + log h(x)
 
-with a constant 1 among the statistics. Over a block of rows the E-step is then the one matrix
+A bias for each component, such as its log-weight, is added to the constant's coordinate and costs
+nothing. Over a block of rows the E-step is then the one matrix
 product ``eta @ T``, and the data pass of the M-step the one product ``responsibilities @ T'``.
 A family that is content with that subclasses :class:`ExponentialFamily`; one that needs another
 kernel (a centred one for the sake of accuracy, say) implements :class:`Family` and
@@ -13,7 +15,7 @@ kernel (a centred one for the sake of accuracy, say) implements :class:`Family` 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,10 +36,7 @@ __all__ = [
     "LossOfPrecision",
     "joined",
     "log_or_impossible",
-    "log_ratios",
     "parted",
-    "shares",
-    "shares_of_log_ratios",
 ]
 
 FloatArray = NDArray[np.floating[Any]]
@@ -72,9 +71,9 @@ class DegenerateComponentError(DegenerateError):
 
 
 class LossOfPrecision(Exception):
-    """The totals cancel too much to be trusted; sweep again with ``kernel``."""
+    """The totals cancel too much to be trusted; sweep again with ``kernel(bias)``."""
 
-    def __init__(self, kernel: "Kernel") -> None:
+    def __init__(self, kernel: "Callable[[FloatArray], Kernel]") -> None:
         super().__init__("the totals have lost too many digits")
         self.kernel = kernel
 
@@ -115,14 +114,17 @@ class Kernel(Protocol):
         """Write the log-joint of the block, less ``offset`` and log h(x), to out (K, b)."""
 
     def totals(self, block: Any, responsibilities: FloatArray) -> FloatArray:
-        """Sum the statistics of the block by component, weighted: an array (K, n_totals)."""
+        """Sum the statistics of the block by component, weighted: an array (K, n_totals).
+
+        The first column is the total responsibility of each component.
+        """
 
 
 class Family(Protocol):
-    """A family of distributions, the only thing that EM is told about the data.
+    """The distributions of K components.
 
-    ``params`` is an immutable value whose first field is ``weights`` (K,); the algorithm hands
-    it back and forth and never looks inside.
+    ``params`` is an immutable value, a NamedTuple of arrays; a mixture hands it back and forth and
+    never looks inside.
 
     Attributes
     ----------
@@ -154,7 +156,7 @@ class Family(Protocol):
         """Return the totals of a kernel in a form that does not depend on its parameters."""
 
     def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
-        """Return what the M-step gives params for: totals per row, in that form.
+        """Return what the M-step gives params for: totals of one row of each component.
 
         What params leave open, such as how many trials there are, is as in the totals ``like``.
         """
@@ -179,8 +181,11 @@ class Family(Protocol):
     def parted(self, params: Any, n_mixtures: int) -> list[Any]:
         """Undo :meth:`joined`."""
 
-    def kernel(self, params: Any) -> Kernel:
-        """Return the kernel to sweep with at params; None means that only totals are wanted."""
+    def kernel(self, params: Any, bias: FloatArray) -> Kernel:
+        """Return the kernel to sweep with at params; None means that only totals are wanted.
+
+        ``bias`` (K,) is added to the log-density of each component.
+        """
 
     def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
         """M-step: the parameters that maximise the expected complete-data log-likelihood.
@@ -196,8 +201,8 @@ class Family(Protocol):
     def n_parameters(self, params: Any) -> int:
         """Count the free parameters."""
 
-    def spurious(self, params: Any, n_rows: float) -> str | None:
-        """Say what makes the parameters, of so many rows, a spurious optimum, if anything does."""
+    def spurious(self, params: Any, counts: FloatArray) -> str | None:
+        """Say what makes parameters of components with so many rows (K,) a spurious optimum."""
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw counts[k] rows from each component k, one component after another."""
@@ -228,23 +233,6 @@ def parted(params: Any, n_mixtures: int) -> list[Any]:
     return [type(params)(*values) for values in zip(*fields, strict=True)]
 
 
-def shares(counts: FloatArray) -> FloatArray:
-    """Return the M-step of the weights: each component's share of the total count."""
-    return counts / counts.sum()
-
-
-def log_ratios(weights: FloatArray) -> FloatArray:
-    """Return log-weights relative to the last: K - 1 unconstrained coordinates."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_weights = np.log(weights)
-        return log_weights[:-1] - log_weights[-1:]
-
-
-def shares_of_log_ratios(ratios: FloatArray) -> FloatArray:
-    """Undo :func:`log_ratios`."""
-    return shares(np.exp(np.append(ratios, 0.0) - ratios.max(initial=0.0)))
-
-
 def log_or_impossible(probabilities: FloatArray) -> FloatArray:
     """Return log of each probability, with LOG_ZERO for log(0)."""
     with np.errstate(divide="ignore"):
@@ -260,7 +248,7 @@ class LinearKernel:
     family : ExponentialFamily
         Supplies the sufficient statistics.
     natural_parameters : ndarray of shape (n_components, width) or None
-        ``eta``; None where only totals are wanted.
+        ``eta``, biases included; None where only totals are wanted.
     width : int
         Number of sufficient statistics.
     n_components : int
@@ -318,7 +306,7 @@ class ExponentialFamily(ABC):
 
     @abstractmethod
     def natural_parameters(self, params: Any) -> FloatArray:
-        """Return eta (K, n_statistics), log-weights included."""
+        """Return eta (K, n_statistics)."""
 
     @abstractmethod
     def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
@@ -374,13 +362,16 @@ class ExponentialFamily(ABC):
         """Undo :meth:`joined`."""
         return parted(params, n_mixtures)
 
-    def spurious(self, params: Any, n_rows: float) -> str | None:
+    def spurious(self, params: Any, counts: FloatArray) -> str | None:
         """Return None: the likelihood is bounded."""
         return None
 
-    def kernel(self, params: Any) -> LinearKernel:
+    def kernel(self, params: Any, bias: FloatArray) -> LinearKernel:
         """Return the linear kernel at params."""
-        eta = None if params is None else self.natural_parameters(params)
+        eta = None
+        if params is not None:
+            eta = self.natural_parameters(params)
+            eta[:, 0] += bias
         return LinearKernel(self, eta, self.n_statistics, self.n_components)
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:

@@ -32,23 +32,20 @@ __all__ = ["Binomial", "BinomialParameters"]
 
 
 class BinomialParameters(NamedTuple):
-    """Parameters of a binomial mixture.
+    """Parameters of binomial components.
 
     Attributes
     ----------
-    weights : ndarray of shape (n_components,)
-        Mixing weights, summing to one.
     probabilities : ndarray of shape (n_components, n_columns)
         Probability of a success.
     """
 
-    weights: FloatArray
     probabilities: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class Binomial(ExponentialFamily):
-    """Mixture of products of binomials.
+    """Components that are products of binomials.
 
     Parameters
     ----------
@@ -65,6 +62,8 @@ class Binomial(ExponentialFamily):
         Parameters that the M-step leaves alone.
     prior : BetaPrior or None, default=None
         Prior of the probabilities.
+    n_mixtures : int, default=1
+        Mixtures whose components stand side by side, equally many of each.
     """
 
     n_components: int
@@ -73,6 +72,7 @@ class Binomial(ExponentialFamily):
     incomplete: bool = False
     held: Held = field(default_factory=Held)
     prior: BetaPrior | None = None
+    n_mixtures: int = 1
 
     accelerable = True
 
@@ -84,7 +84,8 @@ class Binomial(ExponentialFamily):
     def stacked(self, n_mixtures: int) -> "Binomial":
         """Return the family of all components of several mixtures."""
         held = self.held.stacked(n_mixtures)
-        return replace(self, n_components=n_mixtures * self.n_components, held=held)
+        K = n_mixtures * self.n_components
+        return replace(self, n_components=K, held=held, n_mixtures=n_mixtures)
 
     def for_missing(self) -> "Binomial":
         """Return the family for which cells may be missing."""
@@ -104,13 +105,14 @@ class Binomial(ExponentialFamily):
         return out
 
     def natural_parameters(self, params: BinomialParameters) -> FloatArray:
-        """Return ``(log w, log p, log(1 - p))``."""
+        """Return ``(0, log p, log(1 - p))``."""
         p = params.probabilities
-        return np.column_stack([log_or_impossible(v) for v in (params.weights, p, 1 - p)])
+        constant = np.zeros((len(p), 1))
+        return np.hstack([constant, log_or_impossible(p), log_or_impossible(1 - p)])
 
-    def kernel(self, params: BinomialParameters | None) -> LinearKernel:
+    def kernel(self, params: BinomialParameters | None, bias: FloatArray) -> LinearKernel:
         """Return the linear kernel, with the log of the prior density as its constant."""
-        kernel = super().kernel(params)
+        kernel = super().kernel(params, bias)
         return kernel if params is None else replace(kernel, constant=self.log_prior(params))
 
     def log_prior(self, params: BinomialParameters) -> Any:
@@ -121,8 +123,8 @@ class Binomial(ExponentialFamily):
         if self.prior is None:
             return 0.0
         log_density = self.prior.log_density(params.probabilities)
-        totals = log_density.reshape(self.held.n_mixtures, -1).sum(axis=1)
-        return totals if self.held.n_mixtures > 1 else float(totals[0])
+        totals = log_density.reshape(self.n_mixtures, -1).sum(axis=1)
+        return totals if self.n_mixtures > 1 else float(totals[0])
 
     def log_base_measure(self, X: FloatArray) -> FloatArray:
         """Return the log binomial coefficients of each row, summed over columns."""
@@ -142,13 +144,13 @@ class Binomial(ExponentialFamily):
         return np.where(missing, 0.0, successes), np.where(missing, 0.0, failures)
 
     def mean_totals(self, params: BinomialParameters, like: FloatArray) -> FloatArray:
-        """Return weights, and successes and failures in as many trials per row as in ``like``.
+        """Return successes and failures in as many trials per row as in ``like``.
 
         A prior is left out.
         """
-        m, w, p = self.n_columns, params.weights[:, np.newaxis], params.probabilities
+        m, p = self.n_columns, params.probabilities
         trials = (like[:, 1 : m + 1] + like[:, m + 1 :]).sum(axis=0) / like[:, 0].sum()
-        return np.hstack([w, w * p * trials, w * (1 - p) * trials])
+        return np.hstack([np.ones((len(p), 1)), p * trials, (1 - p) * trials])
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return arcsine square roots of proportions, whose variance hardly depends on them.
@@ -190,8 +192,7 @@ class Binomial(ExponentialFamily):
         else:
             fallback = previous.probabilities.copy()
         p = np.divide(successes, trials, out=fallback, where=trials > 0)
-        p = self.held.put("probabilities", p)
-        return BinomialParameters(self.held.shares(totals[:, 0]), p)
+        return BinomialParameters(self.held.put("probabilities", p))
 
     def _with_prior(
         self, successes: FloatArray, failures: FloatArray
@@ -202,9 +203,8 @@ class Binomial(ExponentialFamily):
         return successes + self.prior.successes, failures + self.prior.failures
 
     def n_parameters(self, params: BinomialParameters) -> int:
-        """Count K - 1 weights and K m probabilities, less those that are held."""
-        n_probabilities = self.held.n_free("probabilities", self.n_components) * self.n_columns
-        return self.held.n_ratios(params.weights) + n_probabilities
+        """Count K m probabilities, less those that are held."""
+        return self.held.n_free("probabilities", self.n_components) * self.n_columns
 
     def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
@@ -236,23 +236,20 @@ class Binomial(ExponentialFamily):
         return self.n_trials.astype(np.int64)
 
     def to_vector(self, params: BinomialParameters) -> FloatArray:
-        """Return log-ratios of the weights, and log-odds, of what is not held."""
-        log_odds = logit(params.probabilities[self.held.free("probabilities")])
-        return np.concatenate([self.held.log_ratios(params.weights), log_odds.ravel()])
+        """Return log-odds of what is not held."""
+        return logit(params.probabilities[self.held.free("probabilities")]).ravel()
 
     def from_vector(self, vector: FloatArray, like: BinomialParameters) -> BinomialParameters:
         """Undo :meth:`to_vector`."""
-        ratios, log_odds = np.split(vector, [self.held.n_ratios(like.weights)])
         p = like.probabilities.copy()
-        p[self.held.free("probabilities")] = expit(log_odds).reshape(-1, self.n_columns)
-        return BinomialParameters(self.held.shares_of_log_ratios(ratios, like.weights), p)
+        p[self.held.free("probabilities")] = expit(vector).reshape(-1, self.n_columns)
+        return BinomialParameters(p)
 
     def gradient(
         self, params: BinomialParameters, new: BinomialParameters, totals: FloatArray
     ) -> FloatArray:
-        """Return ``n_k - N w_k``, and ``s - (s + f) p``."""
-        m, counts, p = self.n_columns, totals[:, 0], params.probabilities
-        by_ratios = self.held.gradient_by_ratios(counts, params.weights)
+        """Return ``s - (s + f) p``."""
+        m, p = self.n_columns, params.probabilities
         successes, failures = self._with_prior(totals[:, 1 : m + 1], totals[:, m + 1 :])
         by_log_odds = successes * (1 - p) - failures * p
-        return np.concatenate([by_ratios, by_log_odds[self.held.free("probabilities")].ravel()])
+        return by_log_odds[self.held.free("probabilities")].ravel()

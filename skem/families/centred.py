@@ -23,7 +23,7 @@ NEGLIGIBLE = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class CentredKernel:
-    """Kernel of a Gaussian mixture that works component by component.
+    """Kernel of Gaussian components that works component by component.
 
     Parameters
     ----------

@@ -27,7 +27,6 @@ from skem.families.base import (
     LinearKernel,
     LossOfPrecision,
     joined,
-    log_or_impossible,
     parted,
 )
 from skem.families.centred import CentredKernel
@@ -58,12 +57,10 @@ EMPTY = 1e-12
 
 
 class GaussianParameters(NamedTuple):
-    """Parameters of a Gaussian mixture, in the shapes of their covariance structure.
+    """Parameters of Gaussian components, in the shapes of their covariance structure.
 
     Attributes
     ----------
-    weights : ndarray of shape (n_components,)
-        Mixing weights, summing to one.
     means : ndarray of shape (n_components, n_features)
         Means, about the origin of the family.
     covariances : ndarray
@@ -72,7 +69,6 @@ class GaussianParameters(NamedTuple):
         ``U`` with ``U U'`` the precision.
     """
 
-    weights: FloatArray
     means: FloatArray
     covariances: FloatArray
     precisions_cholesky: FloatArray
@@ -80,7 +76,7 @@ class GaussianParameters(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """Mixture of Gaussians.
+    """Gaussian components.
 
     Parameters
     ----------
@@ -105,6 +101,8 @@ class Gaussian:
         covariance is shared, ``z'Pz`` is common to all components: neither pass needs it.
     max_amplification : float, default=MAX_AMPLIFICATION
         How much the expanded form may amplify rounding errors.
+    n_mixtures : int, default=1
+        Mixtures whose components stand side by side, equally many of each.
     """
 
     structure: Structure
@@ -117,6 +115,7 @@ class Gaussian:
     held: Held = field(default_factory=Held)
     pooled: tuple[float, FloatArray] | None = None
     max_amplification: float = MAX_AMPLIFICATION
+    n_mixtures: int = 1
 
     accelerable = True
 
@@ -169,6 +168,7 @@ class Gaussian:
             n_components=n_mixtures * self.n_components,
             held=self.held.stacked(n_mixtures),
             max_amplification=ROUGH_AMPLIFICATION,
+            n_mixtures=n_mixtures,
         )
 
     def joined(self, mixtures: Sequence[GaussianParameters]) -> GaussianParameters:
@@ -229,14 +229,14 @@ class Gaussian:
         return np.column_stack([responsible, first, moved])
 
     def mean_totals(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
-        """Return weights, and first and second moments times these; a prior is left out."""
-        w, means = params.weights[:, np.newaxis], params.means
+        """Return first and second moments of a row of each component; a prior is left out."""
+        means = params.means
         spreads = self.structure.expand(params.covariances, *means.shape) - np.diag(self.ridges)
         second = [
             self.structure.pack(spread + np.outer(mean, mean))
             for spread, mean in zip(spreads, means, strict=True)
         ]
-        return np.hstack([w, w * means, w * second])
+        return np.hstack([np.ones((len(means), 1)), means, second])
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return X."""
@@ -248,15 +248,13 @@ class Gaussian:
         """Fill in missing cells."""
         return self.for_missing().impute(params, X, posterior, rng)
 
-    def parameters(
-        self, weights: FloatArray, means: FloatArray, covariances: FloatArray
-    ) -> GaussianParameters:
+    def parameters(self, means: FloatArray, covariances: FloatArray) -> GaussianParameters:
         """Complete the parameters by factoring the covariances.
 
         Raises DegenerateComponentError where a covariance is singular to rounding.
         """
         U = self.structure.factor(covariances, self.floor)
-        return GaussianParameters(weights, means, covariances, U)
+        return GaussianParameters(means, covariances, U)
 
     def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, z, second moments) of each row to out."""
@@ -267,17 +265,17 @@ class Gaussian:
             self.structure.second_moments(Z, out[1 + d :])
         return out
 
-    def log_peaks(self, params: GaussianParameters) -> FloatArray:
+    def log_peaks(self, params: GaussianParameters, bias: FloatArray) -> FloatArray:
         """Return the largest log-joint of each component, penalty included."""
         U, d = params.precisions_cholesky, self.n_features
         return (
-            log_or_impossible(params.weights)
+            bias
             + self.structure.log_det(U, d)
             - d / 2 * LOG_2PI
             - self.structure.trace(U, self.ridges) / 2
         )
 
-    def kernel(self, params: GaussianParameters | None) -> Kernel:
+    def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
         """Return the centred kernel where others are not accurate, else the fastest."""
         wide = self.n_features >= self.structure.wide_from
         if params is None:
@@ -285,28 +283,28 @@ class Gaussian:
                 return WideKernel(self.origin, self.n_components)
             return LinearKernel(self, None, self.n_statistics, self.n_components)
         if self._amplification(params) > self.max_amplification:
-            return self.centred_kernel(params, params.means)
-        return self.wide_kernel(params) if wide else self.expanded_kernel(params)
+            return self.centred_kernel(params, bias, params.means)
+        return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
 
-    def wide_kernel(self, params: GaussianParameters) -> WideKernel:
+    def wide_kernel(self, params: GaussianParameters, bias: FloatArray) -> WideKernel:
         """Return the kernel for many features."""
         return WideKernel(
             self.origin,
             self.n_components,
             params.means,
             params.precisions_cholesky,
-            self.log_peaks(params),
+            self.log_peaks(params, bias),
             self.log_prior(params),
         )
 
-    def expanded_kernel(self, params: GaussianParameters) -> LinearKernel:
+    def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
         """Return the kernel ``eta @ T``."""
         U = params.precisions_cholesky
         half_norms = (self.structure.whiten_means(U, params.means) ** 2).sum(axis=1) / 2
         slopes = self.structure.multiply_means(U, params.means)
         constant = self.log_prior(params)
         if self.pooled is None:
-            peaks = self.log_peaks(params)
+            peaks = self.log_peaks(params, bias)
             offset = float(peaks.max())
             quadratic = self.structure.quadratic(U) / -2
             if self.structure.shared:
@@ -314,12 +312,12 @@ class Gaussian:
             eta = np.column_stack([peaks - offset - half_norms, slopes, quadratic])
         else:
             total, second = self.pooled
-            offset, log_weights = 0.0, log_or_impossible(params.weights)
-            common = self.log_peaks(params._replace(weights=np.ones(self.n_components)))
+            offset = 0.0
+            common = self.log_peaks(params, np.zeros(self.n_components))
             squares = (self.structure.quadratic(U) * second).sum(axis=1)
-            first = slice(None, None, self.n_components // self.held.n_mixtures)
+            first = slice(None, None, self.n_components // self.n_mixtures)
             constant += self._by_mixture(total * common[first] - squares[first] / 2)
-            eta = np.column_stack([log_weights - half_norms, slopes])
+            eta = np.column_stack([bias - half_norms, slopes])
         return LinearKernel(self, eta, self.n_statistics, self.n_components, offset, constant)
 
     def log_prior(self, params: GaussianParameters) -> Any:
@@ -330,18 +328,18 @@ class Gaussian:
         if self.prior is None:
             return 0.0
         log_density = self.prior.log_density(self.structure, params)
-        return self._by_mixture(log_density.reshape(self.held.n_mixtures, -1).sum(axis=1))
+        return self._by_mixture(log_density.reshape(self.n_mixtures, -1).sum(axis=1))
 
     def _by_mixture(self, values: FloatArray) -> Any:
-        return values if self.held.n_mixtures > 1 else float(values[0])
+        return values if self.n_mixtures > 1 else float(values[0])
 
     def centred_kernel(
-        self, params: GaussianParameters | None, centres: FloatArray
+        self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
     ) -> CentredKernel:
         """Return the kernel that subtracts each component's own centre before it squares."""
         if params is None:
             return CentredKernel(self.structure, self.origin, centres, None, None)
-        peaks, constant = self.log_peaks(params), self.log_prior(params)
+        peaks, constant = self.log_peaks(params, bias), self.log_prior(params)
         return CentredKernel(self.structure, self.origin, centres, params, peaks, constant)
 
     def _amplification(self, params: GaussianParameters) -> float:
@@ -381,14 +379,19 @@ class Gaussian:
             covariances = self.structure.about(covariances, counts, means - free)
         covariances = self.held.put("covariances", covariances)
         try:
-            params = self.parameters(self.held.shares(responsible), means, covariances)
+            params = self.parameters(means, covariances)
         except DegenerateComponentError:
             if exact:
                 raise
-            raise LossOfPrecision(self.centred_kernel(previous, means)) from None
+            raise self._loss_of_precision(previous, means) from None
         if not exact and self._amplification(params) > self.max_amplification:
-            raise LossOfPrecision(self.centred_kernel(previous, means))
+            raise self._loss_of_precision(previous, means)
         return params
+
+    def _loss_of_precision(
+        self, previous: GaussianParameters | None, centres: FloatArray
+    ) -> LossOfPrecision:
+        return LossOfPrecision(lambda bias: self.centred_kernel(previous, bias, centres))
 
     def _moments(
         self, totals: FloatArray, centres: FloatArray
@@ -411,11 +414,10 @@ class Gaussian:
         return responsible, totals[:, :1] + np.zeros(d), first, second
 
     def n_parameters(self, params: GaussianParameters) -> int:
-        """Count K - 1 weights, K d means and what the structure has, less what is held."""
+        """Count K d means and what the structure has, less what is held."""
         d = self.n_features
         shapes = self.structure.n_parameters(self.held.n_free("covariances", self.n_components), d)
-        n_means = self.held.n_free("means", self.n_components) * d
-        return self.held.n_ratios(params.weights) + n_means + shapes
+        return self.held.n_free("means", self.n_components) * d + shapes
 
     def _of_free_shapes(self, values: FloatArray) -> FloatArray:
         """Return those of the values, one for each covariance, of which it is not held."""
@@ -428,7 +430,7 @@ class Gaussian:
         noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
         return noise + np.repeat(params.means, counts, axis=0) + self.origin
 
-    def spurious(self, params: GaussianParameters, n_rows: float) -> str | None:
+    def spurious(self, params: GaussianParameters, counts: FloatArray) -> str | None:
         """Say which component is degenerate (McLachlan & Peel 2000, section 3.10).
 
         The likelihood grows without bound as a component closes in on as few rows as its
@@ -442,14 +444,13 @@ class Gaussian:
             in_ridges = self.structure.least_variances(U, np.sqrt(self.ridges))
         flat = in_ridges < RIDGE_IS_ALL
         if not self.structure.shared:
-            flat &= params.weights > EMPTY
+            flat &= counts > EMPTY * counts.sum()
         if flat.any():
             who = (
                 "the shared covariance" if self.structure.shared else f"component {flat.argmax()}"
             )
             return f"{who} is flat: some variance of it is hardly more than reg_covar"
         needed = self.structure.rows_needed(d)
-        counts = params.weights * n_rows
         if needed == 0 or len(counts) == 1:
             return None
         log_variances = -2 * self.structure.log_det(U, d) / d
@@ -461,18 +462,16 @@ class Gaussian:
         return None
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
-        """Return log-ratios of the weights, scaled means, log-Cholesky factors of what is free."""
+        """Return scaled means and log-Cholesky factors of what is free."""
         means = params.means[self.held.free("means")] / self.scale
         U = self._of_free_shapes(params.precisions_cholesky)
         shape = self.structure.to_vector(U, self.scale) if U.size else np.empty(0)
-        return np.concatenate([self.held.log_ratios(params.weights), means.ravel(), shape])
+        return np.concatenate([means.ravel(), shape])
 
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
         """Undo :meth:`to_vector`; what is held is as in like."""
-        n_ratios = self.held.n_ratios(like.weights)
         n_means = self.held.n_free("means", self.n_components) * self.n_features
-        ratios, scaled, shape = np.split(vector, [n_ratios, n_ratios + n_means])
-        weights = self.held.shares_of_log_ratios(ratios, like.weights)
+        scaled, shape = np.split(vector, [n_means])
         means = like.means.copy()
         means[self.held.free("means")] = scaled.reshape(-1, self.n_features) * self.scale
         covariances, U = like.covariances, like.precisions_cholesky
@@ -481,17 +480,16 @@ class Gaussian:
             covariances, U = covariances.copy(), U.copy()
             where = ... if self.structure.shared else self.held.free("covariances")
             covariances[where], U[where] = self.structure.from_vector(shape, those, self.scale)
-        return GaussianParameters(weights, means, covariances, U)
+        return GaussianParameters(means, covariances, U)
 
     def gradient(
         self, params: GaussianParameters, new: GaussianParameters, totals: FloatArray
     ) -> FloatArray:
-        """Return ``n_k - N w_k``, ``n_k P_k (new mean - mean)``, and the structure's part."""
+        """Return ``n_k P_k (new mean - mean)``, and the structure's part."""
         U = params.precisions_cholesky
-        responsible, counts, _, _ = self._moments(totals, np.zeros((1, self.n_features)))
+        _, counts, _, _ = self._moments(totals, np.zeros((1, self.n_features)))
         deltas = new.means - params.means
-        by_ratios = self.held.gradient_by_ratios(responsible, params.weights)
         by_means = counts.mean * self.structure.multiply_means(U, deltas) * self.scale
         by_shape = self.structure.gradient(U, counts, new.covariances, deltas, self.scale)
         by_means, by_shape = by_means[self.held.free("means")], self._of_free_shapes(by_shape)
-        return np.concatenate([by_ratios, by_means.ravel(), by_shape.ravel()])
+        return np.concatenate([by_means.ravel(), by_shape.ravel()])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.base import FloatArray, Kernel, LinearKernel, log_or_impossible
+from skem.families.base import FloatArray, Kernel, LinearKernel
 from skem.families.centred import CellKernel, CentredKernel
 from skem.families.covariance import STRUCTURES, Counts
 from skem.families.gaussian import LOG_2PI, Gaussian, GaussianParameters
@@ -26,7 +26,7 @@ STEPS_OF_REFERENCE = 5
 
 @dataclass(frozen=True, eq=False)
 class IncompleteGaussian(Gaussian):
-    """Mixture of Gaussians, on rows of which any cells may be missing.
+    """Gaussian components, on rows of which any cells may be missing.
 
     Parameters
     ----------
@@ -55,16 +55,16 @@ class IncompleteGaussian(Gaussian):
             self, structure=STRUCTURES["full"], n_components=1, prior=None, held=type(self.held)()
         )
         smallest = np.diag(np.maximum(self.scale**2 * 1e-6, self.floor))
-        params = one.parameters(np.ones(1), np.zeros((1, d)), np.diag(self.scale**2)[np.newaxis])
+        params = one.parameters(np.zeros((1, d)), np.diag(self.scale**2)[np.newaxis])
         if not self.structure.correlated:
             return replace(self, reference=params)
         for _ in range(STEPS_OF_REFERENCE):
-            kernel = one.pattern_kernel(params)
+            kernel = one.pattern_kernel(params, np.zeros(1))
             totals = rows.fold(partial(_completed_totals, kernel), 1024)
             _, counts, first, second = one._moments(totals, params.means)
             deltas = first / counts.mean
             C = one.structure.estimate(second, counts, deltas) + smallest
-            params = one.parameters(np.ones(1), params.means + deltas, C)
+            params = one.parameters(params.means + deltas, C)
         return replace(self, reference=params)
 
     def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
@@ -78,17 +78,17 @@ class IncompleteGaussian(Gaussian):
         self.structure.second_moments(Z, out[1 + 2 * d :])
         return out
 
-    def kernel(self, params: GaussianParameters | None) -> Kernel:
+    def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
         """Return the kernel of patterns, or, without correlations, that of observed cells."""
         if self.structure.correlated:
-            return self.pattern_kernel(self._of_reference() if params is None else params)
+            return self.pattern_kernel(self._of_reference() if params is None else params, bias)
         if params is None:
             return LinearKernel(self, None, self.n_statistics, self.n_components)
         if self._amplification(params) > self.max_amplification:
-            return self.centred_kernel(params, params.means)
-        return self.expanded_kernel(params)
+            return self.centred_kernel(params, bias, params.means)
+        return self.expanded_kernel(params, bias)
 
-    def pattern_kernel(self, params: GaussianParameters) -> PatternKernel:
+    def pattern_kernel(self, params: GaussianParameters, bias: FloatArray) -> PatternKernel:
         """Return the kernel that completes rows, for any structure."""
         K, d = params.means.shape
         penalties = self.structure.trace(params.precisions_cholesky, self.ridges) / 2
@@ -97,23 +97,23 @@ class IncompleteGaussian(Gaussian):
             self.origin,
             params.means,
             self.structure.expand(params.covariances, 1 if self.structure.shared else K, d),
-            log_or_impossible(params.weights) - penalties,
+            bias - penalties,
             self.log_prior(params),
         )
 
-    def expanded_kernel(self, params: GaussianParameters) -> LinearKernel:
+    def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
         """Return the kernel of observed cells; their penalties are theirs alone."""
         U = params.precisions_cholesky
         slopes = self.structure.multiply_means(U, params.means)
         peaks = self._cell_peaks(params) - slopes * params.means / 2
         quadratic = self.structure.quadratic(U) / -2
-        eta = np.column_stack([log_or_impossible(params.weights), peaks, slopes, quadratic])
+        eta = np.column_stack([bias, peaks, slopes, quadratic])
         return LinearKernel(
             self, eta, self.n_statistics, self.n_components, 0.0, self.log_prior(params)
         )
 
     def centred_kernel(
-        self, params: GaussianParameters | None, centres: FloatArray
+        self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
     ) -> CentredKernel:
         """Return the kernel of observed cells about each component's own centre."""
         if params is None:
@@ -123,7 +123,7 @@ class IncompleteGaussian(Gaussian):
             self.origin,
             centres,
             params,
-            log_or_impossible(params.weights),
+            bias,
             self.log_prior(params),
             self._cell_peaks(params),
         )
@@ -167,7 +167,7 @@ class IncompleteGaussian(Gaussian):
         pack = np.repeat(self.structure.pack(matrix)[np.newaxis], K, axis=0)
         covariances = self.structure.estimate(pack, Counts(ones, ones), np.zeros((K, d)))
         means = np.repeat(self.reference.means, K, axis=0)
-        return self.parameters(np.full(K, 1 / K), means, covariances)
+        return self.parameters(means, covariances)
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return X with missing cells filled in by what one Gaussian expects."""
@@ -202,7 +202,7 @@ class IncompleteGaussian(Gaussian):
         """Return the expectation of rows, given what is observed of them and their component."""
         if not self.structure.correlated:
             return posterior @ (params.means + self.origin)
-        return _expected(self.pattern_kernel(params), X, posterior)
+        return _expected(self.pattern_kernel(params, np.zeros(len(params.means))), X, posterior)
 
 
 def _completed_totals(kernel: PatternKernel, X: FloatArray, weights: FloatArray) -> FloatArray:

@@ -89,7 +89,7 @@ def _batches(
 
 @dataclass(frozen=True, eq=False)
 class PatternKernel:
-    """Kernel of a Gaussian mixture on rows of which any cells may be missing.
+    """Kernel of Gaussian components on rows of which any cells may be missing.
 
     It is right for any order of the rows; the fewer patterns a block has the faster.
 
@@ -104,7 +104,7 @@ class PatternKernel:
     covariances : ndarray of shape (n_components, n_features, n_features)
         Covariances, as full matrices; (1, n_features, n_features) where they are shared.
     log_heights : ndarray of shape (n_components,)
-        Logarithms of the weights, less penalties.
+        Added to the log-density of each component: log-weights, less penalties.
     constant : float, default=0.0
         Part of the total objective that does not depend on the rows.
     """

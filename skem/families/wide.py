@@ -22,7 +22,7 @@ __all__ = ["WideKernel"]
 
 @dataclass(frozen=True, eq=False)
 class WideKernel:
-    """Kernel of a mixture of Gaussians that each have their own covariance matrix.
+    """Kernel of Gaussian components that each have their own covariance matrix.
 
     Parameters
     ----------

@@ -9,6 +9,8 @@ from scipy.optimize import linear_sum_assignment
 
 from skem.data.rows import Rows
 from skem.families.base import DegenerateComponentError, FloatArray
+from skem.families.held import Held
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 
 __all__ = ["agreeing"]
@@ -32,20 +34,28 @@ def agreeing(labels: NDArray[Any], problem: Problem) -> NDArray[np.intp]:
         known to belong, and the others have been moved there; or else such that clusters are as
         like as possible to what their components are held at.
     """
-    rows, K = problem.rows, problem.family.n_components
+    rows, K = problem.rows, problem.components.n_components
     if rows.labels is not None:
         return np.where(
             rows.labels >= 0, rows.labels, _best_matching(_agreement(labels, rows, K))[labels]
         )
-    family: Any = problem.family
-    held = getattr(family, "held", None)
-    if held is None or not held.masks:
+    components: Any = problem.components
+    held = getattr(components, "held", Held())
+    weights = problem.labels.held
+    if weights is None and not held.masks:
         return labels
+    free = components if not held.masks else replace(components, held=Held())
     try:
-        found = replace(problem, family=replace(family, held=type(held)())).start(labels)
+        found = replace(problem, labels=Independent(), components=free).start(labels)
     except DegenerateComponentError:
         return labels
-    return _best_matching(_likeness(found, held))[labels]
+    likeness = np.zeros((K, K))
+    if weights is not None:
+        likeness[:, weights] -= _distances(found.labels, problem.labels.values, "weights", weights)
+    for name, mask in held.masks.items():
+        if name not in held.shared:
+            likeness[:, mask] -= _distances(found.components, held.values, name, mask)
+    return _best_matching(likeness)[labels]
 
 
 def _best_matching(gains: FloatArray) -> NDArray[np.intp]:
@@ -62,17 +72,11 @@ def _agreement(labels: NDArray[Any], rows: Rows, K: int) -> FloatArray:
     return np.bincount(pairs, weights, minlength=K**2).reshape(K, K).astype(np.float64)
 
 
-def _likeness(found: Any, held: Any) -> FloatArray:
-    """Return how near each cluster (first index) is to what each component is held at."""
-    K = len(found.weights)
-    likeness = np.zeros((K, K))
-    for name, mask in held.masks.items():
-        if name in held.shared:
-            continue
-        values, targets = getattr(found, name), getattr(held.values, name)
-        values, targets = values.reshape(K, -1), targets.reshape(K, -1)[mask]
-        spread = values.std(axis=0)
-        units = np.where(spread > 0, spread, 1.0)
-        distances = ((values[:, np.newaxis] - targets) / units) ** 2
-        likeness[:, mask] -= distances.mean(axis=2)
-    return likeness
+def _distances(found: Any, held: Any, name: str, mask: NDArray[np.bool_]) -> FloatArray:
+    """Return how far each cluster (first index) is from what components are held at."""
+    values, targets = getattr(found, name), getattr(held, name)
+    values, targets = values.reshape(len(mask), -1), targets.reshape(len(mask), -1)[mask]
+    spread = values.std(axis=0)
+    units = np.where(spread > 0, spread, 1.0)
+    distances = ((values[:, np.newaxis] - targets) / units) ** 2
+    return distances.mean(axis=2)

@@ -14,7 +14,10 @@ those that were shared out by the first, bad parameters.
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from skem.families.base import DegenerateComponentError, FloatArray, LossOfPrecision
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 from skem.mixture.sweep import sweep
 
@@ -30,7 +33,9 @@ class Online:
 
     Parameters
     ----------
-    family : Family
+    labels : Independent
+        How the labels of rows hang together.
+    components : Family
         The distributions, made for streams.
     total_weight : float, default=0.0
         Rows that the parameters come from, by weight; 0 where they are but a start.
@@ -40,7 +45,8 @@ class Online:
         Batches seen.
     """
 
-    family: Any
+    labels: Independent
+    components: Any
     total_weight: float = 0.0
     statistics: FloatArray | None = None
     n_steps: int = 0
@@ -63,7 +69,7 @@ def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
     state : Online
         Where online EM is.
     problem : Problem
-        The family of the state, and the batch as its rows.
+        The labels and components of the state, and the batch as its rows.
     params : object
         The parameters so far.
 
@@ -74,18 +80,21 @@ def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
     params : object
         The next parameters; None where the M-step has no solution, because too little was seen.
     """
-    family, rows = state.family, problem.rows
-    kernel = (family.for_missing() if rows.has_missing else family).kernel(params)
+    family, rows = state.components, problem.rows
+    seen = family.for_missing() if rows.has_missing else family
+    kernel = replace(problem, components=seen).kernel(params)
     _, totals = sweep(kernel, rows, problem.e_step(params), problem.workers)
     means = family.about_origin(totals, kernel) / rows.total_weight
     if state.total_weight:
         before = state.statistics
-        before = family.mean_totals(params, means) if before is None else before
+        if before is None:
+            weights = params.labels.weights[:, np.newaxis]
+            before = weights * family.mean_totals(params.components, means)
         step = step_size(state.total_weight, rows.total_weight)
         means = (1 - step) * before + step * means
-    seen = state.total_weight + rows.total_weight
-    state = replace(state, total_weight=seen, statistics=means, n_steps=state.n_steps + 1)
+    total = state.total_weight + rows.total_weight
+    state = replace(state, total_weight=total, statistics=means, n_steps=state.n_steps + 1)
     try:
-        return state, family.maximize(means * seen, family.kernel(None), params)
+        return state, problem.m_step(means * total, problem.kernel(None), params)
     except (DegenerateComponentError, LossOfPrecision):
         return state, None

@@ -1,8 +1,7 @@
 """From the log-joint of rows and components to evidence and responsibilities.
 
-This is the seam at which the latent structure enters: soft and hard assignment and known labels
-are functions of the same (K, b) log-joint. A Markov chain would be another. :func:`normalise` is
-the one log-sum-exp of the package.
+Soft and hard assignment are functions of the same (K, b) log-joint, and known labels a mask on it.
+:func:`normalise` is the one log-sum-exp of the package.
 """
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from skem.families.base import LOG_IMPOSSIBLE, FloatArray
 
-__all__ = ["clamp", "classify", "normalise"]
+__all__ = ["classify", "mask_known", "normalise"]
 
 
 #: Exponentials of less are zero: numbers near the smallest there are take many times as long.
@@ -69,9 +68,23 @@ def normalise(
         log_evidence += largest
     impossible = largest < LOG_IMPOSSIBLE
     if impossible.any():
-        np.copyto(responsibilities, weights[..., np.newaxis], where=impossible[..., np.newaxis, :])
+        prior = _prior_of_impossible(log_joint, weights)
+        np.copyto(responsibilities, prior, where=impossible[..., np.newaxis, :])
         log_evidence[impossible] = -np.inf
     return log_evidence
+
+
+def _prior_of_impossible(log_joint: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return what is thought of rows that no component can have produced, (..., K, b).
+
+    That is the weights, or the one component that a row is known to come from: the log-joint of
+    the others is -inf then.
+    """
+    allowed = ~np.isneginf(log_joint)
+    allowed |= ~allowed.any(axis=-2, keepdims=True)
+    prior = weights[..., np.newaxis] * allowed
+    prior = np.where(prior.any(axis=-2, keepdims=True), prior, allowed)
+    return prior / prior.sum(axis=-2, keepdims=True)
 
 
 def classify(
@@ -96,33 +109,22 @@ def classify(
     largest = log_joint.max(axis=-2)
     impossible = largest < LOG_IMPOSSIBLE
     likeliest = log_joint.argmax(axis=-2)
-    heaviest = np.broadcast_to(weights.argmax(axis=-1)[..., np.newaxis], likeliest.shape)
+    heaviest = _prior_of_impossible(log_joint, weights).argmax(axis=-2)
     chosen = np.where(impossible, heaviest, likeliest)
     components = np.arange(weights.shape[-1])[:, np.newaxis]
     responsibilities[...] = chosen[..., np.newaxis, :] == components
     return np.where(impossible, -np.inf, largest)
 
 
-def clamp(
-    own_log_joint: FloatArray,
-    labels: NDArray[np.intp],
-    contributions: FloatArray,
-    responsibilities: FloatArray,
-) -> None:
-    """Give rows of known label to the component they are known to come from.
+def mask_known(log_joint: FloatArray, labels: NDArray[np.intp]) -> None:
+    """Rule out all components but the one that a row is known to come from.
 
     Parameters
     ----------
-    own_log_joint : ndarray of shape (..., n_known)
-        Log-joint of each such row with that component.
+    log_joint : ndarray of shape (..., K, b)
+        ``log(weight_k f_k(x_i))``. That of the other components becomes -inf.
     labels : integer ndarray of shape (b,)
-        Labels of all rows, -1 where unknown.
-    contributions : ndarray of shape (..., b)
-        What each row contributes to the objective: those of known label are overwritten.
-    responsibilities : ndarray of shape (..., K, b)
-        Those of known label are overwritten.
+        Known components; -1 where unknown.
     """
-    known = np.flatnonzero(labels >= 0)
-    contributions[..., known] = np.where(own_log_joint < LOG_IMPOSSIBLE, -np.inf, own_log_joint)
-    responsibilities[..., known] = 0.0
-    responsibilities[..., labels[known], known] = 1.0
+    others = np.arange(log_joint.shape[-2])[:, np.newaxis] != labels
+    np.copyto(log_joint, -np.inf, where=others & (labels >= 0))

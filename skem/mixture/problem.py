@@ -1,4 +1,4 @@
-"""A family and the rows it is to be fitted to: the mixture as a model for EM."""
+"""A mixture as a model for EM: labels, components, and the rows that they are fitted to."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -17,6 +17,7 @@ from skem.families.base import (
     Kernel,
     LossOfPrecision,
 )
+from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.posterior import normalise
 from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep
 
@@ -29,7 +30,9 @@ class Problem:
 
     Parameters
     ----------
-    family : Family
+    labels : Independent
+        How the labels of rows hang together.
+    components : Family
         The distributions.
     rows : Rows
         The data.
@@ -39,12 +42,13 @@ class Problem:
         How rows are shared out; see :class:`~skem.mixture.sweep.EStep`.
     """
 
-    family: Family
+    labels: Independent
+    components: Family
     rows: Rows
     workers: Workers = SERIAL
     share: Share = normalise
 
-    def evaluate(self, params: Any) -> Evaluation:
+    def evaluate(self, params: MixtureParameters) -> Evaluation:
         """Return the next parameters, and the objective and totals of these ones.
 
         Raises DegenerateComponentError where the M-step has no solution.
@@ -61,69 +65,102 @@ class Problem:
         """Number of rows, by weight."""
         return self.rows.total_weight
 
-    def to_vector(self, params: Any) -> FloatArray:
-        """Flatten the parameters to unconstrained coordinates."""
-        return self.family.to_vector(params)
+    def n_parameters(self, params: MixtureParameters) -> int:
+        """Count the free parameters."""
+        of_components = self.components.n_parameters(params.components)
+        return self.labels.n_parameters(params.labels) + of_components
 
-    def from_vector(self, vector: FloatArray, like: Any) -> Any:
-        """Rebuild parameters of the shapes of like."""
-        return self.family.from_vector(vector, like)
+    def to_vector(self, params: MixtureParameters) -> FloatArray:
+        """Return the free parameters in unconstrained coordinates: labels, then components."""
+        of_labels = self.labels.to_vector(params.labels)
+        return np.concatenate([of_labels, self.components.to_vector(params.components)])
 
-    def gradient(self, params: Any, evaluation: Evaluation) -> FloatArray:
+    def from_vector(self, vector: FloatArray, like: MixtureParameters) -> MixtureParameters:
+        """Undo :meth:`to_vector`; what is not free is as in like."""
+        of_labels, of_components = np.split(vector, [self.labels.n_parameters(like.labels)])
+        return MixtureParameters(
+            self.labels.from_vector(of_labels, like.labels),
+            self.components.from_vector(of_components, like.components),
+        )
+
+    def gradient(self, params: MixtureParameters, evaluation: Evaluation) -> FloatArray:
         """Return the gradient of the mean objective at params, in those coordinates."""
         new, _, totals = evaluation
-        return self.family.gradient(params, new, totals) / totals[:, 0].sum()
+        of_labels = self.labels.gradient(params.labels, totals[:, 0])
+        of_components = self.components.gradient(params.components, new.components, totals)
+        return np.concatenate([of_labels, of_components]) / totals[:, 0].sum()
 
-    def contributions(self, params: Any, units: slice) -> FloatArray:
+    def contributions(self, params: MixtureParameters, units: slice) -> FloatArray:
         """Return what some of the rows add to the total objective, less their base measure."""
         rows = self.rows.take(units)
         if rows.n_rows == 0:
             return np.empty(0)
-        kernel, contributions = self.family.kernel(params), np.empty(rows.n_rows)
+        kernel, contributions = self.kernel(params), np.empty(rows.n_rows)
         some = replace(self, rows=rows)
         sweep(kernel, rows, _Noted(some.e_step(params), contributions), self.workers)
         return (contributions + kernel.offset) * rows.each_weight
 
-    def objective(self, params: Any) -> float:
+    def objective(self, params: MixtureParameters) -> float:
         """Return the mean objective of params, in nats per row."""
-        kernel = self.family.kernel(params)
-        total, _ = sweep(kernel, self.rows, self.e_step(params), self.workers)
+        total, _ = sweep(self.kernel(params), self.rows, self.e_step(params), self.workers)
         return self.mean(total)
 
-    def e_step(self, params: Any) -> EStep:
+    def spurious(self, params: MixtureParameters) -> str | None:
+        """Say what makes the parameters a spurious optimum of these rows, if anything does."""
+        counts = params.labels.weights * self.rows.effective
+        return self.components.spurious(params.components, counts)
+
+    def e_step(self, params: MixtureParameters) -> EStep:
         """Return the E-step at params."""
-        return EStep(params.weights, self.share, self.rows.labels)
+        weights = params.labels.weights
+        return EStep(weights, self.share, self.rows.labels, self.labels.n_mixtures)
+
+    def kernel(self, params: MixtureParameters | None) -> Kernel:
+        """Return the components' kernel at params; at None that for totals alone."""
+        if params is None:
+            return self.components.kernel(None, np.zeros(self.components.n_components))
+        return self.components.kernel(params.components, self.labels.bias(params.labels))
 
     def mean(self, total: float) -> float:
         """Return a total objective by row, the base measure included."""
         return float(total + self._log_base_total) / self.rows.total_weight
 
-    def start(self, responsibilities: NDArray[Any]) -> Any:
+    def start(self, responsibilities: NDArray[Any]) -> MixtureParameters:
         """Return the M-step of given responsibilities (n_rows, K), or labels (..., n_rows)."""
         return self.maximize(None, GivenResponsibilities(responsibilities))[0]
 
     def maximize(
-        self, params: Any, assignment: Assignment
-    ) -> tuple[Any, Any, NDArray[np.floating[Any]]]:
+        self, params: MixtureParameters | None, assignment: Assignment
+    ) -> tuple[MixtureParameters, Any, FloatArray]:
         """Sweep, and return new parameters, the total objective and the totals."""
-        kernel = self.family.kernel(params)
+        kernel = self.kernel(params)
         while True:
             total, totals = sweep(kernel, self.rows, assignment, self.workers)
             try:
-                return self.family.maximize(totals, kernel, params), total, totals
+                return self.m_step(totals, kernel, params), total, totals
             except LossOfPrecision as loss:
-                kernel = loss.kernel
+                nothing = np.zeros(self.components.n_components)
+                bias = nothing if params is None else self.labels.bias(params.labels)
+                kernel = loss.kernel(bias)
+
+    def m_step(
+        self, totals: FloatArray, kernel: Kernel, previous: MixtureParameters | None
+    ) -> MixtureParameters:
+        """Return the parameters that maximise the expected complete-data log-likelihood."""
+        labels = self.labels.maximize(totals[:, 0])
+        before = None if previous is None else previous.components
+        return MixtureParameters(labels, self.components.maximize(totals, kernel, before))
 
     @cached_property
     def _log_base_total(self) -> float:
         """Sum log h(x) over the rows, block by block, if it is not 0 by nature."""
-        if isinstance(self.family.log_base_measure(self.rows.first(1)), float):
+        if isinstance(self.components.log_base_measure(self.rows.first(1)), float):
             return 0.0
-        return float(self.rows.fold(partial(_log_base, self.family), 2**14))
+        return float(self.rows.fold(partial(_log_base, self.components), 2**14))
 
 
-def _log_base(family: Family, X: FloatArray, weights: FloatArray) -> Any:
-    return np.sum(weights * family.log_base_measure(X))
+def _log_base(components: Family, X: FloatArray, weights: FloatArray) -> Any:
+    return np.sum(weights * components.log_base_measure(X))
 
 
 class _Noted:

@@ -9,6 +9,7 @@ from skem.data.blocks import block_rows, loaded, workers
 from skem.data.rows import has_missing
 from skem.families.base import LOG_IMPOSSIBLE, Family
 from skem.families.patterns import by_pattern
+from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.posterior import normalise
 
 __all__ = ["components_alike", "evaluate"]
@@ -20,7 +21,7 @@ ALIKE = 0.005
 
 def evaluate(
     family: Family,
-    params: Any,
+    params: MixtureParameters,
     X: NDArray[np.floating[Any]],
     *,
     log_density: NDArray[Any] | None = None,
@@ -34,9 +35,9 @@ def evaluate(
     Parameters
     ----------
     family : Family
-        The distributions, without a penalty.
-    params : object
-        Their parameters.
+        The components, without a penalty.
+    params : MixtureParameters
+        Their parameters, and the mixing weights.
     X : ndarray of shape (n, n_features)
         The rows.
     log_density : ndarray of shape (n,), optional
@@ -86,10 +87,11 @@ def components_alike(
     pair : tuple of int or None
         The first two components that are nearer than ``ALIKE``.
     """
-    posterior = np.empty((len(X), len(params.weights)))
+    weights = params.labels.weights
+    posterior = np.empty((len(X), len(weights)))
     evaluate(family, params, X, posterior=posterior)
-    seen = np.flatnonzero(posterior.any(axis=0) & (params.weights > 0))
-    relative = posterior[:, seen] / params.weights[seen]
+    seen = np.flatnonzero(posterior.any(axis=0) & (weights > 0))
+    relative = posterior[:, seen] / weights[seen]
     for i in range(len(seen) - 1):
         differences = np.abs(relative[:, i + 1 :] - relative[:, [i]]).sum(axis=0)
         sums = (relative[:, i + 1 :] + relative[:, [i]]).sum(axis=0)
@@ -101,7 +103,7 @@ def components_alike(
 
 def _evaluate(
     family: Family,
-    params: Any,
+    params: MixtureParameters,
     X: NDArray[np.floating[Any]],
     in_parallel: bool,
     log_density: NDArray[Any] | None,
@@ -110,17 +112,18 @@ def _evaluate(
     log_certainty: NDArray[Any] | None,
 ) -> None:
     """Evaluate rows in the order in which they are."""
-    kernel = family.kernel(params)
+    kernel = family.kernel(params.components, Independent().bias(params.labels))
+    weights = params.labels.weights
 
     @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component
     def evaluate_segment(starts: range) -> None:
         for these, block, (log_joint, r) in loaded(kernel, X, starts):
             kernel.log_joint(block, out=log_joint)
             if labels is not None:
-                _likeliest(log_joint, params.weights, out=labels[these])
+                _likeliest(log_joint, weights, out=labels[these])
                 if log_density is posterior is log_certainty is None:
                     continue
-            log_evidence = normalise(log_joint, params.weights, responsibilities=r)
+            log_evidence = normalise(log_joint, weights, responsibilities=r)
             if log_density is not None:
                 log_evidence += kernel.offset + family.log_base_measure(X[these])
                 log_density[these] = log_evidence

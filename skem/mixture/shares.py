@@ -28,7 +28,7 @@ def first_parameters(problem: Problem, shares: Partition) -> Any:
     params : object
         Parameters.
     """
-    rows, K = problem.rows, problem.family.n_components
+    rows, K = problem.rows, problem.components.n_components
     if rows.labels is not None:
         labels = np.asarray(rows.labels)
         known = labels >= 0

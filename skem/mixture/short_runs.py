@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from skem.data.blocks import workers
 from skem.em.driver import LikelihoodFellError, Run, run
-from skem.families.base import DegenerateComponentError, FloatArray
+from skem.families.base import DegenerateComponentError, FloatArray, joined, parted
+from skem.mixture.labels import MixtureParameters
 from skem.mixture.numbering import agreeing
 from skem.mixture.problem import Problem
 from skem.mixture.shares import first_parameters
-from skem.mixture.sweep import EStep
 
 __all__ = ["scatter", "short_runs"]
 
@@ -108,7 +108,7 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     DegenerateComponentError
         Where every run collapsed.
     """
-    family, rows, K = problem.family, problem.rows, problem.family.n_components
+    family, rows, K = problem.components, problem.rows, problem.components.n_components
     most, rounds = (STARTS, ROUNDS) if K > 2 else (STARTS_OF_FEW, ROUNDS_OF_FEW)
     work = rows.n_rows * family.n_statistics * K
     n_starts = min(most, MOST_WORK // work)
@@ -143,7 +143,7 @@ def _sound(problem: Problem, population: list[Any], n: int) -> list[Any]:
     for params in population:
         if len(sound) == n:
             break
-        doubt = problem.family.spurious(params, problem.rows.effective)
+        doubt = problem.spurious(params)
         (sound if doubt is None else spurious).append(params)
     return (sound + spurious)[:n]
 
@@ -163,7 +163,7 @@ def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:
 
 def _started(problem: Problem, partitions: list[NDArray[np.intp]]) -> list[Any]:
     """Return the mixtures that start from partitions, less those that degenerate."""
-    together, K = _together(problem, len(partitions)), problem.family.n_components
+    together, K = _together(problem, len(partitions)), problem.components.n_components
     if together is None or not all(np.bincount(each, minlength=K).all() for each in partitions):
         return _without_failures(partial(first_parameters, problem), partitions)
     try:
@@ -171,7 +171,7 @@ def _started(problem: Problem, partitions: list[NDArray[np.intp]]) -> list[Any]:
     except DegenerateComponentError as error:
         _drop_degenerate(partitions, error, problem)
         return _started(problem, partitions)
-    return problem.family.parted(_own_shares(stack, len(partitions)), len(partitions))
+    return _parted(problem, stack, len(partitions))
 
 
 def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> list[Any]:
@@ -208,24 +208,30 @@ def _advance_stack(
     problem: Problem, together: Problem, population: list[Any], n_evaluations: int
 ) -> tuple[FloatArray, list[Any]]:
     """Return objectives and mixtures after some evaluations of all of them in one stack."""
-    n, stack = len(population), problem.family.joined(population)
+    stack = MixtureParameters(
+        joined([params.labels for params in population]),
+        problem.components.joined([params.components for params in population]),
+    )
     for _ in range(n_evaluations):
-        by_mixture = EStep(stack.weights.reshape(n, -1), labels=problem.rows.labels)
-        stack, objectives, _ = together.maximize(stack, by_mixture)
-        stack = _own_shares(stack, n)
-    return objectives, problem.family.parted(stack, n)
+        stack, objectives, _ = together.maximize(stack, together.e_step(stack))
+    return objectives, _parted(problem, stack, len(population))
 
 
 def _together(problem: Problem, n_mixtures: int) -> Problem | None:
     """Return the problem of several mixtures side by side; None where there is no such thing."""
-    stacked = problem.family.stacked(n_mixtures) if n_mixtures > 1 else None
-    return None if stacked is None else replace(problem, family=stacked)
+    stacked = problem.components.stacked(n_mixtures) if n_mixtures > 1 else None
+    if stacked is None:
+        return None
+    return replace(problem, labels=problem.labels.side_by_side(n_mixtures), components=stacked)
 
 
-def _own_shares(stack: Any, n_mixtures: int) -> Any:
-    """Return the parameters of a stack with weights that sum to one in each mixture."""
-    weights = stack.weights.reshape(n_mixtures, -1)
-    return stack._replace(weights=(weights / weights.sum(axis=1, keepdims=True)).ravel())
+def _parted(problem: Problem, stack: MixtureParameters, n_mixtures: int) -> list[Any]:
+    """Return the mixtures that stand side by side."""
+    parts = (
+        parted(stack.labels, n_mixtures),
+        problem.components.parted(stack.components, n_mixtures),
+    )
+    return [MixtureParameters(*pair) for pair in zip(*parts, strict=True)]
 
 
 def _drop_degenerate(
@@ -233,7 +239,7 @@ def _drop_degenerate(
 ) -> None:
     """Take the mixture of a stack in which a component has degenerated out of a list."""
     assert error.component is not None
-    del population[error.component // problem.family.n_components]
+    del population[error.component // problem.components.n_components]
 
 
 def _finished(problem: Problem, population: list[Any]) -> Any:
@@ -242,7 +248,7 @@ def _finished(problem: Problem, population: list[Any]) -> Any:
     def finish(start: Any) -> Run:
         run_on = partial(run, problem, start, tol=FINAL_TOL, max_iter=FINAL_EVALUATIONS)
         try:
-            return run_on(accelerate=problem.family.accelerable)
+            return run_on(accelerate=problem.components.accelerable)
         except LikelihoodFellError:
             return Run(start, (), "stopped")
 

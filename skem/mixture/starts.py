@@ -117,19 +117,19 @@ def start(strategy: str, problem: Problem, rng: Any) -> Any:
     params : object
         Parameters.
     """
-    family, rows, K = problem.family, problem.rows, problem.family.n_components
+    family, rows, K = problem.components, problem.rows, problem.components.n_components
     if strategy == SHORT_RUNS and K > 1:
         sample = rows.sample(MOST_ROWS, rng)
         few, _ = sample.distinct()
         if few.n_rows > K:
             places = family.coordinates(few.X, few.each_weight)
-            few_problem = replace(problem, family=family.bound(sample), rows=few)
+            few_problem = replace(problem, components=family.bound(sample), rows=few)
             if (params := short_runs(few_problem, places, rng)) is not None:
                 return params
         strategy = "kmeans"
     if not rows.in_memory:
         rows = rows.sample(MOST_ROWS_OF_PARTITION, rng)
-        problem = replace(problem, family=family.bound(rows), rows=rows)
+        problem = replace(problem, components=family.bound(rows), rows=rows)
     if K == 1:
         return problem.start(np.zeros(rows.n_rows, dtype=np.intp))
     if rows.n_rows > MOST_ROWS:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skem.data.blocks import Workers, block_rows, loaded
 from skem.data.rows import Rows
 from skem.families.base import FloatArray, Kernel
-from skem.mixture.posterior import clamp, normalise
+from skem.mixture.posterior import mask_known, normalise
 
 __all__ = ["Assignment", "EStep", "GivenResponsibilities", "Share", "sweep"]
 
@@ -42,13 +42,15 @@ class EStep:
 
     Parameters
     ----------
-    weights : ndarray of shape (n_components,), or (n_mixtures, n_components)
-        Mixing weights; of each of several mixtures, if the kernel holds all their components.
+    weights : ndarray of shape (n_components,)
+        Mixing weights.
     share : callable, default=normalise
         How a log-joint shares out rows: :func:`~skem.mixture.posterior.normalise`, the E-step of
         EM, or :func:`~skem.mixture.posterior.classify`.
     labels : integer ndarray of shape (n_rows,) or None, default=None
         Components that rows are known to come from, -1 where unknown.
+    n_mixtures : int, default=1
+        Mixtures whose components stand side by side.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class EStep:
         weights: FloatArray,
         share: Share = normalise,
         labels: NDArray[np.intp] | None = None,
+        n_mixtures: int = 1,
     ) -> None:
-        self.weights = weights
+        self.n_mixtures = n_mixtures
+        self.weights = weights if n_mixtures == 1 else weights.reshape(n_mixtures, -1)
         self.share = share
         self.labels = labels
 
@@ -65,7 +69,7 @@ class EStep:
 
     def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "EStep":
         """Return the E-step with other labels."""
-        return EStep(self.weights, self.share, labels)
+        return EStep(self.weights, self.share, labels, self.n_mixtures)
 
     def assign(
         self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
@@ -73,14 +77,9 @@ class EStep:
         """Return log evidence, less the kernel's offset, and responsibilities."""
         kernel.log_joint(block, out=work[0])
         log_joint, responsibilities = work.reshape(2, *self.weights.shape, work.shape[-1])
-        if self.labels is None:
-            return self.share(log_joint, self.weights, responsibilities), work[1]
-        labels = self.labels[rows]
-        known = np.flatnonzero(labels >= 0)
-        own = log_joint[..., labels[known], known]
-        contributions = self.share(log_joint, self.weights, responsibilities)
-        clamp(own, labels, contributions, responsibilities)
-        return contributions, work[1]
+        if self.labels is not None:
+            mask_known(log_joint, self.labels[rows])
+        return self.share(log_joint, self.weights, responsibilities), work[1]
 
 
 class GivenResponsibilities:

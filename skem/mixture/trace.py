@@ -77,7 +77,7 @@ def decompose(problem: Problem, params: Any) -> tuple[float, float]:
     expected_log_likelihood, entropy : float
         Computed each for itself: their sum is the objective of params, up to rounding.
     """
-    kernel, rows = problem.family.kernel(params), problem.rows
+    kernel, rows = problem.kernel(params), problem.rows
     assignment = _Decomposed(problem.e_step(params))
     (expected, entropy), _ = sweep(kernel, rows, assignment, problem.workers)
     # What is left out of every row's log-joint was added to both.

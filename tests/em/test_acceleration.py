@@ -9,9 +9,11 @@ from skem.data.rows import Rows
 from skem.datasets import load_old_faithful, load_saxony
 from skem.em.acceleration import GAIN_OF_PLAIN_EM, LONGEST, QuasiNewton
 from skem.em.driver import run
-from skem.families import Binomial, BinomialParameters, Gaussian
+from skem.families import Binomial, Gaussian
 from skem.families.covariance import STRUCTURES
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
+from tests.families.cases import binomials
 
 
 class Quadratic:
@@ -178,8 +180,8 @@ def saxony(weights, probabilities):
     """Return the problem, a start, and the number of rows."""
     data = load_saxony()
     rows = Rows(data.data.astype(float), data.sample_weight.astype(float))
-    start = BinomialParameters(np.array(weights), np.array(probabilities)[:, np.newaxis])
-    return Problem(Binomial(len(weights), 1), rows), start, rows.total_weight
+    start = binomials(np.array(weights), np.array(probabilities)[:, np.newaxis])
+    return Problem(Independent(), Binomial(len(weights), 1), rows), start, rows.total_weight
 
 
 SAXONY = [
@@ -202,7 +204,7 @@ def test_saxony_is_climbed_where_plain_em_crawls(weights, probabilities, top, mo
 def test_old_faithful_takes_a_third_of_the_evaluations():
     X = load_old_faithful().data
     family = Gaussian(STRUCTURES["full"], 3, X.mean(axis=0), X.std(axis=0), np.zeros(2), 1e-6)
-    problem = Problem(family, Rows(X))
+    problem = Problem(Independent(), family, Rows(X))
     start = problem.start(KMeans(3, n_init=1, random_state=0).fit(X).labels_)
     fast, plain = (
         run(problem, start, tol=1e-8, max_iter=1000, accelerate=accelerate)

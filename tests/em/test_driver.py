@@ -170,7 +170,7 @@ def test_two_runs_make_one_long_run(case):
     second = run(problem, first.params, tol=1e-8, max_iter=2000, history=first.trace)
     assert second.converged
     assert first.trace + second.trace == whole.trace
-    for a, b in zip(second.params, whole.params, strict=True):
+    for a, b in zip(*(each.params.by_name().values() for each in (second, whole)), strict=True):
         assert_array_equal(a, b)
 
 

@@ -14,9 +14,10 @@ from skem.data.rows import Rows
 from skem.em import information
 from skem.em.driver import run
 from skem.em.information import NotAMaximumError, covariance
-from skem.families import Binomial, BinomialParameters
+from skem.families import Binomial
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
-from tests.families.cases import binomial_case, gaussian_case
+from tests.families.cases import binomial_case, binomials, gaussian_case
 from tests.laws import softmax
 
 #: Rows beyond doubt, so that the fits are maxima.
@@ -38,7 +39,7 @@ def fitted(case, weights=None):
 
 
 def all_free(problem, params):
-    return np.ones(problem.family.to_vector(params).size, dtype=bool)
+    return np.ones(problem.to_vector(params).size, dtype=bool)
 
 
 def louis(case, params, weights):
@@ -47,8 +48,8 @@ def louis(case, params, weights):
     In the coordinates log(w_k / w_K) and log(p / (1 - p)), where a row of known component has the
     score ``A z - a`` with z its label, so that given the row only ``var(z)`` is in doubt.
     """
-    K, m = params.probabilities.shape
-    w, p = params.weights, params.probabilities
+    w, p = params.by_name().values()
+    K, m = p.shape
     r = softmax(case.log_joint(params), axis=1)
     s, n = np.nan_to_num(case.X[:, :m]), case.family.n_trials
     n = s + case.X[:, m:] if n is None else np.where(np.isnan(case.X), 0.0, n)
@@ -88,7 +89,7 @@ def objective_of(case, params):
     """Return what each row contributes, as a function of the coordinates, by scipy."""
 
     def rows(vector):
-        return logsumexp(case.log_joint(case.family.from_vector(vector, params)), axis=1)
+        return logsumexp(case.log_joint(case.problem().from_vector(vector, params)), axis=1)
 
     return rows
 
@@ -108,7 +109,7 @@ def derivatives(rows, at, step=1e-3):
 @pytest.mark.parametrize("case", GAUSSIANS, **named)
 def test_gaussian_by_differences_of_the_reference(case):
     problem, params = fitted(case)
-    scores, H = derivatives(objective_of(case, params), case.family.to_vector(params))
+    scores, H = derivatives(objective_of(case, params), case.problem().to_vector(params))
     assert np.abs(scores.sum(axis=0)).max() < 1e-2
     inverse = np.linalg.inv(-H)
     unit = np.sqrt(np.diag(inverse))
@@ -122,8 +123,8 @@ def test_gaussian_by_differences_of_the_reference(case):
 def test_family_that_knows_the_sum_over_all_rows():
     """It has the same information (but no scores of single rows)."""
     bound, params = fitted(gaussian_case("tied", 2, 2, 0.1, pooled=True))
-    assert bound.family.pooled is not None
-    unbound = replace(bound, family=replace(bound.family, pooled=None))
+    assert bound.components.pooled is not None
+    unbound = replace(bound, components=replace(bound.components, pooled=None))
     V, W = (covariance(p, params, all_free(p, params))[0] for p in (bound, unbound))
     assert_allclose(V, W, rtol=1e-5, atol=1e-6 * np.diag(W).max())
 
@@ -168,8 +169,9 @@ def test_model_without_scores_has_no_robust_errors():
 @pytest.mark.parametrize("case", [BINOMIALS[0], GAUSSIANS[0], GAUSSIANS[-1]], **named)
 def test_not_at_a_maximum(case):
     """On the crest between two maxima, where all components are the same."""
-    one = [np.repeat(values[:1], len(values), axis=0) for values in case.params]
-    params = type(case.params)(*one)._replace(weights=case.params.weights)
+    components = case.params.components
+    one = [np.repeat(values[:1], len(values), axis=0) for values in components]
+    params = case.params._replace(components=type(components)(*one))
     problem = case.problem()
     with pytest.raises(NotAMaximumError, match="not positive definite"):
         covariance(problem, params, all_free(problem, params))
@@ -181,7 +183,8 @@ def test_far_from_any_maximum(case):
     """Where curvatures are negative, or all that there is has underflowed."""
     problem, free = case.problem(), all_free(case.problem(), case.params)
     for shift in (6.0, 1e3):
-        params = case.params._replace(means=case.params.means + shift * np.array([[0.0], [1.0]]))
+        means = case.params.components.means + shift * np.array([[0.0], [1.0]])
+        params = case.params.with_arrays(means=means)
         with pytest.raises(NotAMaximumError, match="not positive definite"):
             covariance(problem, params, free)
 
@@ -190,7 +193,7 @@ def test_components_that_have_become_one():
     """Their weights may be anything, though no gain is left, and the curvature there is 1e-15."""
     case = gaussian_case("tied", 2, 1, 0.3)
     problem, params = fitted(case)
-    assert np.ptp(params.means) < 1e-4 and params.weights.min() > 0.1
+    assert np.ptp(params.components.means) < 1e-4 and params.labels.weights.min() > 0.1
     with pytest.raises(NotAMaximumError, match="not positive definite"):
         covariance(problem, params, all_free(problem, params))
 
@@ -198,9 +201,9 @@ def test_components_that_have_become_one():
 def test_not_identified():
     """One trial cannot tell two coins apart: a whole line of them is as likely."""
     X = np.repeat([[0.0], [1.0]], [4, 6], axis=0)
-    problem = Problem(Binomial(2, 1, np.ones(1)), Rows(X))
-    params = BinomialParameters(np.array([0.5, 0.5]), np.array([[0.3], [0.9]]))
-    assert_allclose(binom.pmf(1, 1, params.probabilities.mean()), 0.6)
+    problem = Problem(Independent(), Binomial(2, 1, np.ones(1)), Rows(X))
+    params = binomials(np.array([0.5, 0.5]), np.array([[0.3], [0.9]]))
+    assert_allclose(binom.pmf(1, 1, params.components.probabilities.mean()), 0.6)
     with pytest.raises(NotAMaximumError):
         covariance(problem, params, np.ones(3, dtype=bool))
     # With one of them known the other is determined.

@@ -1,5 +1,7 @@
 """``prior`` of a BinomialMixture: pseudo-counts, held against closed forms and SciPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,7 +15,9 @@ from skem import BinomialMixture
 from skem.data.rows import Rows
 from skem.families import Binomial, BinomialParameters
 from skem.families.prior import BetaPrior
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
+from tests.families.cases import binomials
 
 TRIALS = 6
 CHANCES = np.array([[0.2, 0.7, 0.1], [0.7, 0.3, 0.9]])
@@ -76,9 +80,10 @@ def test_the_objective_is_the_log_posterior_and_never_falls(acceleration):
 def test_gradient_is_the_slope_of_the_log_posterior():
     """In log-odds, and 0 at the estimate: what acceleration and standard errors rest on."""
     prior = BetaPrior(np.array([0.5, 2.0, 7.0]), np.array([3.0, 0.5, 0.0]))
-    problem = Problem(Binomial(2, 3, np.full(3, float(TRIALS)), prior=prior), Rows(X))
-    params = BinomialParameters(np.array([0.3, 0.7]), np.array([[0.3, 0.6, 0.2], [0.5, 0.5, 0.8]]))
-    family, vector = problem.family, problem.family.to_vector(params)
+    coins = Binomial(2, 3, np.full(3, float(TRIALS)))
+    problem = Problem(Independent(), replace(coins, prior=prior), Rows(X))
+    params = binomials(np.array([0.3, 0.7]), np.array([[0.3, 0.6, 0.2], [0.5, 0.5, 0.8]]))
+    vector = problem.to_vector(params)
 
     def objective(vector):
         moved = BinomialMixture.from_parameters(
@@ -88,11 +93,11 @@ def test_gradient_is_the_slope_of_the_log_posterior():
         )
         return log_posterior(moved, X, prior.successes, prior.failures)
 
-    step = problem.step(params)
+    step = problem.evaluate(params)
     slope = approx_fprime(vector, objective, 1e-6)
-    gradient = family.gradient(params, step.params, step.totals)
+    gradient = len(X) * problem.gradient(params, step)
     assert_allclose(gradient, slope, rtol=1e-4, atol=1e-2)
-    without = Binomial(2, 3, np.full(3, float(TRIALS))).gradient(params, step.params, step.totals)
+    without = len(X) * replace(problem, components=coins).gradient(params, step)
     assert np.abs(without - slope).max() > 0.5
 
 
@@ -125,10 +130,7 @@ def test_several_mixtures_side_by_side_have_each_its_own_prior():
     """The short runs of the default start: the same objective as one mixture alone has."""
     prior = BetaPrior(np.full(3, 2.0), np.full(3, 5.0))
     family = Binomial(2, 3, np.full(3, float(TRIALS)), prior=prior)
-    two = [
-        BinomialParameters(np.array([w, 1 - w]), np.array([[w] * 3, [w + 0.3] * 3]))
-        for w in (0.2, 0.6)
-    ]
+    two = [BinomialParameters(np.array([[w] * 3, [w + 0.3] * 3])) for w in (0.2, 0.6)]
     together = family.stacked(2).log_prior(family.joined(two))
     assert_allclose(together, [family.log_prior(params) for params in two], rtol=1e-14)
     assert together[0] != together[1]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,11 +119,15 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_mean_totals_are_what_the_m_step_makes_the_parameters_of(case, streams):
     family = case.family.for_streams() if streams else case.family
-    K, width = len(case.params.weights), family.kernel(None).width
+    problem = replace(case.problem(), components=family)
+    weights = case.params.labels.weights
+    K, width = len(weights), problem.kernel(None).width
     like = np.random.default_rng(0).uniform(1, 2, (K, width))
-    totals = 1000 * family.mean_totals(case.params, like)
-    elsewhere = type(case.params)(*(np.zeros_like(values) for values in case.params))
-    assert_same(family.maximize(totals, family.kernel(None), elsewhere), case.params)
+    of_rows = family.mean_totals(case.params.components, like)
+    totals = 1000 * weights[:, np.newaxis] * of_rows
+    arrays = case.params.by_name()
+    elsewhere = case.params.with_arrays(**{name: 0 * arrays[name] for name in arrays})
+    assert_same(problem.m_step(totals, problem.kernel(None), elsewhere), case.params)
 
 
 # Where it leads.

@@ -8,6 +8,7 @@ from scipy.stats import binom, multivariate_normal
 from skem.data.rows import Rows
 from skem.families import Binomial, BinomialParameters, Gaussian
 from skem.families.covariance import STRUCTURES
+from skem.mixture.labels import MixtureParameters, Weights
 from tests.laws import Case
 
 N_ROWS = 300
@@ -16,19 +17,21 @@ N_ROWS = 300
 class Centred(Gaussian):
     """Gaussian that always uses its centred kernel."""
 
-    def kernel(self, params):
+    def kernel(self, params, bias):
         """Return it."""
         if params is None:
-            return super().kernel(params)
-        return self.centred_kernel(params, params.means)
+            return super().kernel(params, bias)
+        return self.centred_kernel(params, bias, params.means)
 
 
 class Wide(Gaussian):
     """Gaussian that always uses its kernel for many features."""
 
-    def kernel(self, params):
+    def kernel(self, params, bias):
         """Return it."""
-        return super().kernel(params) if params is None else self.wide_kernel(params)
+        if params is None:
+            return super().kernel(params, bias)
+        return self.wide_kernel(params, bias)
 
 
 def random_covariances(structure, K, d, rng):
@@ -67,6 +70,11 @@ def gaussian_log_densities(family, params, X):
     return log_densities
 
 
+def binomials(weights, probabilities):
+    """Return the parameters of a mixture of binomials."""
+    return MixtureParameters(Weights(weights), BinomialParameters(probabilities))
+
+
 def with_holes(X, share):
     """Return X with cells missing, in one row all of them."""
     holes = np.random.default_rng(0).random(X.shape) < share
@@ -85,13 +93,12 @@ def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False, missi
         floor=np.zeros(d),
         ridge=ridge,
     )
+    weights = rng.dirichlet(np.full(K, 5.0))
     params = family.parameters(
-        rng.dirichlet(np.full(K, 5.0)),
-        2 * rng.standard_normal((K, d)),
-        random_covariances(structure, K, d, rng),
+        2 * rng.standard_normal((K, d)), random_covariances(structure, K, d, rng)
     )
     scorer = replace(family, ridge=0.0)
-    X = family.sample(params, rng.multinomial(N_ROWS, params.weights), rng)
+    X = family.sample(params, rng.multinomial(N_ROWS, weights), rng)
 
     if missing:
         X = with_holes(X, missing)
@@ -112,7 +119,7 @@ def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False, missi
     return Case(
         name=", ".join(words),
         family=family,
-        params=params,
+        params=MixtureParameters(Weights(weights), params),
         X=X.astype(np.float32).astype(np.float64),
         n_parameters=K - 1 + K * d + n_covariance_parameters(structure, K, d),
         log_densities=lambda params, X: gaussian_log_densities(family, params, X),
@@ -130,9 +137,10 @@ def binomial_case(K, m, n_trials=None, missing=0.0):
     """Return a binomial case; each cell has its own number of trials where none is given."""
     rng = np.random.default_rng([K, m])
     family = Binomial(K, m, None if n_trials is None else np.full(m, float(n_trials)))
-    params = BinomialParameters(rng.dirichlet(np.full(K, 5.0)), rng.uniform(0.05, 0.95, (K, m)))
+    weights = rng.dirichlet(np.full(K, 5.0))
+    params = BinomialParameters(rng.uniform(0.05, 0.95, (K, m)))
     trials = rng.integers(0, 30, (N_ROWS, m)) if n_trials is None else n_trials
-    labels = rng.choice(K, N_ROWS, p=params.weights)
+    labels = rng.choice(K, N_ROWS, p=weights)
     successes = rng.binomial(trials, params.probabilities[labels]).astype(np.float64)
     if missing:
         successes = with_holes(successes, missing)
@@ -149,7 +157,7 @@ def binomial_case(K, m, n_trials=None, missing=0.0):
     return Case(
         name=f"{K} binomials of {m} columns, {layout}{holes}",
         family=family,
-        params=params,
+        params=MixtureParameters(Weights(weights), params),
         X=X,
         n_parameters=K - 1 + K * m,
         log_densities=log_densities,

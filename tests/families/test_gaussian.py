@@ -14,6 +14,7 @@ from skem.families.base import DegenerateComponentError
 from skem.families.centred import CentredKernel
 from skem.families.covariance import STRUCTURES
 from skem.families.wide import WideKernel
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 from skem.mixture.scoring import evaluate
 from tests.families.cases import GAUSSIANS, POOLED
@@ -54,11 +55,11 @@ def exact_log_densities(family, params, X):
     return log_densities
 
 
-def kernel_log_densities(kernel, params, X):
+def kernel_log_densities(kernel, X):
     """Return what a kernel says are the log-densities (n, K)."""
     block = kernel.load(X, np.empty((kernel.width, len(X))))
-    out = np.empty((len(params.weights), len(X)))
-    return (kernel.log_joint(block, out=out) + kernel.offset).T - np.log(params.weights)
+    out = np.empty((kernel.n_components, len(X)))
+    return (kernel.log_joint(block, out=out) + kernel.offset).T
 
 
 def clusters(distance, d=2, n=40):
@@ -71,18 +72,19 @@ def clusters(distance, d=2, n=40):
 @pytest.mark.parametrize("case", GAUSSIANS, ids=str)
 def test_kernels_agree(case):
     rng = np.random.default_rng(0)
-    r = rng.dirichlet(np.ones(len(case.params.weights)), size=len(case.X)).T.copy()
-    log_densities, answers = [], []
+    r = rng.dirichlet(np.ones(len(case.params.labels.weights)), size=len(case.X)).T.copy()
+    log_densities, answers, params = [], [], case.params.components
+    bias = np.zeros(len(params.means))
     kernels = [
-        case.family.expanded_kernel(case.params),
-        case.family.centred_kernel(case.params, case.params.means),
+        case.family.expanded_kernel(params, bias),
+        case.family.centred_kernel(params, bias, params.means),
     ]
     if case.family.structure.name == "full":
-        kernels.append(case.family.wide_kernel(case.params))
+        kernels.append(case.family.wide_kernel(params, bias))
     for kernel in kernels:
-        log_densities.append(kernel_log_densities(kernel, case.params, case.X))
+        log_densities.append(kernel_log_densities(kernel, case.X))
         totals = kernel.totals(kernel.load(case.X, np.empty((kernel.width, len(case.X)))), r)
-        answers.append(case.family.maximize(totals, kernel, case.params))
+        answers.append(case.family.maximize(totals, kernel, params))
     for log_density, answer in zip(log_densities[1:], answers[1:], strict=True):
         assert_allclose(log_density, log_densities[0], rtol=1e-12, atol=1e-12)
         for expanded, other in zip(answers[0], answer, strict=True):
@@ -95,8 +97,8 @@ def test_the_kernel_is_chosen_by_number_of_features_and_by_accuracy():
     for d, shift, kind in [(34, 0, LinearKernel), (35, 0, WideKernel), (35, 1e6, CentredKernel)]:
         X = rng.standard_normal((200, d)) + shift * (np.arange(200) % 2)[:, np.newaxis]
         family = family_for(X, "full", 2)
-        params = Problem(family, Rows(X)).start(np.arange(200) % 2)
-        assert type(family.kernel(params)) is kind
+        problem = Problem(Independent(), family, Rows(X))
+        assert type(problem.kernel(problem.start(np.arange(200) % 2))) is kind
 
 
 @structures
@@ -105,8 +107,9 @@ def test_log_density_is_exact_however_much_tighter_than_far_a_component_is(struc
     """To 1e-10 nats, the expanded form included where it is still in use."""
     X, labels = clusters(distance)
     family = family_for(X, structure, 2)
-    params = Problem(family, Rows(X)).start(labels)
-    exact = logsumexp(np.log(params.weights) + exact_log_densities(family, params, X), axis=1)
+    params = Problem(Independent(), family, Rows(X)).start(labels)
+    of_rows = exact_log_densities(family, params.components, X)
+    exact = logsumexp(np.log(params.labels.weights) + of_rows, axis=1)
     log_density = np.empty(len(X))
     evaluate(family, params, X, log_density=log_density)
     assert_allclose(log_density, exact, rtol=0, atol=1e-10)
@@ -116,10 +119,10 @@ def test_log_density_is_exact_however_much_tighter_than_far_a_component_is(struc
 def test_centred_kernel_takes_over_where_the_expanded_one_is_wrong(structure):
     X, labels = clusters(1e6)
     family = family_for(X, structure, 2)
-    params = Problem(family, Rows(X)).start(labels)
-    assert isinstance(family.kernel(params), CentredKernel)
+    params = Problem(Independent(), family, Rows(X)).start(labels).components
+    assert isinstance(family.kernel(params, np.zeros(2)), CentredKernel)
     exact = exact_log_densities(family, params, X)[np.arange(len(X)), labels]
-    wrong = kernel_log_densities(family.expanded_kernel(params), params, X)
+    wrong = kernel_log_densities(family.expanded_kernel(params, np.zeros(2)), X)
     assert np.abs(wrong[np.arange(len(X)), labels] - exact).max() > 1e-6
 
 
@@ -127,7 +130,8 @@ def test_centred_kernel_takes_over_where_the_expanded_one_is_wrong(structure):
 def test_expanded_kernel_is_used_where_it_is_right(structure):
     X, labels = clusters(10)
     family = family_for(X, structure, 2)
-    assert isinstance(family.kernel(Problem(family, Rows(X)).start(labels)), LinearKernel)
+    problem = Problem(Independent(), family, Rows(X))
+    assert isinstance(problem.kernel(problem.start(labels)), LinearKernel)
 
 
 def test_log_density_is_exact_for_a_needle_across_the_axes():
@@ -135,13 +139,13 @@ def test_log_density_is_exact_for_a_needle_across_the_axes():
     U = np.array([[[1.0, -(2.0**20)], [0.0, 2.0**20]]])
     family = Gaussian(STRUCTURES["full"], 1, np.zeros(2), np.ones(2), np.zeros(2))
     covariances = family.structure.covariances(U)
-    params = GaussianParameters(np.ones(1), np.zeros((1, 2)), covariances, U)
+    params = GaussianParameters(np.zeros((1, 2)), covariances, U)
     along, across = np.random.default_rng(0).standard_normal((2, 30))
     X = np.column_stack([along, along + 2.0**-20 * across])
     exact = exact_log_densities(family, params, X)
     right, wrong = (
-        kernel_log_densities(kernel, params, X)
-        for kernel in (family.kernel(params), family.expanded_kernel(params))
+        kernel_log_densities(kernel(params, np.zeros(1)), X)
+        for kernel in (family.kernel, family.expanded_kernel)
     )
     assert_allclose(right, exact, rtol=0, atol=1e-12)
     assert np.abs(wrong - exact).max() > 1e-6
@@ -153,7 +157,7 @@ def test_log_density_is_exact_for_a_needle_across_the_axes():
 def test_m_step_of_labels_is_what_numpy_computes(structure, ridge, distance):
     X, labels = clusters(distance, d=3)
     family = family_for(X, structure, 2, ridge)
-    params = Problem(family, Rows(X)).start(labels)
+    params = Problem(Independent(), family, Rows(X)).start(labels).components
     parts = [X[labels == k] for k in range(2)]
     # Exact differences: numpy's own deviations from a mean of 1e6 lose ten digits.
     full = np.array([np.cov((part - part[0]).T, bias=True) for part in parts])
@@ -179,8 +183,8 @@ def test_shift_by_a_hundred_million_changes_nothing(case):
     start = here.problem().start(case.responsibilities(seed=0))
     near, far = here.problem().evaluate(start), there.problem().evaluate(start)
     assert near.objective == far.objective
-    for a, b in zip(near.params, far.params, strict=True):
-        assert_array_equal(a, b)
+    for name, values in near.params.by_name().items():
+        assert_array_equal(values, far.params.by_name()[name])
 
 
 def mirrored(n=60):
@@ -192,7 +196,7 @@ def mirrored(n=60):
 
 def run(X, structure, r, steps=10):
     """Return parameters and objective after some steps from responsibilities."""
-    problem = Problem(family_for(X, structure, r.shape[1]), Rows(X))
+    problem = Problem(Independent(), family_for(X, structure, r.shape[1]), Rows(X))
     params = problem.start(r)
     for _ in range(steps):
         step = problem.evaluate(params)
@@ -216,7 +220,8 @@ def test_structure_reduces_to_a_simpler_one_where_the_data_do(special, general, 
     r /= r.sum(axis=1, keepdims=True)
     (a, objective_a), (b, objective_b) = run(X, special, r), run(X, general, r)
     assert_allclose(objective_a, objective_b, rtol=1e-12)
-    assert_allclose(a.weights, b.weights, rtol=1e-10)
+    assert_allclose(a.labels.weights, b.labels.weights, rtol=1e-10)
+    a, b = a.components, b.components
     assert_allclose(a.means, b.means, rtol=1e-10, atol=1e-10)
     expanded = [
         STRUCTURES[name].expand(params.covariances, K, d)
@@ -236,10 +241,10 @@ def test_repeated_rows_without_a_ridge_are_degenerate(structure):
     X = np.repeat([[1.0, 2.0], [5.0, 7.0]], 10, axis=0)
     labels = np.repeat([0, 1], 10)
     with pytest.raises(DegenerateComponentError, match="zero to rounding") as error:
-        Problem(family_for(X, structure, 2), Rows(X)).start(labels)
+        Problem(Independent(), family_for(X, structure, 2), Rows(X)).start(labels)
     assert error.value.component == (None if structure == "tied" else 0)
     family = family_for(X, structure, 2, ridge=0.1)
-    ridged = Problem(family, Rows(X)).start(labels)
+    ridged = Problem(Independent(), family, Rows(X)).start(labels).components
     covariances = family.structure.expand(ridged.covariances, 2, 2)
     assert_allclose(covariances, 0.1 * np.stack([np.eye(2)] * 2), atol=1e-15)
 
@@ -249,4 +254,4 @@ def test_collinear_features_are_degenerate(structure):
     x = np.random.default_rng(0).standard_normal(50)
     X = np.column_stack([x, 2 * x])
     with pytest.raises(DegenerateComponentError, match="collinear"):
-        Problem(family_for(X, structure, 1), Rows(X)).start(np.zeros(50, dtype=int))
+        Problem(Independent(), family_for(X, structure, 1), Rows(X)).start(np.zeros(50, dtype=int))

@@ -7,10 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skem.data.rows import Rows
-from skem.families import BinomialParameters
+from skem.estimators.holding import with_held
 from skem.families.held import Held
+from skem.mixture.labels import Independent, MixtureParameters, Weights
 from skem.mixture.problem import Problem
-from skem.mixture.sweep import EStep
 from tests import laws
 from tests.families.cases import (
     binomial_case,
@@ -27,23 +27,26 @@ ALL = np.full(3, True)
 def holding(case, **masks):
     """Return a case of which parameters are held: at its own, those that it was drawn from."""
     held = Held(masks, case.params, shared=case.shared)
+    labels, family = with_held(case.family, held)
     words = [f"{name} {mask.sum()} of {len(mask)}" for name, mask in masks.items()]
     return replace(
         case,
         name=f"{case.name}, {', '.join(words)} held",
-        family=replace(case.family, held=held),
+        family=family,
+        labels=labels,
         n_parameters=n_left(case, masks),
     )
 
 
 def n_left(case, masks):
     """Return the number of parameters that are free, counted one kind at a time."""
-    K = len(case.params.weights)
+    K = len(case.params.labels.weights)
     free = {name: K - int(mask.sum()) for name, mask in masks.items()}
     n = max(free.get("weights", K) - 1, 0)
-    if hasattr(case.params, "probabilities"):
-        return n + free.get("probabilities", K) * case.params.probabilities.shape[1]
-    d = case.params.means.shape[1]
+    params = case.params.components
+    if hasattr(params, "probabilities"):
+        return n + free.get("probabilities", K) * params.probabilities.shape[1]
+    d = params.means.shape[1]
     n += free.get("means", K) * d
     n_free = free.get("covariances", K)
     return n + (n_covariance_parameters(case.family.structure.name, n_free, d) if n_free else 0)
@@ -100,7 +103,7 @@ LAWS = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_is_left_keeps_the_laws(case):
     kept = set(LAWS) & set(laws.laws_of(case))
-    if "weights" in case.family.held.masks:  # which the law would take from a component
+    if case.labels.held is not None:  # which the law would take from a component
         kept.remove(laws.empty_component_keeps_its_shape)
     for law in kept:
         law(case)
@@ -110,7 +113,7 @@ def without_its_shift(family, totals, kernel, previous):
     """M-step of held means that takes covariances about the means that it would have found."""
     held = family.held
     free = replace(family, held=Held()).maximize(totals, kernel, previous)
-    return family.parameters(free.weights, held.put("means", free.means), free.covariances)
+    return family.parameters(held.put("means", free.means), free.covariances)
 
 
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
@@ -123,14 +126,16 @@ def test_covariances_about_the_wrong_means_are_found_out(structure):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_is_held_stays_and_the_rest_moves(case):
-    held, problem = case.family.held, case.problem()
+    problem, masks = case.problem(), dict(case.family.held.masks)
+    if case.labels.held is not None:
+        masks["weights"] = case.labels.held
     r = case.responsibilities(seed=1)
     first = problem.start(r)
     params, without = problem.evaluate(first).params, replace(case.family, held=Held())
-    unheld = Problem(without, problem.rows).start(r)
-    assert_allclose(params.weights.sum(), 1.0, rtol=1e-15)
-    for name, mask in held.masks.items():
-        kept, given, free = (getattr(p, name) for p in (params, case.params, unheld))
+    unheld = Problem(Independent(), without, problem.rows).start(r)
+    assert_allclose(params.labels.weights.sum(), 1.0, rtol=1e-15)
+    for name, mask in masks.items():
+        kept, given, free = (p.by_name()[name] for p in (params, case.params, unheld))
         if name in case.shared:
             kept, given, free = kept[np.newaxis], given[np.newaxis], free[np.newaxis]
             mask = np.array([True])
@@ -140,50 +145,51 @@ def test_what_is_held_stays_and_the_rest_moves(case):
             assert not np.isclose(kept[~mask], given[~mask], rtol=1e-6).any(), name
 
 
-HALF_HELD = Held(
-    {"weights": SOME},
-    BinomialParameters(np.array([0.4, 0.5, 0.1]), np.array([[0.1], [0.2], [0.3]])),
-)
+HALF_HELD = Independent(SOME, Weights(np.array([0.4, 0.5, 0.1])))
+
+
+def shared_out(labels, counts):
+    return labels.maximize(np.array(counts)).weights
 
 
 def test_weights_that_are_free_share_what_is_left_by_their_counts():
-    assert_allclose(HALF_HELD.shares(np.array([100.0, 30.0, 10.0])), [0.4, 0.45, 0.15], rtol=1e-15)
-    assert_allclose(HALF_HELD.shares(np.array([100.0, 0.0, 0.0])), [0.4, 0.3, 0.3], rtol=1e-15)
-    everything = replace(HALF_HELD, masks={"weights": ALL})
-    assert_array_equal(everything.shares(np.array([10.0, 1.0, 1.0])), [0.4, 0.5, 0.1])
+    assert_allclose(shared_out(HALF_HELD, [100.0, 30.0, 10.0]), [0.4, 0.45, 0.15], rtol=1e-15)
+    assert_allclose(shared_out(HALF_HELD, [100.0, 0.0, 0.0]), [0.4, 0.3, 0.3], rtol=1e-15)
+    everything = replace(HALF_HELD, held=ALL)
+    assert_array_equal(shared_out(everything, [10.0, 1.0, 1.0]), [0.4, 0.5, 0.1])
 
 
 def test_weights_of_mixtures_side_by_side_are_each_shared_out():
     counts = np.random.default_rng(0).uniform(1, 9, (4, 3))
-    stacked = HALF_HELD.stacked(4).shares(counts.ravel()).reshape(4, 3)
-    assert_allclose(stacked, [HALF_HELD.shares(each) for each in counts], rtol=1e-15)
+    stacked = shared_out(HALF_HELD.side_by_side(4), counts.ravel()).reshape(4, 3)
+    assert_allclose(stacked, [shared_out(HALF_HELD, each) for each in counts], rtol=1e-15)
 
 
 @pytest.mark.parametrize("masks", [{"weights": SOME}, {"probabilities": OTHERS}], ids=str)
 def test_mixtures_in_a_stack_hold_what_each_of_them_does(masks):
     case = holding(binomial_case(3, 2, n_trials=7), **masks)
     rows, singles = Rows(case.X), [case.start(seed) for seed in range(3)]
-    stack = case.family.stacked(3)
-    joint = BinomialParameters(*(np.concatenate(each) for each in zip(*singles, strict=True)))
-    together = Problem(stack, rows)
-    by_mixture = EStep(joint.weights.reshape(3, -1))
-    params, _, _ = together.maximize(joint, by_mixture)
-    alone = [Problem(case.family, rows).evaluate(single).params for single in singles]
-    assert_allclose(
-        params.probabilities, np.concatenate([each.probabilities for each in alone]), rtol=1e-12
+    joint = MixtureParameters(
+        *(
+            type(parts[0])(*map(np.concatenate, zip(*parts, strict=True)))
+            for parts in zip(*singles, strict=True)
+        )
     )
-    weights = params.weights.reshape(3, -1)
-    weights /= weights.sum(axis=1, keepdims=True)  # of all components together, where all are free
-    assert_allclose(weights, [each.weights for each in alone], rtol=1e-12)
+    together = Problem(case.labels.side_by_side(3), case.family.stacked(3), rows)
+    params, _, _ = together.maximize(joint, together.e_step(joint))
+    alone = [Problem(case.labels, case.family, rows).evaluate(single).params for single in singles]
+    for name, values in params.by_name().items():
+        expected = np.concatenate([each.by_name()[name] for each in alone])
+        assert_allclose(values, expected, rtol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
 def test_with_everything_held_nothing_is_left(structure):
     case = holding(gaussian_case(structure, 3, 2), weights=ALL, means=ALL, covariances=ALL)
-    family, params = case.family, case.params
-    step = case.problem().evaluate(params)
-    assert family.n_parameters(params) == 0
-    gradient = family.gradient(params, params, step.statistics)
-    assert family.to_vector(params).size == gradient.size == 0
-    for before, after in zip(params, step.params, strict=True):
-        assert_allclose(after, before, rtol=1e-15)
+    problem, params = case.problem(), case.params
+    step = problem.evaluate(params)
+    assert problem.n_parameters(params) == 0
+    assert problem.to_vector(params).size == 0
+    assert problem.gradient(params, step).size == 0
+    for name, after in step.params.by_name().items():
+        assert_allclose(after, params.by_name()[name], rtol=1e-15)

@@ -12,8 +12,8 @@ from skem.data.rows import Rows
 from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
 from skem.families.prior import ConjugatePrior
+from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.problem import Problem
-from skem.mixture.sweep import EStep
 from tests.families.cases import Centred, gaussian_case
 
 K, D = 3, 3
@@ -42,7 +42,7 @@ def with_prior(structure, case=None):
 
 def log_prior(structure, params):
     """Return the log of the prior density, by scipy: of each covariance, of each mean given it."""
-    means, C, scale = params.means, params.covariances, SCALES[structure]
+    means, C, scale = params.components.means, params.components.covariances, SCALES[structure]
     total = 0.0
     if structure in ("full", "tied"):
         for each in C if structure == "full" else [C]:
@@ -91,16 +91,17 @@ def test_objective_is_the_log_posterior(structure, case):
 @every_kind
 def test_gradient_is_the_slope_of_the_log_posterior(structure, case):
     problem, params = case.problem(), case.start(seed=9)
-    step, vector = problem.evaluate(params), case.family.to_vector(params)
+    step, vector = problem.evaluate(params), problem.to_vector(params)
     h = 1e-5
 
     def at(moved):
-        return log_posterior(structure, case, case.family.from_vector(moved, params))
+        return log_posterior(structure, case, problem.from_vector(moved, params))
 
     slopes = [(at(vector + h * e) - at(vector - h * e)) / (2 * h) for e in np.eye(vector.size)]
-    gradient = problem.family.gradient(params, step.params, step.statistics)
+    gradient = problem.n_units * problem.gradient(params, step)
     assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-6 * len(case.X))
-    flat = replace(problem.family, prior=None).gradient(params, step.params, step.statistics)
+    without = replace(problem, components=replace(problem.components, prior=None))
+    flat = without.n_units * without.gradient(params, step)
     assert np.abs(gradient - flat).max() > 1e-3 * np.abs(gradient).max()
 
 
@@ -131,9 +132,10 @@ def test_m_step_by_hand(structure):
     r = case.responsibilities(seed=1)
     start = case.problem().start(r)
     means, covariances = by_hand(structure, case.X - case.family.origin, r)
-    assert_allclose(start.means, means, rtol=1e-10, atol=1e-12)
-    assert_allclose(start.covariances, covariances, rtol=1e-10, atol=1e-12)
-    assert_allclose(start.weights, r.mean(axis=0), rtol=1e-12)
+    components = start.components
+    assert_allclose(components.means, means, rtol=1e-10, atol=1e-12)
+    assert_allclose(components.covariances, covariances, rtol=1e-10, atol=1e-12)
+    assert_allclose(start.labels.weights, r.mean(axis=0), rtol=1e-12)
 
 
 @structures
@@ -142,20 +144,21 @@ def test_nothing_near_beats_the_m_step(structure, held):
     """Of what is free; what is held stays where it was."""
     case = with_prior(structure)
     masks = {name: np.full(K, True) for name in held}
-    family = replace(case.family, held=Held(masks, case.params))
+    family = replace(case.family, held=Held(masks, case.params.components))
+    problem = Problem(Independent(), family, Rows(case.X))
     r = case.responsibilities(seed=1)
-    answer = Problem(family, Rows(case.X)).start(r)
+    answer = problem.start(r)
     for name in held:
-        assert_array_equal(getattr(answer, name), getattr(case.params, name))
+        assert_array_equal(answer.by_name()[name], case.params.by_name()[name])
 
     def expected(params):
         return np.sum(r * case.log_joint(params)) + log_prior(structure, params)
 
-    best, vector, rng = expected(answer), family.to_vector(answer), np.random.default_rng(2)
+    best, vector, rng = expected(answer), problem.to_vector(answer), np.random.default_rng(2)
     for distance in (1e-3, 1e-2, 1e-1):
         for direction in rng.standard_normal((4, vector.size)):
             for step in (distance * direction, -distance * direction):
-                assert expected(family.from_vector(vector + step, answer)) < best
+                assert expected(problem.from_vector(vector + step, answer)) < best
 
 
 @every_kind
@@ -173,7 +176,7 @@ def test_log_posterior_never_falls(structure, case):
 def test_empty_component_goes_to_the_mode_of_the_prior(structure):
     case = with_prior(structure)
     weights = np.array([0.0, 0.4, 0.6])
-    params = case.problem().evaluate(case.params._replace(weights=weights)).params
+    params = case.problem().evaluate(case.params.with_arrays(weights=weights)).params.components
     assert_allclose(params.means[0], MEAN, rtol=1e-12)
     mode = {
         "full": SCATTER / (DEGREES + D + 2),
@@ -189,15 +192,20 @@ def test_mixtures_side_by_side_have_a_prior_each(structure):
     """As the short runs have them."""
     case = with_prior(structure)
     mixtures = [case.params, case.start(1)]
-    stack = type(case.params)(*map(np.concatenate, zip(*mixtures, strict=True)))
-    stacked = Problem(case.family.stacked(2), Rows(case.X))
-    assert stacked.family.log_prior(stack).shape == (2,)
-    e_step = EStep(stack.weights.reshape(2, K))
-    both, objectives, _ = stacked.maximize(stack, e_step)
+    stack = MixtureParameters(
+        *(
+            type(parts[0])(*map(np.concatenate, zip(*parts, strict=True)))
+            for parts in zip(*mixtures, strict=True)
+        )
+    )
+    stacked = Problem(Independent(n_mixtures=2), case.family.stacked(2), Rows(case.X))
+    assert stacked.components.log_prior(stack.components).shape == (2,)
+    both, objectives, _ = stacked.maximize(stack, stacked.e_step(stack))
     for i, params in enumerate(mixtures):
         alone = case.problem().evaluate(params)
         assert_allclose(stacked.mean(objectives[i]), alone.objective, rtol=1e-12)
-        assert_allclose(both.covariances[i * K : (i + 1) * K], alone.params.covariances)
+        these = both.components.covariances[i * K : (i + 1) * K]
+        assert_allclose(these, alone.params.components.covariances)
 
 
 def test_no_prior_is_a_prior_that_weighs_nothing():
@@ -205,8 +213,9 @@ def test_no_prior_is_a_prior_that_weighs_nothing():
     case = gaussian_case("full", K, D)
     nothing = ConjugatePrior(MEAN, 0.0, -D - 2.0, np.zeros(D * (D + 1) // 2))
     family = replace(case.family, prior=nothing)
-    plain, with_nothing = case.problem(), Problem(family, Rows(case.X))
+    plain, with_nothing = case.problem(), Problem(Independent(), family, Rows(case.X))
     r = case.responsibilities(seed=1)
-    for a, b in zip(plain.start(r), with_nothing.start(r), strict=True):
-        assert_allclose(b, a, rtol=1e-12)
+    answer = with_nothing.start(r).by_name()
+    for name, values in plain.start(r).by_name().items():
+        assert_allclose(answer[name], values, rtol=1e-12, err_msg=name)
     assert_allclose(with_nothing.objective(case.params), plain.objective(case.params))

@@ -20,7 +20,7 @@ own_shape = pytest.mark.parametrize("structure", ["full", "diag", "spherical"])
 
 
 def mixture_of(structure, n_rows=(500, 300, 200), variances=((1, 1), (1, 1), (1, 1))):
-    """Return a family and its parameters: rows of each component, variances by axis."""
+    """Return components, parameters and counts: rows of each component, variances by axis."""
     K, d = len(n_rows), len(variances[0])
     family = Gaussian(STRUCTURES[structure], K, np.zeros(d), np.ones(d), np.zeros(d), RIDGE)
     covariances = np.array([np.diag(v) for v in variances], dtype=float)
@@ -30,13 +30,13 @@ def mixture_of(structure, n_rows=(500, 300, 200), variances=((1, 1), (1, 1), (1,
         "diag": np.einsum("kii->ki", covariances),
         "spherical": np.einsum("kii->ki", covariances).min(axis=1),
     }[structure]
-    weights = np.array(n_rows) / np.sum(n_rows)
-    return family, family.parameters(weights, np.arange(K * d).reshape(K, d) * 3.0, shaped)
+    counts = N * np.array(n_rows) / np.sum(n_rows)
+    return family, family.parameters(np.arange(K * d).reshape(K, d) * 3.0, shaped), counts
 
 
 def verdict(structure, *args, **options):
-    family, params = mixture_of(structure, *args, **options)
-    return family.spurious(params, N)
+    family, params, counts = mixture_of(structure, *args, **options)
+    return family.spurious(params, counts)
 
 
 @structures
@@ -83,8 +83,8 @@ def test_flat_component_however_many_rows_it_has(structure, variance):
     flat = ((4, variance), (1, 1), (1, 1))
     expected = "the shared covariance" if structure == "tied" else "component 0"
     assert verdict(structure, variances=flat).startswith(f"{expected} is flat")
-    family, params = mixture_of(structure, variances=flat)
-    assert replace(family, ridge=0.0).spurious(params, N) is None
+    family, params, counts = mixture_of(structure, variances=flat)
+    assert replace(family, ridge=0.0).spurious(params, counts) is None
 
 
 @pytest.mark.parametrize("degrees", [10, 45, 80])
@@ -92,11 +92,11 @@ def test_line_is_flat_at_any_angle(degrees):
     """Though neither feature is."""
     angle = np.deg2rad(degrees)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    family, params = mixture_of("full")
+    family, params, counts = mixture_of("full")
     covariances = params.covariances.copy()
     covariances[1] = rotation @ np.diag([1, RIDGE]) @ rotation.T
-    params = family.parameters(params.weights, params.means, covariances)
-    assert (family.spurious(params, N) or "nothing").startswith("component 1 is flat")
+    params = family.parameters(params.means, covariances)
+    assert (family.spurious(params, counts) or "nothing").startswith("component 1 is flat")
 
 
 # What the estimator makes of it.

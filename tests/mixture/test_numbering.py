@@ -8,9 +8,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skem.data.rows import Rows
+from skem.estimators.holding import with_held
 from skem.families import Binomial, BinomialParameters, Gaussian, GaussianParameters
 from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
+from skem.mixture.labels import Independent, MixtureParameters, Weights
 from skem.mixture.numbering import agreeing
 from skem.mixture.problem import Problem
 
@@ -23,7 +25,14 @@ ORDERS = list(map(np.array, permutations(range(3))))
 def gaussian(structure="full", labels=None, weights=None, held=None):
     """Return the problem of fitting three components to the rows."""
     family = Gaussian(STRUCTURES[structure], 3, np.zeros(2), np.ones(2), np.zeros(2), 1e-6)
-    return Problem(replace(family, held=held or Held()), Rows(X, weights, labels))
+    return Problem(*with_held(family, held or Held()), Rows(X, weights, labels))
+
+
+def gaussians(**given):
+    """Return values of some parameters, NaN for the others."""
+    nothing = np.array(np.nan)
+    components = GaussianParameters(nothing, nothing, nothing)
+    return MixtureParameters(Weights(nothing), components).with_arrays(**given)
 
 
 def known(share, seed=0):
@@ -75,13 +84,13 @@ def test_without_knowledge_nothing_is_renumbered():
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_clusters_take_the_places_of_means_that_are_held(structure, order):
     means = np.where([[True], [False], [True]], CENTRES + 3, np.nan)
-    values = GaussianParameters(np.full(3, np.nan), means, np.array(np.nan), np.array(np.nan))
+    values = gaussians(means=means)
     held = Held({"means": np.array([True, False, True])}, values)
     assert_array_equal(agreeing(order[Y], gaussian(structure, held=held)), Y)
 
 
 def test_a_shared_covariance_that_is_held_says_nothing_of_the_numbers():
-    values = GaussianParameters(np.ones(3) / 3, CENTRES, np.eye(2), np.eye(2))
+    values = gaussians(means=CENTRES, covariances=np.eye(2))
     held = Held({"covariances": np.full(3, True)}, values, shared=("covariances",))
     numbered = agreeing(2 - Y, gaussian("tied", held=held))
     assert len(set(zip(numbered, Y, strict=True))) == 3
@@ -95,13 +104,13 @@ def test_covariances_and_weights_that_are_held_tell_clusters_apart():
     rows *= np.sqrt(spread[Y])[:, np.newaxis]
     rows += CENTRES[Y]
     variances = np.array([rows[Y == k].var(axis=0) for k in range(3)])
-    values = GaussianParameters(np.array(np.nan), np.array(np.nan), variances, variances**-0.5)
+    values = gaussians(covariances=variances)
     problem = gaussian("diag", held=Held({"covariances": np.full(3, True)}, values))
     problem = replace(problem, rows=Rows(rows))
     assert_array_equal(agreeing(np.array([2, 0, 1])[Y], problem), Y)
 
     counts = np.repeat(np.arange(3), [10, 20, 30])
-    weights = GaussianParameters(np.array([0.17, 0.33, 0.5]), *[np.array(np.nan)] * 3)
+    weights = gaussians(weights=np.array([0.17, 0.33, 0.5]))
     problem = gaussian("diag", held=Held({"weights": np.full(3, True)}, weights))
     assert_array_equal(agreeing((counts + 1) % 3, problem), counts)
 
@@ -109,9 +118,9 @@ def test_covariances_and_weights_that_are_held_tell_clusters_apart():
 def test_coins_take_the_places_of_probabilities_that_are_held():
     heads = np.repeat([[1.0], [5.0], [9.0]], 4, axis=0)
     y = np.repeat(np.arange(3), 4)
-    values = BinomialParameters(np.full(3, np.nan), np.array([[np.nan], [0.6], [np.nan]]))
+    values = BinomialParameters(np.array([[np.nan], [0.6], [np.nan]]))
     held = Held({"probabilities": np.array([False, True, False])}, values)
-    problem = Problem(Binomial(3, 1, np.array([10.0]), held=held), Rows(heads))
+    problem = Problem(Independent(), Binomial(3, 1, np.array([10.0]), held=held), Rows(heads))
     for order in ORDERS:
         numbered = agreeing(order[y], problem)
         assert_array_equal(numbered == 1, y == 1)

@@ -15,7 +15,7 @@ TIMES = 60
 
 
 def test_all_answers_are_those_of_the_reference(case):
-    X, K = np.tile(case.X, (TIMES, 1)), len(case.params.weights)
+    X, K = np.tile(case.X, (TIMES, 1)), len(case.params.labels.weights)
     log_density, posterior = np.empty(len(X)), np.empty((len(X), K))
     labels, log_certainty = np.empty(len(X), dtype=np.int32), np.empty(len(X))
     evaluate(

@@ -12,6 +12,7 @@ from skem.datasets import load_old_faithful
 from skem.families import Binomial, Gaussian
 from skem.families.base import DegenerateComponentError
 from skem.families.covariance import STRUCTURES
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 from skem.mixture.shares import first_parameters
 from skem.mixture.short_runs import _advance, _finished, _started, scatter, short_runs
@@ -35,7 +36,7 @@ def gaussians(X, K=3, structure="full", kind=Gaussian):
         STRUCTURES[structure], K, X.mean(axis=0), X.std(axis=0), np.zeros(X.shape[1]), 1e-6
     )
     rows = Rows(X)
-    return Problem(family.bound(rows), rows)
+    return Problem(Independent(), family.bound(rows), rows)
 
 
 # Partitions.
@@ -140,7 +141,7 @@ class OneByOneBinomial(Binomial):
 
 def assert_same_mixtures(these, those, rtol=1e-9):
     for a, b in zip(these, those, strict=True):
-        for x, y in zip(a, b, strict=True):
+        for x, y in zip(a.by_name().values(), b.by_name().values(), strict=True):
             assert_allclose(x, y, rtol=rtol, atol=rtol * np.abs(y).max())
 
 
@@ -150,13 +151,14 @@ def test_mixtures_in_a_stack_go_where_they_go_one_by_one(structure, K):
     if structure == "binomial":
         X = counts()
         stack, single = (
-            Problem(kind(K, 3, np.full(3, 20.0)), Rows(X)) for kind in (Binomial, OneByOneBinomial)
+            Problem(Independent(), kind(K, 3, np.full(3, 20.0)), Rows(X))
+            for kind in (Binomial, OneByOneBinomial)
         )
     else:
         X = clusters(0, n=200, K=3)
         stack, single = (gaussians(X, K, structure, k) for k in (Gaussian, OneByOneGaussian))
-    assert stack.family.stacked(8) is not None
-    assert single.family.stacked(8) is None
+    assert stack.components.stacked(8) is not None
+    assert single.components.stacked(8) is None
     partitions = list(scatter(X, np.ones(200), 8, K, rng_of()))
     population, others = _started(stack, partitions), _started(single, partitions)
     assert_same_mixtures(population, others, rtol=1e-12)
@@ -206,9 +208,9 @@ def test_mixture_that_degenerates_is_dropped_and_the_others_go_on(kind, doomed):
     population = [problem.start(labels) for labels in scatter(X, np.ones(200), 3, 3, rng_of())]
     kept = [params for i, params in enumerate(population) if i not in doomed]
     for i in doomed:
-        means = population[i].means.copy()
+        means = population[i].components.means.copy()
         means[i] = 1e4  # no row is near: it stays there
-        population[i] = population[i]._replace(means=means)
+        population[i] = population[i].with_arrays(means=means)
     if not kept:
         with pytest.raises(DegenerateComponentError, match="far away"):
             _advance(problem, population, 3)
@@ -216,7 +218,7 @@ def test_mixture_that_degenerates_is_dropped_and_the_others_go_on(kind, doomed):
     survivors, expected = (_advance(problem, mixtures, 3) for mixtures in (population, kept))
     assert len(survivors) == len(kept)
     for a, b in zip(survivors, expected, strict=True):
-        assert_allclose(a.means, b.means, rtol=1e-9)
+        assert_allclose(a.components.means, b.components.means, rtol=1e-9)
 
 
 def test_partition_that_degenerates_is_dropped_and_the_others_start():
@@ -288,7 +290,7 @@ def test_wide_data_start_from_k_means_without_more_ado():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 400)) + 3 * rng.integers(3, size=(300, 1))
     wide = gaussians(X)
-    problem = Told(wide.family, wide.rows)
+    problem = Told(wide.labels, wide.components, wide.rows)
     assert short_runs(problem, X, rng_of()) is None
     default, kmeans = (start(strategy, problem, rng_of()) for strategy in ("short-runs", "kmeans"))
     assert default.shape == (300,)

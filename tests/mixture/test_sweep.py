@@ -21,10 +21,10 @@ def repeated(case, times=500):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_pass_over_many_blocks_is_the_pass_over_one(case):
-    rows, kernel = repeated(case), case.family.kernel(case.params)
+    rows, kernel = repeated(case), case.problem().kernel(case.params)
     n, K = rows.n_rows, kernel.n_components
     assert n > 2 * block_rows(kernel.width, K, n)
-    objective, totals = sweep(kernel, rows, EStep(case.params.weights), Workers())
+    objective, totals = sweep(kernel, rows, EStep(case.params.labels.weights), Workers())
 
     block = kernel.load(rows.X, np.empty((kernel.width, n)))
     log_joint = kernel.log_joint(block, out=np.empty((K, n)))
@@ -37,7 +37,7 @@ def test_pass_over_many_blocks_is_the_pass_over_one(case):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_labels_are_responsibilities_of_zero_and_one(case):
-    rows, kernel = repeated(case), case.family.kernel(None)
+    rows, kernel = repeated(case), case.problem().kernel(None)
     labels = np.random.default_rng(1).integers(0, kernel.n_components, rows.n_rows)
     responsibilities = np.eye(kernel.n_components)[labels]
     (_, a), (_, b) = (
@@ -59,12 +59,12 @@ class Hard:
 
 def test_another_assignment_needs_nothing_else_changed():
     case = CASES[0]
-    rows, kernel = repeated(case), case.family.kernel(case.params)
+    rows, kernel = repeated(case), case.problem().kernel(case.params)
     labels = case.log_joint(case.params).argmax(axis=1)
     _, hard = sweep(kernel, rows, Hard(), Workers())
     _, given = sweep(
         kernel, rows, GivenResponsibilities(np.tile(labels, rows.n_rows // len(labels))), Workers()
     )
-    _, soft = sweep(kernel, rows, EStep(case.params.weights), Workers())
+    _, soft = sweep(kernel, rows, EStep(case.params.labels.weights), Workers())
     assert_array_equal(hard, given)
     assert np.abs(hard - soft).max() > 1.0

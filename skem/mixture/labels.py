@@ -1,0 +1,138 @@
+"""How the hidden labels of rows hang together."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.families.base import FloatArray, log_or_impossible
+
+__all__ = ["Independent", "MixtureParameters", "Weights"]
+
+
+class MixtureParameters(NamedTuple):
+    """Parameters of a mixture: two named tuples of arrays, no two of which have one name.
+
+    Attributes
+    ----------
+    labels : NamedTuple
+        Parameters of the labels, such as :class:`Weights`.
+    components : NamedTuple
+        Parameters of the components.
+    """
+
+    labels: Any
+    components: Any
+
+    def by_name(self) -> dict[str, FloatArray]:
+        """Return all arrays by their names."""
+        return {**self.labels._asdict(), **self.components._asdict()}
+
+    def with_arrays(self, **arrays: FloatArray) -> "MixtureParameters":
+        """Return the parameters with some arrays replaced by others of the same names."""
+        return MixtureParameters(
+            *(
+                part._replace(**{name: arrays[name] for name in part._fields if name in arrays})
+                for part in self
+            )
+        )
+
+
+class Weights(NamedTuple):
+    """Parameters of independent labels.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_components,)
+        Mixing weights, summing to one.
+    """
+
+    weights: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Independent:
+    """Labels that are drawn independently, row by row, with K mixing weights.
+
+    Parameters
+    ----------
+    held : bool ndarray of shape (n_components,) or None, default=None
+        Weights that the M-step leaves alone.
+    values : Weights or None, default=None
+        What they are.
+    n_mixtures : int, default=1
+        Mixtures whose components stand side by side. The weights of each sum to one.
+    """
+
+    held: NDArray[np.bool_] | None = None
+    values: Weights | None = None
+    n_mixtures: int = 1
+
+    def bias(self, params: Weights) -> FloatArray:
+        """Return the log-weights, which are added to the log-density of each component."""
+        return log_or_impossible(params.weights)
+
+    def maximize(self, counts: FloatArray) -> Weights:
+        """M-step: each component's share of the total responsibility, ``n_k / N``.
+
+        Free weights share what those that are held leave.
+        """
+        if self.held is not None:
+            assert self.values is not None
+            parts = (counts, self.held, self.values.weights)
+            by_mixture = (values.reshape(self.n_mixtures, -1) for values in parts)
+            return Weights(np.concatenate(list(map(_share_out, *by_mixture))))
+        if self.n_mixtures == 1:
+            return Weights(counts / counts.sum())
+        counts = counts.reshape(self.n_mixtures, -1)
+        return Weights((counts / counts.sum(axis=1, keepdims=True)).ravel())
+
+    def side_by_side(self, n_mixtures: int) -> "Independent":
+        """Return the labels of several mixtures whose components stand side by side."""
+        if self.held is None:
+            return Independent(n_mixtures=n_mixtures)
+        assert self.values is not None
+        values = Weights(np.tile(self.values.weights, n_mixtures))
+        return Independent(np.tile(self.held, n_mixtures), values, n_mixtures)
+
+    def n_parameters(self, params: Weights) -> int:
+        """Count the free weights, less one: they have a given sum."""
+        return max(len(params.weights[self._free]) - 1, 0)
+
+    def to_vector(self, params: Weights) -> FloatArray:
+        """Return the logarithms of the free weights, less that of the last of them."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_weights = np.log(params.weights[self._free])
+            return log_weights[:-1] - log_weights[-1:]
+
+    def from_vector(self, vector: FloatArray, like: Weights) -> Weights:
+        """Undo :meth:`to_vector`; the weights that are held, and their sum, are those of like."""
+        free = self._free
+        weights = like.weights.copy()
+        if len(weights[free]):
+            odds = np.exp(np.append(vector, 0.0) - vector.max(initial=0.0))
+            weights[free] = odds / odds.sum() * like.weights[free].sum()
+        return Weights(weights)
+
+    def gradient(self, params: Weights, counts: FloatArray) -> FloatArray:
+        """Return the slope of ``sum_k n_k log w_k`` in those coordinates: ``n_k - N w_k``."""
+        counts, weights = counts[self._free], params.weights[self._free]
+        if not len(counts):
+            return np.empty(0)
+        return (counts - counts.sum() * (weights / weights.sum()))[:-1]
+
+    @property
+    def _free(self) -> Any:
+        return slice(None) if self.held is None else ~self.held
+
+
+def _share_out(counts: FloatArray, held: NDArray[np.bool_], values: FloatArray) -> FloatArray:
+    """Return weights: some of given values, the others in proportion to the counts."""
+    weights = values.copy()
+    if not held.all():
+        free = counts[~held]
+        total = free.sum()
+        rest = max(1.0 - values[held].sum(), 0.0)
+        weights[~held] = rest * (free / total if total > 0 else 1 / free.size)
+    return weights
