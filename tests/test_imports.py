@@ -20,6 +20,7 @@ RULES = {
     "ranges": set(),
     "em": {"joblib"},
     "families": set(),
+    "chains": {"errors", "families", "data"},
     "data": {"sklearn", "dask", "threadpoolctl"},
     "mixture": {"em", "families", "data", "sklearn", "joblib"},
     "estimators": {"em", "families", "data", "mixture", "sklearn", "joblib", "dask"},
