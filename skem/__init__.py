@@ -1,7 +1,7 @@
 """Expectation-Maximization for the scikit-learn world."""
 
-from skem.estimators import BinomialMixture, GaussianMixtureEM
+from skem.estimators import BinomialMixture, GaussianMixtureEM, PoissonMixture
 
-__all__ = ["BinomialMixture", "GaussianMixtureEM"]
+__all__ = ["BinomialMixture", "GaussianMixtureEM", "PoissonMixture"]
 
 __version__ = "0.1.0"

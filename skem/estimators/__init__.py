@@ -3,5 +3,6 @@
 from skem.estimators.base import MixtureEM
 from skem.estimators.binomial import BinomialMixture
 from skem.estimators.gaussian import GaussianMixtureEM
+from skem.estimators.poisson import PoissonMixture
 
-__all__ = ["BinomialMixture", "GaussianMixtureEM", "MixtureEM"]
+__all__ = ["BinomialMixture", "GaussianMixtureEM", "MixtureEM", "PoissonMixture"]

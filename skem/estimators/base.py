@@ -33,8 +33,13 @@ from skem.estimators.validation import (
     array_like,
     boolean,
     check_cells,
+    check_finite_array,
     check_initial_weights,
     check_parameters,
+    check_range,
+    check_shape,
+    check_starting_values,
+    check_weights,
     function,
     integer,
     mapping,
@@ -111,7 +116,10 @@ array-like or callable, default='short-runs'
     _Parameters: Any
 
     #: Parameters that can be fixed, and those of them that all components share.
-    _fixable: tuple[str, ...] = ("weights",)
+    @property
+    def _fixable(self) -> tuple[str, ...]:
+        return ("weights", *self._Parameters._fields)
+
     _shared: tuple[str, ...] = ()
 
     #: Whether negative values in X are an error.
@@ -228,7 +236,13 @@ array-like or callable, default='short-runs'
         if self.weights_init is not None:
             weights = check_initial_weights(self.weights_init, family.n_components)
         components = self._Parameters(*(nothing for _ in self._Parameters._fields))
-        return MixtureParameters(Weights(weights), components)
+        given = MixtureParameters(Weights(weights), components)
+        for name, shape in getattr(family, "shapes", {}).items():
+            if (values := getattr(self, f"{name}_init", None)) is not None:
+                array = check_starting_values(values, shape, f"{name}_init")
+                check_range(family.ranges[name], array, f"{name}_init")
+                given = given.with_arrays(**{name: array})
+        return given
 
     def _continued(self, family: Any) -> Any:
         """Return the published parameters as parameters of a family to be fitted."""
@@ -238,6 +252,8 @@ array-like or callable, default='short-runs'
                 f"set it to {K}, or fit anew with warm_start=False"
             )
         params = self._published()
+        for name, shape in getattr(family, "shapes", {}).items():
+            check_shape(params.by_name()[name], shape, f"{name}_ to continue from")
         weights = params.labels.weights
         return params.with_arrays(weights=weights / weights.sum())  # of float32, not quite one
 
@@ -248,6 +264,20 @@ array-like or callable, default='short-runs'
 
     def _warn_about_data(self, rows: Rows) -> None:
         """Warn where the data cannot support the model."""
+
+    def _with_parameters(self, weights: ArrayLike, n_features: int, **arrays: ArrayLike) -> Self:
+        """Publish given parameters as if they had been fitted, after checks."""
+        check_parameters(self, self._checks)
+        K = self.n_components
+        family = self._family(K, n_features)
+        for name, shape in family.shapes.items():
+            values = check_finite_array(arrays[name], shape, name)
+            family.ranges[name].check(name, values)
+            setattr(self, f"{name}_", values)
+        self.weights_ = check_weights(weights, K)
+        self.n_features_in_ = n_features
+        self.n_parameters_ = self._n_parameters()
+        return self
 
     # Fitting.
 

@@ -19,11 +19,6 @@ from skem.estimators.validation import (
     InvalidParameterError,
     array_like,
     check_cells,
-    check_finite_array,
-    check_parameters,
-    check_shape,
-    check_starting_values,
-    check_weights,
     mapping,
     none,
     one_of,
@@ -31,7 +26,6 @@ from skem.estimators.validation import (
 )
 from skem.families.base import FloatArray
 from skem.families.binomial import Binomial, BinomialParameters
-from skem.mixture.labels import MixtureParameters
 from skem.mixture.scoring import evaluate
 
 __all__ = ["BinomialMixture"]
@@ -162,7 +156,6 @@ array-like or callable, default='short-runs'
     """
 
     _Parameters = BinomialParameters
-    _fixable = ("weights", "probabilities")
     _non_negative = True
     _missing = True
     _checks = {
@@ -354,16 +347,9 @@ array-like or callable, default='short-runs'
                 f"probabilities must have the shape (n_components, n_columns), but got {shape}"
             )
         K, m = shape
-        self = cls(n_components=K, n_trials=n_trials, **params)
-        check_parameters(self, self._checks)
+        mixture = cls(n_components=K, n_trials=n_trials, **params)
         n_features = 2 * m if n_trials is None else m
-        self._trials(n_features)
-        p = check_finite_array(probabilities, shape, "probabilities")
-        _check_probabilities(p)
-        self.weights_, self.probabilities_ = check_weights(weights, K), p
-        self.n_features_in_ = n_features
-        self.n_parameters_ = self._n_parameters()
-        return self
+        return mixture._with_parameters(weights, n_features, probabilities=probabilities)
 
     def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
         name = type(self).__name__
@@ -406,21 +392,6 @@ array-like or callable, default='short-runs'
         if self.prior is None:
             return family
         return replace(family, prior=beta_prior(self.prior, family.n_columns))
-
-    def _given(self, family: Binomial) -> MixtureParameters:
-        given = super()._given(family)
-        if self.probabilities_init is None:
-            return given
-        shape = (family.n_components, family.n_columns)
-        probabilities = check_starting_values(self.probabilities_init, shape, "probabilities")
-        _check_probabilities(probabilities)
-        return given.with_arrays(probabilities=probabilities)
-
-    def _continued(self, family: Binomial) -> MixtureParameters:
-        params = super()._continued(family)
-        shape = (family.n_components, family.n_columns)
-        check_shape(self.probabilities_, shape, "probabilities_ to continue from")
-        return params
 
     def _unobserved(self, X: FloatArray) -> NDArray[np.bool_] | None:
         trials = self._trials(X.shape[1])
@@ -473,15 +444,6 @@ array-like or callable, default='short-runs'
 def _most_trials(family: Binomial, X: FloatArray, weights: FloatArray) -> float:
     successes, failures = family.split(X)
     return float((successes + failures).max())
-
-
-def _check_probabilities(probabilities: FloatArray) -> None:
-    """Raise ValueError unless they lie in [0, 1]; NaN does."""
-    if np.any(probabilities < 0) or np.any(probabilities > 1):
-        raise ValueError(
-            "The parameter 'probabilities' should be in the range [0, 1], but got max "
-            f"value {np.nanmax(probabilities):.5f}, min value {np.nanmin(probabilities):.5f}"
-        )
 
 
 def _check_trials(n_trials: Any, n_columns: int, name: str, n_rows: int = 0) -> FloatArray:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skem.ranges import Range
+
 __all__ = [
     "NOTHING_OBSERVED",
     "Check",
@@ -21,6 +23,7 @@ __all__ = [
     "check_initial_weights",
     "check_known_labels",
     "check_parameters",
+    "check_range",
     "check_sample_weight",
     "check_shape",
     "check_starting_values",
@@ -162,6 +165,13 @@ def check_starting_values(values: ArrayLike, shape: tuple[int, ...], name: str) 
             "for whole components only, of which no value is given)"
         )
     return array
+
+
+def check_range(range_: Range, values: NDArray[Any], name: str) -> None:
+    """Raise ValueError unless values, NaN apart, are in a range."""
+    known = ~np.isnan(values.reshape(len(values), -1)).any(axis=1)
+    if known.any():
+        range_.check(name, values[known])
 
 
 def check_initial_weights(values: ArrayLike, n_components: int) -> NDArray[np.float64]:

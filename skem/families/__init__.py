@@ -7,6 +7,7 @@ A family states its sufficient statistics, natural parameters and M-step; the al
 from skem.families.base import ExponentialFamily, Family, Kernel, LinearKernel
 from skem.families.binomial import Binomial, BinomialParameters
 from skem.families.gaussian import Gaussian, GaussianParameters
+from skem.families.poisson import Poisson, PoissonParameters
 
 __all__ = [
     "Binomial",
@@ -17,4 +18,6 @@ __all__ = [
     "GaussianParameters",
     "Kernel",
     "LinearKernel",
+    "Poisson",
+    "PoissonParameters",
 ]

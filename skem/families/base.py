@@ -15,15 +15,17 @@ kernel (a centred one for the sake of accuracy, say) implements :class:`Family` 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.errors import DegenerateError
+from skem.families.held import Held
 from skem.families.products import multiply, weighted_sums
+from skem.ranges import Coordinates, Range
 
 __all__ = [
     "LOG_IMPOSSIBLE",
@@ -281,19 +283,36 @@ class LinearKernel:
         return weighted_sums(responsibilities, block)
 
 
+@dataclass(frozen=True, eq=False)
 class ExponentialFamily(ABC):
     """An exponential family: both passes of EM follow from its sufficient statistics.
 
-    Subclasses implement the abstract methods below and, if they are to draw samples or to be
-    accelerated, the last four; in the latter case they set ``accelerable``. Those that allow for
-    missing cells implement ``for_missing`` and ``impute``; those whose parameters can be held have
-    a field ``held`` of type :class:`~skem.families.held.Held`.
+    A subclass is a frozen dataclass. It declares the ranges of its parameters and implements the
+    abstract methods below. With a ``gradient`` it is accelerated, and has standard errors; the
+    other methods are each asked for by one use alone, whose error says which is not there.
+
+    Parameters
+    ----------
+    n_components : int
+        Number of components K.
+    n_columns : int
+        Number of columns that the parameters of a component are of.
+    held : Held, default=Held()
+        Parameters that the M-step leaves alone.
     """
 
-    accelerable = False
-
-    #: Number of components K; a subclass is free to make it a field or a property.
     n_components: int
+    n_columns: int
+    held: Held = field(default_factory=Held, kw_only=True)
+
+    #: Where each field of the parameters may lie. What a fit can hold, its unconstrained
+    #: coordinates, the number of parameters and their checks follow.
+    ranges: ClassVar[Mapping[str, Range]] = {}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each field of the parameters: by component and column, if not told."""
+        return dict.fromkeys(self.ranges, (self.n_components, self.n_columns))
 
     @property
     @abstractmethod
@@ -312,10 +331,6 @@ class ExponentialFamily(ABC):
     def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
         """M-step; see :meth:`Family.maximize`."""
 
-    @abstractmethod
-    def n_parameters(self, params: Any) -> int:
-        """Count the free parameters."""
-
     def log_base_measure(self, X: FloatArray) -> FloatArray | float:
         """Return log h(x) of each row; 0.0 unless the family says otherwise."""
         return 0.0
@@ -326,7 +341,7 @@ class ExponentialFamily(ABC):
 
     def for_missing(self) -> Any:
         """Return the family for rows with missing cells; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement for_missing")
+        raise self._lacks("missing cells", "for_missing")
 
     def for_streams(self) -> Any:
         """Return the family itself."""
@@ -338,7 +353,7 @@ class ExponentialFamily(ABC):
 
     def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
         """Return totals of which the M-step makes params; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement mean_totals")
+        raise self._lacks("partial_fit", "mean_totals")
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return X; a subclass may know better."""
@@ -348,7 +363,7 @@ class ExponentialFamily(ABC):
         self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
     ) -> FloatArray:
         """Fill in missing cells; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement impute")
+        raise self._lacks("impute", "impute")
 
     def stacked(self, n_mixtures: int) -> "ExponentialFamily | None":
         """Return None; a dataclass can return itself with n_components times as many."""
@@ -376,16 +391,42 @@ class ExponentialFamily(ABC):
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw rows; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement sample")
+        raise self._lacks("sample", "sample")
+
+    @property
+    def accelerable(self) -> bool:
+        """Whether there are ranges and a gradient."""
+        return bool(self.ranges) and type(self).gradient is not ExponentialFamily.gradient
+
+    def n_parameters(self, params: Any) -> int:
+        """Count the free parameters."""
+        return self._free(params).n_coordinates(params)
 
     def to_vector(self, params: Any) -> FloatArray:
-        """Flatten to unconstrained coordinates; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement to_vector")
+        """Return the unconstrained coordinates of what is not held."""
+        return self._free(params).to_vector(params)
 
     def from_vector(self, vector: FloatArray, like: Any) -> Any:
-        """Rebuild parameters; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement from_vector")
+        """Undo :meth:`to_vector`; what is held is as in like."""
+        return self._free(like).from_vector(vector, like)
 
     def gradient(self, params: Any, new: Any, totals: FloatArray) -> FloatArray:
-        """Return the gradient in unconstrained coordinates; optional."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement gradient")
+        """Return the gradient in those coordinates; optional."""
+        raise self._lacks("acceleration and standard errors", "gradient")
+
+    def _free(self, params: Any) -> Coordinates:
+        """Return the coordinates of parameters that are not held."""
+        if not self.ranges:
+            raise self._lacks(
+                "acceleration, standard errors and the count of parameters", "ranges"
+            )
+        masks = {}
+        for name, mask in self.held.masks.items():
+            values = getattr(params, name)
+            by_component = mask.reshape(-1, *(1,) * (values.ndim - 1))
+            masks[name] = np.broadcast_to(by_component, values.shape)
+        return Coordinates(self.ranges, masks)
+
+    def _lacks(self, use: str, member: str) -> NotImplementedError:
+        name = type(self).__name__
+        return NotImplementedError(f"{name} does not allow for {use}: it must have {member}")

@@ -11,12 +11,12 @@ which keeps its digits where the three gammaln would cancel. A cell that is miss
 one without a trial: nothing.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, logit
+from scipy.special import betaln
 
 from skem.families.base import (
     ExponentialFamily,
@@ -25,8 +25,8 @@ from skem.families.base import (
     LinearKernel,
     log_or_impossible,
 )
-from skem.families.held import Held
 from skem.families.prior import BetaPrior
+from skem.ranges import PROBABILITY
 
 __all__ = ["Binomial", "BinomialParameters"]
 
@@ -66,15 +66,12 @@ class Binomial(ExponentialFamily):
         Mixtures whose components stand side by side, equally many of each.
     """
 
-    n_components: int
-    n_columns: int
     n_trials: FloatArray | None = None
     incomplete: bool = False
-    held: Held = field(default_factory=Held)
     prior: BetaPrior | None = None
     n_mixtures: int = 1
 
-    accelerable = True
+    ranges = {"probabilities": PROBABILITY}
 
     @property
     def n_statistics(self) -> int:
@@ -202,10 +199,6 @@ class Binomial(ExponentialFamily):
             return successes, failures
         return successes + self.prior.successes, failures + self.prior.failures
 
-    def n_parameters(self, params: BinomialParameters) -> int:
-        """Count K m probabilities, less those that are held."""
-        return self.held.n_free("probabilities", self.n_components) * self.n_columns
-
     def sample(self, params: BinomialParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw successes out of ``n_trials``, which must be known and whole."""
         return self.draw(np.repeat(params.probabilities, counts, axis=0), rng)
@@ -234,16 +227,6 @@ class Binomial(ExponentialFamily):
         if self.n_trials is None or (self.n_trials != np.floor(self.n_trials)).any():
             raise ValueError(f"{purpose} the number of trials must be known and whole")
         return self.n_trials.astype(np.int64)
-
-    def to_vector(self, params: BinomialParameters) -> FloatArray:
-        """Return log-odds of what is not held."""
-        return logit(params.probabilities[self.held.free("probabilities")]).ravel()
-
-    def from_vector(self, vector: FloatArray, like: BinomialParameters) -> BinomialParameters:
-        """Undo :meth:`to_vector`."""
-        p = like.probabilities.copy()
-        p[self.held.free("probabilities")] = expit(vector).reshape(-1, self.n_columns)
-        return BinomialParameters(p)
 
     def gradient(
         self, params: BinomialParameters, new: BinomialParameters, totals: FloatArray

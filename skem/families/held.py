@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.base import FloatArray
-
 __all__ = ["Held"]
 
 Mask = NDArray[np.bool_]
+FloatArray = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)

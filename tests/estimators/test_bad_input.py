@@ -142,9 +142,9 @@ BAD_STARTS = [
             ("spherical", np.array([1.0, -1.0])),
         ]
     ),
-    (BINOMIAL, {"probabilities_init": [[0.5, 0.5]]}, "'probabilities' should have the shape"),
-    (BINOMIAL, {"probabilities_init": [[0.5, 0.5], [0.5, 1.5]]}, "'probabilities' should be in"),
-    (BINOMIAL, {"probabilities_init": [[0.5, 0.5], [0.5, np.nan]]}, "probabilities' should be"),
+    (BINOMIAL, {"probabilities_init": [[0.5, 0.5]]}, "'probabilities_init' should have the shape"),
+    (BINOMIAL, {"probabilities_init": [[0.5, 0.5], [0.5, 1.5]]}, "must be between 0 and 1"),
+    (BINOMIAL, {"probabilities_init": [[0.5, 0.5], [0.5, np.nan]]}, "_init' should be"),
 ]  # fmt: skip
 
 

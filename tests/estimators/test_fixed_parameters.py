@@ -500,6 +500,7 @@ def test_missing_cells_do_not_move_what_is_fixed(covariance_type, acceleration):
     ).fit(X)
     assert_array_equal(mixture.means_[0], MEANS[0])
     best = mixture.lower_bound_
+    X = X[~np.isnan(X).all(axis=1)]  # a row that says nothing does not count
     assert_allclose(best, reference.objective(mixture, X), rtol=1e-11)
     rng = np.random.default_rng(1)
     for _ in range(10):  # nothing near is better

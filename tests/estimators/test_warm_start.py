@@ -284,7 +284,7 @@ def test_coins_of_known_parameters_say_what_scipy_says():
         ({"weights": [0.5, np.nan]}, "'weights' should be finite"),
         ({"weights": [1.0]}, "'weights' should have the shape"),
         ({"probabilities": [0.6, 0.5]}, r"probabilities must have the shape \(n_components, "),
-        ({"probabilities": [[0.6], [1.5]]}, "'probabilities' should be in the range"),
+        ({"probabilities": [[0.6], [1.5]]}, "probabilities must be between 0 and 1, got 1.5"),
         ({"probabilities": [[0.6], [np.nan]]}, "'probabilities' should be finite"),
         ({"n_trials": [10, 10]}, "n_trials has the shape"),
         ({"n_trials": -1}, "'n_trials'"),

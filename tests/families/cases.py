@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import binom, multivariate_normal
+from scipy.stats import binom, multivariate_normal, poisson
 
 from skem.data.rows import Rows
-from skem.families import Binomial, BinomialParameters, Gaussian
+from skem.families import Binomial, BinomialParameters, Gaussian, Poisson, PoissonParameters
 from skem.families.covariance import STRUCTURES
 from skem.mixture.labels import MixtureParameters, Weights
 from tests.laws import Case
@@ -165,6 +165,29 @@ def binomial_case(K, m, n_trials=None, missing=0.0):
     )
 
 
+def poisson_case(K, m, missing=0.0):
+    """Return a Poisson case."""
+    rng = np.random.default_rng([K, m])
+    weights, rates = rng.dirichlet(np.full(K, 5.0)), rng.uniform(0.5, 20, (K, m))
+    X = rng.poisson(rates[rng.choice(K, N_ROWS, p=weights)]).astype(np.float64)
+    family = Poisson(K, m)
+    if missing:
+        X, family = with_holes(X, missing), family.for_missing()
+
+    def log_densities(params, X):
+        return np.nansum(poisson.logpmf(X[:, np.newaxis], params.rates), axis=2)
+
+    return Case(
+        name=f"{K} Poisson distributions of {m} columns"
+        + f", {missing:.0%} missing" * (missing > 0),
+        family=family,
+        params=MixtureParameters(Weights(weights), PoissonParameters(rates)),
+        X=X,
+        n_parameters=K - 1 + K * m,
+        log_densities=log_densities,
+    )
+
+
 GAUSSIANS = [
     gaussian_case(structure, K, d, ridge)
     for structure in STRUCTURES
@@ -184,4 +207,5 @@ INCOMPLETE = [
     for K, d, ridge in [(3, 2, 0.0), (2, 5, 0.0), (3, 3, 0.2)]
 ] + [binomial_case(2, 3, n_trials=7, missing=0.3), binomial_case(3, 3, missing=0.3)]
 WIDE = [gaussian_case("full", K, d, 0.2, kind=Wide) for K, d in ((3, 3), (2, 5))]
-CASES = GAUSSIANS + CENTRED + WIDE + POOLED + BINOMIALS + INCOMPLETE
+POISSONS = [poisson_case(2, 1), poisson_case(3, 4), poisson_case(3, 3, missing=0.3)]
+CASES = GAUSSIANS + CENTRED + WIDE + POOLED + BINOMIALS + POISSONS + INCOMPLETE

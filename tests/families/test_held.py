@@ -16,6 +16,7 @@ from tests.families.cases import (
     binomial_case,
     gaussian_case,
     n_covariance_parameters,
+    poisson_case,
 )
 from tests.families.tampered import Tampered
 
@@ -44,8 +45,9 @@ def n_left(case, masks):
     free = {name: K - int(mask.sum()) for name, mask in masks.items()}
     n = max(free.get("weights", K) - 1, 0)
     params = case.params.components
-    if hasattr(params, "probabilities"):
-        return n + free.get("probabilities", K) * params.probabilities.shape[1]
+    for name in ("probabilities", "rates"):
+        if hasattr(params, name):
+            return n + free.get(name, K) * getattr(params, name).shape[1]
     d = params.means.shape[1]
     n += free.get("means", K) * d
     n_free = free.get("covariances", K)
@@ -85,7 +87,8 @@ BINOMIALS = [
         {"probabilities": OTHERS, "weights": SOME},
     )
 ]
-CASES = GAUSSIANS + POOLED + INCOMPLETE + BINOMIALS
+POISSONS = [holding(poisson_case(3, 2), rates=SOME), holding(poisson_case(3, 2), rates=ALL)]
+CASES = GAUSSIANS + POOLED + INCOMPLETE + BINOMIALS + POISSONS
 
 #: Those that can be asked of components that are not alike.
 LAWS = [

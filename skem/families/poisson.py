@@ -1,0 +1,149 @@
+"""Poisson components: counts without a limit, columns independent given the component.
+
+With the rate ``l`` of column ``j``::
+
+    log f(x | l) = x log l_j - l_j - log x!
+
+so ``T = (1, x)``. A missing cell says nothing: where there are such, ``T = (1, o, x o)`` with
+``o`` 1 where a cell is observed. Nothing in it needs whole numbers.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from skem.families.base import ExponentialFamily, FloatArray, Kernel, log_or_impossible
+from skem.ranges import POSITIVE
+
+__all__ = ["Poisson", "PoissonParameters"]
+
+
+class PoissonParameters(NamedTuple):
+    """Parameters of Poisson components.
+
+    Attributes
+    ----------
+    rates : ndarray of shape (n_components, n_columns)
+        Mean counts.
+    """
+
+    rates: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Poisson(ExponentialFamily):
+    """Components that are products of Poisson distributions.
+
+    Parameters
+    ----------
+    n_components : int
+        Number of components K.
+    n_columns : int
+        Number of columns m of counts.
+    incomplete : bool, default=False
+        Whether cells may be missing.
+    held : Held, default=Held()
+        Parameters that the M-step leaves alone.
+    """
+
+    incomplete: bool = False
+
+    ranges = {"rates": POSITIVE}
+
+    @property
+    def n_statistics(self) -> int:
+        """Width of T."""
+        return 1 + (2 if self.incomplete else 1) * self.n_columns
+
+    def for_missing(self) -> "Poisson":
+        """Return the family for which cells may be missing."""
+        return replace(self, incomplete=True)
+
+    def for_streams(self) -> "Poisson":
+        """Return the same: batches with missing cells and without add up."""
+        return self.for_missing()
+
+    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Write T of each row to out."""
+        out[0] = 1.0
+        counts = out[-self.n_columns :]
+        counts[:] = X.T
+        if self.incomplete:
+            missing = np.isnan(counts)
+            counts[missing] = 0.0
+            np.logical_not(missing, out=out[1 : 1 + self.n_columns], casting="unsafe")
+        return out
+
+    def natural_parameters(self, params: PoissonParameters) -> FloatArray:
+        """Return ``(-sum l, log l)``, or ``(0, -l, log l)`` for cells that may be missing."""
+        rates = params.rates
+        totals = rates.sum(axis=1, keepdims=True)
+        first = [0 * totals, -rates] if self.incomplete else [-totals]
+        return np.hstack([*first, log_or_impossible(rates)])
+
+    def log_base_measure(self, X: FloatArray) -> FloatArray:
+        """Return ``-sum log x!`` of each row."""
+        return -np.nan_to_num(gammaln(np.asarray(X, dtype=np.float64) + 1)).sum(axis=1)
+
+    def maximize(
+        self, totals: FloatArray, kernel: Kernel, previous: PoissonParameters | None
+    ) -> PoissonParameters:
+        """Return the mean counts.
+
+        Where a component has seen no cell of a column it keeps its rate, or takes that of all
+        components together at a start.
+        """
+        cells, sums = self._parts(totals)
+        if previous is None:
+            fallback = sums.sum(axis=0) / np.maximum(cells.sum(axis=0), np.finfo(float).tiny)
+        else:
+            fallback = previous.rates
+        rates = np.array(np.broadcast_to(fallback, sums.shape))
+        np.divide(sums, cells, out=rates, where=cells > 0)
+        return PoissonParameters(self.held.put("rates", rates))
+
+    def _parts(self, totals: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return how much was seen of each cell, and the sum of its counts, both (K, m)."""
+        sums = totals[:, -self.n_columns :]
+        cells = totals[:, 1 : 1 + self.n_columns] if self.incomplete else totals[:, :1]
+        return np.broadcast_to(cells, sums.shape), sums
+
+    def gradient(
+        self, params: PoissonParameters, new: PoissonParameters, totals: FloatArray
+    ) -> FloatArray:
+        """Return ``sum r x - l sum r``, by log-rates."""
+        cells, sums = self._parts(totals)
+        return (sums - cells * params.rates)[self.held.free("rates")].ravel()
+
+    def mean_totals(self, params: PoissonParameters, like: FloatArray) -> FloatArray:
+        """Return the totals of one complete row of each component."""
+        ones = np.ones((len(params.rates), self.n_statistics - self.n_columns))
+        return np.hstack([ones, params.rates])
+
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return square roots, whose variance hardly depends on the rate (Anscombe 1948).
+
+        A missing cell is put at its column's mean.
+        """
+        roots = np.sqrt(X + 3 / 8)
+        observed = ~np.isnan(roots)
+        roots[~observed] = 0.0
+        means = weights @ roots / np.maximum(weights @ observed, np.finfo(float).tiny)
+        return np.where(observed, roots, means)
+
+    def sample(self, params: PoissonParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
+        """Draw counts."""
+        return rng.poisson(np.repeat(params.rates, counts, axis=0)).astype(np.float64)
+
+    def impute(
+        self, params: PoissonParameters, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in missing counts by the expected rate, or a draw."""
+        if rng is None:
+            return np.where(np.isnan(X), posterior @ params.rates, X)
+        cumulated = posterior.cumsum(axis=1)
+        drawn = (rng.uniform(size=(len(X), 1)) * cumulated[:, -1:] > cumulated).sum(axis=1)
+        return np.where(np.isnan(X), rng.poisson(params.rates[drawn]), X)
