@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 
 from skem.data.blocks import workers
 from skem.data.rows import Rows
@@ -66,6 +66,13 @@ NEXT_TO_NOTHING = 0.01
 
 #: Rows that tell whether two components are alike.
 ROWS_TO_TELL_APART = 1000
+
+
+def _version() -> str:
+    """Return the version of the package, which imports this module first."""
+    from skem import __version__
+
+    return __version__
 
 
 class MixtureEM(CallbackSupportMixin, InferenceMixin, OnlineMixin):
@@ -321,7 +328,9 @@ array-like or callable, default='short-runs'
         -----
         ConvergenceWarning
             If the best run had something left to gain after ``max_iter`` evaluations, or came to
-            something that cannot be trusted: a component that is empty or spurious, or two alike.
+            something that cannot be trusted: a component that is empty or spurious.
+        UserWarning
+            If no row tells two components apart.
         """
         with unchanged_on_error(self):
             best = self._fit(X, y, sample_weight, known_labels)
@@ -485,7 +494,23 @@ array-like or callable, default='short-runs'
     def __getstate__(self) -> dict[str, Any]:
         """Leave out labels that are lazy: they hold on to the data, or to a cluster."""
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if not is_lazy(value)}
+        kept = {name: value for name, value in state.items() if not is_lazy(value)}
+        return {**kept, "_skem_version": _version()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Warn where another version of the package has written the state."""
+        state = dict(state)
+        version = state.pop("_skem_version", "unknown")
+        if version != _version():
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=f"skem.{type(self).__name__}",
+                    current_sklearn_version=_version(),
+                    original_sklearn_version=version,
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def _warn_about_copies(self, rows: Rows) -> None:
         """Warn where two components have come out alike, as some of the rows tell."""
@@ -499,7 +524,7 @@ array-like or callable, default='short-runs'
                 f"Components {pair[0]} and {pair[1]} have come out alike: no row tells them "
                 "apart, so that only the sum of their weights means something. Decrease "
                 "n_components.",
-                ConvergenceWarning,
+                UserWarning,
                 stacklevel=5,
             )
 

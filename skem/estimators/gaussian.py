@@ -339,20 +339,33 @@ array-like or callable, default='short-runs'
             return replace(family, prior=conjugate_prior(self.prior, family, rows))
         return replace(family, ridge=_ridge(self.reg_covar, variance))
 
-    def _fitted(self) -> tuple[Gaussian, MixtureParameters]:
-        weights, means, U = (
-            np.asarray(values, dtype=np.float64)
-            for values in (self.weights_, self.means_, self.precisions_cholesky_)
-        )
+    def _published(self) -> MixtureParameters:
+        """Return the published parameters, with the factor of the precision that is upper.
+
+        scikit-learn's users assign ``precisions_cholesky_`` by hand: any U with ``U U'`` the
+        precision, of which most are lower, or leave it out.
+        """
         structure = STRUCTURES[self._fitted_covariance_type()]
+        weights, means = (np.asarray(v, dtype=np.float64) for v in (self.weights_, self.means_))
+        if not hasattr(self, "precisions_cholesky_"):
+            covariances = np.asarray(self.covariances_, dtype=np.float64)
+            U = structure.factor(covariances, np.zeros(means.shape[1]))
+        else:
+            U = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+            if structure.correlated and np.tril(U, -1).any():
+                _, U = structure.invert(structure.precisions(U))
+        return MixtureParameters(
+            Weights(weights), GaussianParameters(means, structure.covariances(U), U)
+        )
+
+    def _fitted(self) -> tuple[Gaussian, MixtureParameters]:
+        structure, params = STRUCTURES[self._fitted_covariance_type()], self._published()
+        weights, means = params.labels.weights, params.components.means
         origin = weights @ means
         family = Gaussian(
             structure, len(weights), origin, np.ones_like(origin), np.zeros_like(origin)
         )
-        covariances = structure.covariances(U)
-        return family, MixtureParameters(
-            Weights(weights), GaussianParameters(means - origin, covariances, U)
-        )
+        return family, params.with_arrays(means=means - origin)
 
     def _given(self, family: Gaussian) -> MixtureParameters:
         K, d, structure = family.n_components, family.n_features, family.structure

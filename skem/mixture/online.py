@@ -83,8 +83,11 @@ def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
     family, rows = state.components, problem.rows
     seen = family.for_missing() if rows.has_missing else family
     kernel = replace(problem, components=seen).kernel(params)
-    _, totals = sweep(kernel, rows, problem.e_step(params), problem.workers)
-    means = family.about_origin(totals, kernel) / rows.total_weight
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
+        _, totals = sweep(kernel, rows, problem.e_step(params), problem.workers)
+        means = family.about_origin(totals, kernel) / rows.total_weight
+    if not np.isfinite(means).all():
+        raise ValueError("X is too large: its squares overflow. Scale it")
     if state.total_weight:
         before = state.statistics
         if before is None:

@@ -119,6 +119,9 @@ def _evaluate(
     def evaluate_segment(starts: range) -> None:
         for these, block, (log_joint, r) in loaded(kernel, X, starts):
             kernel.log_joint(block, out=log_joint)
+            if np.isnan(np.add.reduce(log_joint, axis=None)):
+                # Squares that overflow, with either sign: no component reaches as far as that.
+                np.copyto(log_joint, -np.inf, where=np.isnan(log_joint))
             if labels is not None:
                 _likeliest(log_joint, weights, out=labels[these])
                 if log_density is posterior is log_certainty is None:

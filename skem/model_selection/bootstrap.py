@@ -83,7 +83,7 @@ def bootstrap_lrt(
     estimator : MixtureEM
         The mixture with K components; fitted or not, it is left as it is.
     X : array-like of shape (n_samples, n_features)
-        Data, complete.
+        Data. Cells may be missing, which are NaN.
     sample_weight : array-like of shape (n_samples,), default=None
         How many identical rows each row stands for: whole numbers.
     n_bootstrap : int, default=199
@@ -130,7 +130,8 @@ def bootstrap_lrt(
     of less than ``tol`` per row, which the fits leave undone. Give more starts (``n_init``)
     where that matters. The statistics of the data and of the samples come from fits of one kind.
 
-    Bootstrap samples have as many rows as the data. Where a BinomialMixture is given
+    Bootstrap samples have as many rows as the data, of which the same cells are missing: in the
+    test, which are is a matter of chance. Where a BinomialMixture is given
     ``[successes | failures]``, every row keeps its numbers of trials.
 
     References
@@ -153,7 +154,8 @@ def bootstrap_lrt(
     check_scalar(n_bootstrap, "n_bootstrap", Integral, min_val=1)
     if stop_after is not None:
         check_scalar(stop_after, "stop_after", Integral, min_val=1)
-    X = _rows(check_array(X, dtype=np.float64, input_name="X"), sample_weight)
+    X = check_array(X, dtype=np.float64, input_name="X", ensure_all_finite="allow-nan")
+    X = _rows(X, sample_weight)
     # Drawn one after another: fewer bootstrap samples are the first of more.
     seeds = check_random_state(random_state).randint(2**31 - 1, size=1 + n_bootstrap).tolist()
     null, statistic = _likelihood_ratio(estimator, X, np.random.RandomState(seeds[0]))
@@ -236,25 +238,28 @@ def _likelihood_ratio(
 def _sampler(null: MixtureEM, X: FloatArray) -> Callable[[np.random.RandomState], FloatArray]:
     """Return a function that draws a sample like X from the null hypothesis."""
     if not isinstance(null, BinomialMixture) or null.n_trials is not None:
-        return partial(_draw, null, len(X))
+        return partial(_draw, null, np.isnan(X))
     m = X.shape[1] // 2
-    trials = X[:, :m] + X[:, m:]
+    trials = np.nan_to_num(X[:, :m] + X[:, m:])  # a missing cell is one without a trial
     if (trials != np.floor(trials)).any():
         raise ValueError("bootstrap_lrt needs whole numbers of trials to draw counts")
     return partial(_draw_counts, null, trials)
 
 
-def _draw(null: MixtureEM, n_samples: int, rng: np.random.RandomState) -> FloatArray:
-    return null.sample(n_samples, random_state=rng)[0]
+def _draw(null: MixtureEM, missing: NDArray[np.bool_], rng: np.random.RandomState) -> FloatArray:
+    """Draw as many rows as a mask has, with the same cells missing."""
+    X = null.sample(len(missing), random_state=rng)[0]
+    if missing.any():  # which cells are missing tells nothing of the component
+        rng.shuffle(X)
+        X[missing] = np.nan
+    return X
 
 
 def _draw_counts(
     null: BinomialMixture, trials: FloatArray, rng: np.random.RandomState
 ) -> FloatArray:
     """Draw [successes | failures] of so many trials, row by row."""
-    labels = rng.choice(len(null.weights_), size=len(trials), p=null.weights_)
-    successes = rng.binomial(trials.astype(np.int64), null.probabilities_[labels])
-    return np.hstack([successes, trials - successes])
+    return null.sample(len(trials), random_state=rng, n_trials=trials)[0]
 
 
 def _bootstrap(

@@ -323,7 +323,7 @@ def test_fits_in_doubt_are_counted_in_one_warning():
             ValueError,
             "reset init_params, weights_init",
         ),
-        ({"X": [[0.0], [np.nan], [1.0]]}, ValueError, "Input X contains NaN"),
+        ({"X": [[0.0], [np.inf], [1.0]]}, ValueError, "Input X contains infinity"),
         ({"X": [0.0, 1.0]}, ValueError, "Expected 2D array"),
         ({"X": ONE_HEAP[:4], "estimator": GaussianMixtureEM(4)}, ValueError, "n_components = 5"),
         ({"sample_weight": [1.0]}, ValueError, r"sample_weight.shape == \(1,\), expected \(60,\)"),
@@ -346,3 +346,33 @@ def test_bad_input_is_named(change, error, match):
     given = {"estimator": TIED, "X": ONE_HEAP, "n_bootstrap": 1, **change}
     with pytest.raises(error, match=match):
         bootstrap_lrt(given.pop("estimator"), given.pop("X"), **given)
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixtureEM, BinomialMixture])
+def test_the_same_cells_are_missing_in_bootstrap_samples(estimator):
+    rng = np.random.default_rng(0)
+    holes = rng.random((60, 2)) < 0.3
+    if estimator is BinomialMixture:
+        heads = rng.binomial(9, np.repeat([[0.2, 0.3], [0.7, 0.9]], 30, axis=0))
+        holes = np.hstack([holes, holes])
+        X = np.where(holes, np.nan, np.hstack([heads, 9 - heads]))
+    else:
+        X = np.where(holes, np.nan, rng.normal(np.repeat([[0.0], [9.0]], 30, axis=0), 1, (60, 2)))
+    drawn, fit = [], estimator.fit
+
+    class Watched(estimator):
+        def fit(self, X, y=None, sample_weight=None):
+            drawn.append(X)
+            return fit(self, X, sample_weight=sample_weight)
+
+    bootstrap_lrt(Watched(2, random_state=0), X, n_bootstrap=4, random_state=0, stop_after=None)
+    assert len(drawn) == 10
+    for sample in drawn[2::2]:
+        lost = (
+            np.isnan(sample)
+            if estimator is GaussianMixtureEM
+            else sample + sample[:, [2, 3, 0, 1]] == 0
+        )
+        assert_array_equal(lost, holes)
+        first = np.nansum(sample[:30], axis=1) > 4 if estimator is GaussianMixtureEM else None
+        assert first is None or 5 < first.sum() < 25  # components are not in the rows' order
