@@ -1,6 +1,6 @@
 """What can go wrong in a model, in words that the algorithm and the distributions share."""
 
-__all__ = ["DegenerateError"]
+__all__ = ["DegenerateError", "EMWarning"]
 
 
 class DegenerateError(ValueError):
@@ -15,3 +15,7 @@ class DegenerateError(ValueError):
     """
 
     objective: float | None = None
+
+
+class EMWarning(UserWarning):
+    """A result of EM should not be trusted as it is."""

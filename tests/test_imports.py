@@ -11,13 +11,14 @@ import skem
 ROOT = Path(skem.__file__).parent
 
 #: What any room may import.
-BENEATH = {"errors", "ranges", "numpy", "scipy", *sys.stdlib_module_names}
+BENEATH = {"errors", "ranges", "coordinates", "numpy", "scipy", *sys.stdlib_module_names}
 
 #: What each room may import besides. Rooms that are not named (the command line, plotting, ...)
 #: stand above all of these.
 RULES = {
     "errors": set(),
     "ranges": set(),
+    "coordinates": set(),
     "em": {"joblib"},
     "families": set(),
     "chains": {"errors", "families", "data"},

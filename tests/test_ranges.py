@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skem.families.base import log_ratios, shares_of_log_ratios
+from skem.coordinates import Coordinates
+from skem.mixture.labels import Independent, Weights
 from skem.ranges import (
     COVARIANCE,
     POSITIVE,
     PROBABILITY,
     REAL,
     SIMPLEX,
-    Coordinates,
     Covariance,
     Real,
 )
@@ -90,12 +90,12 @@ def test_unit_of_coordinates():
 
 def test_simplex_has_the_coordinates_of_mixing_weights():
     weights = CASES["simplex"][1]
-    assert_array_equal(SIMPLEX.to_vector(weights), log_ratios(weights))
+    labels = Independent()
+    assert_array_equal(SIMPLEX.to_vector(weights), labels.to_vector(Weights(weights)))
     assert_allclose(SIMPLEX.from_vector(np.array([1.0, -800.0]), weights)[2], 1 / (1 + np.e))
-    assert_allclose(
-        SIMPLEX.from_vector(np.array([1.0, 2.0]), weights),
-        shares_of_log_ratios(np.array([1.0, 2.0])),
-    )
+    vector = np.array([1.0, 2.0])
+    expected = labels.from_vector(vector, Weights(weights)).weights
+    assert_allclose(SIMPLEX.from_vector(vector, weights), expected)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from skem.em.acceleration import Climb, QuasiNewton
-from skem.em.model import DegenerateError, Evaluation, Model
+from skem.em.fixed_point import Anderson
+from skem.em.model import DegenerateError, Evaluation, Model, has
 
 __all__ = ["LikelihoodFellError", "Reason", "Run", "remaining_gain", "run"]
 
@@ -20,6 +21,8 @@ NOTHING = 1e-13
 
 #: Successive EM steps whose gains tell the remaining one.
 EM_STEPS_TO_TELL = 3
+
+Accelerator = QuasiNewton | Anderson
 
 #: Why a run ended: the estimated remaining gain fell below the tolerance, no evaluations were
 #: left, or ``report`` asked for it.
@@ -139,7 +142,8 @@ def run(
     max_iter : int
         Number of E/M evaluations allowed.
     accelerate : bool, default=False
-        Whether to look further than EM does, which needs a smooth model. A point that turns out
+        Whether to look further than EM does, as far as the model allows: quasi-Newton steps for a
+        smooth one, Anderson's for one without a slope. A point that turns out
         lower than the best is counted, dropped, and followed by the plain EM step.
     history : sequence of float, default=()
         Trace of a run that this one continues.
@@ -159,7 +163,7 @@ def run(
     LikelihoodFellError
         Where the objective falls by more than rounding in an EM step.
     """
-    pace = _Pace(model, QuasiNewton() if accelerate else None, tol)
+    pace = _Pace(model, _accelerator(model) if accelerate else None, tol)
     ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
     trace: list[float] = []  # the same by evaluation
     candidate = image = best = start
@@ -171,7 +175,7 @@ def run(
         if step is not None and not trace and ascent and step.objective < ascent[-1]:
             ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
-            trace.append(_risen(step.objective, ascent))
+            trace.append(_risen(step.objective, ascent, len(trace) + 1))
             if report is not None:
                 report(len(trace), trace[-1], candidate)
             return Run(candidate, tuple(trace), "max_iter", even=False)
@@ -180,7 +184,7 @@ def run(
             candidate, bold = image, False
         else:
             assert step is not None
-            ascent.append(_risen(step.objective, ascent))
+            ascent.append(_risen(step.objective, ascent, len(trace) + 1))
             best, image = candidate, step.params
             candidate, bold = pace.accept(candidate, step, ascent)
             if max_iter == 1:
@@ -197,17 +201,20 @@ def run(
     return Run(image, tuple(trace), reason, pace.is_even and not bold)
 
 
-def _risen(objective: float, ascent: list[float]) -> float:
+def _risen(objective: float, ascent: list[float], n_evaluations: int) -> float:
     """Return the objective of an EM step's result, which is no lower than the last."""
     if np.isnan(objective):
-        raise LikelihoodFellError("the log-likelihood is not a number")
+        raise LikelihoodFellError(
+            f"the log-likelihood is not a number at evaluation {n_evaluations}"
+        )
     if not ascent or objective >= ascent[-1]:
         return objective
     fall = ascent[-1] - objective
     if fall > ROUNDING * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
-            f"the log-likelihood fell by {fall:.3g} nats per unit to {objective:.6g}: the model's "
-            "E-step and M-step do not match, or the data are too badly conditioned (scale them)"
+            f"the log-likelihood fell by {fall:.3g} nats per unit to {objective:.6g} at "
+            f"evaluation {n_evaluations}: the model's E-step and M-step do not match, or the data "
+            "are too badly conditioned (scale them)"
         )
     return ascent[-1]
 
@@ -231,8 +238,15 @@ def _attempt(model: Model, params: Any) -> Evaluation | None:
     try:
         with np.errstate(all="ignore"):
             return model.evaluate(params)
-    except (DegenerateError, np.linalg.LinAlgError):
+    except (ArithmeticError, ValueError):
         return None
+
+
+def _accelerator(model: Model) -> Accelerator | None:
+    """Return the best accelerator that a model allows."""
+    if not (has(model, "to_vector") and has(model, "from_vector")):
+        return None
+    return QuasiNewton() if has(model, "gradient") else Anderson()
 
 
 class _Pace:
@@ -244,8 +258,9 @@ class _Pace:
     longer each time before it is doubted again.
     """
 
-    def __init__(self, model: Any, accelerator: QuasiNewton | None, tol: float) -> None:
+    def __init__(self, model: Any, accelerator: Accelerator | None, tol: float) -> None:
         self._model = model
+        self._has_gradient = has(model, "gradient")
         self._accelerator = accelerator
         self._tol = tol
         self._em_steps = EM_STEPS_TO_TELL
@@ -301,7 +316,9 @@ class _Pace:
         with np.errstate(all="ignore"):
             point = self._model.to_vector(params)
             after = self._model.to_vector(step.params)
-            gradient = self._model.gradient(params, step)
+            gradient = np.zeros_like(point)
+            if self._has_gradient:
+                gradient = self._model.gradient(params, step)
         # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
         self._at_boundary = ~(np.isfinite(point) & np.isfinite(after))
         self._boundary = after[self._at_boundary]

@@ -6,14 +6,15 @@ from moments of the complete-data score. All of it is in the unconstrained coord
 parameters.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.em.model import FloatArray, Smooth
+from skem.em.model import FloatArray, Smooth, has
 
-__all__ = ["NotAMaximumError", "covariance"]
+__all__ = ["NotAMaximumError", "covariance", "delta_method"]
 
 #: Length of a step, in units in which the objective of one unit has a curvature of one, and of the
 #: first step, which finds that unit.
@@ -62,7 +63,7 @@ def covariance(
     TypeError
         Where ``robust`` asks for what the model does not implement.
     """
-    if robust and not callable(getattr(model, "contributions", None)):
+    if robust and not has(model, "contributions"):
         raise TypeError(
             "robust standard errors need the objective of each unit of data: "
             f"{type(model).__name__} must implement contributions"
@@ -97,6 +98,69 @@ def covariance(
     if robust and len(axes):
         inverse = inverse @ _squared_scores(model, params, steps[:, np.newaxis] * axes) @ inverse
     return inverse, steps
+
+
+def delta_method(
+    model: Smooth,
+    params: Any,
+    flat: Callable[[Any], FloatArray],
+    advice: str,
+    robust: bool = False,
+) -> tuple[FloatArray, str | None]:
+    """Return the variances of what follows from the parameters.
+
+    Parameters
+    ----------
+    model : Smooth
+        What was fitted.
+    params : object
+        The estimates.
+    flat : callable
+        Returns an array (m,) of what is wanted of parameters.
+    advice : str
+        What to tell a person to do where there are no variances.
+    robust : bool, default=False
+        As in :func:`covariance`.
+
+    Returns
+    -------
+    variances : ndarray of shape (m,)
+        NaN where there is no telling.
+    doubt : str or None
+        Why some are NaN, for a person; None where none is.
+    """
+    with np.errstate(divide="ignore"):
+        at = model.to_vector(params)
+    free, doubt = np.isfinite(at), None
+    try:
+        V, steps = covariance(model, params, free, robust)
+    except NotAMaximumError as error:
+        doubt = (
+            f"Standard errors do not exist: {error}. The parameters are at no maximum of the "
+            f"likelihood of these data, or it does not determine them all; {advice}"
+        )
+        V, steps = np.full((free.sum(), free.sum()), np.nan), np.full(free.sum(), STEP)
+
+    def moved(vector: FloatArray) -> FloatArray:
+        with np.errstate(invalid="ignore"):  # an empty component has coordinates at infinity
+            return flat(model.from_vector(vector, params))
+
+    axes = np.eye(at.size)[free]
+    slopes = np.array(
+        [
+            (moved(at + step * axis) - moved(at - step * axis)) / (2 * step)
+            for step, axis in zip(steps, axes, strict=True)
+        ]
+    ).reshape(len(axes), flat(params).size)
+    variances = np.einsum("qi,qr,ri->i", slopes, V, slopes)
+    if not free.all():
+        doubt = doubt or (
+            "Some parameters are at the edge of their range (a probability of 0 or 1, a weight of "
+            "0): they have no standard error, and those of the others take them for known"
+        )
+        inside = np.where(free, at, 0.0)
+        variances[moved(inside) != moved(np.where(free, inside, 1.0))] = np.nan
+    return variances, doubt
 
 
 def _squared_scores(model: Any, params: Any, moves: FloatArray) -> FloatArray:

@@ -9,9 +9,18 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.errors import DegenerateError
+from skem.errors import DegenerateError, EMWarning
 
-__all__ = ["DegenerateError", "Evaluation", "FloatArray", "Model", "Scored", "Smooth"]
+__all__ = [
+    "DegenerateError",
+    "EMWarning",
+    "Evaluation",
+    "FloatArray",
+    "Model",
+    "Scored",
+    "Smooth",
+    "has",
+]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -81,3 +90,8 @@ class Scored(Smooth, Protocol):
         Units are numbered from 0; beyond the last one there is nothing. What does not depend on
         the parameters may be left out.
         """
+
+
+def has(model: Any, name: str) -> bool:
+    """Say whether a model implements something optional; None in its place means no."""
+    return callable(getattr(model, name, None))

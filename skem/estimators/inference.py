@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.data.rows import Rows
-from skem.em.information import NotAMaximumError, covariance
+from skem.em.information import delta_method
 from skem.estimators.fitting import training_rows
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import InvalidParameterError, boolean
@@ -121,40 +121,12 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
     ConvergenceWarning
         Where some are NaN.
     """
-    with np.errstate(divide="ignore"):
-        at = problem.to_vector(params)
-    free = np.isfinite(at)
-    doubt, arrays = None, params.by_name()
-    try:
-        V, steps = covariance(problem, params, free, robust)
-    except NotAMaximumError as error:
-        doubt = (
-            f"Standard errors do not exist: {error}. The parameters are at no maximum of the "
-            "likelihood of these data, or it does not determine them all; decrease n_components"
-        )
-        V, steps = np.full((free.sum(), free.sum()), np.nan), np.full(free.sum(), 1e-4)
+    arrays = params.by_name()
 
-    def flat(vector: FloatArray) -> FloatArray:
-        with np.errstate(invalid="ignore"):  # an empty component has coordinates at infinity
-            moved = problem.from_vector(vector, params).by_name()
-        return np.concatenate([moved[name].ravel() for name in names])
+    def flat(params: Any) -> FloatArray:
+        return np.concatenate([params.by_name()[name].ravel() for name in names])
 
-    # The delta method: what the parameters change by along each coordinate.
-    axes = np.eye(at.size)[free]
-    slopes = np.array(
-        [
-            (flat(at + step * axis) - flat(at - step * axis)) / (2 * step)
-            for step, axis in zip(steps, axes, strict=True)
-        ]
-    ).reshape(len(axes), sum(arrays[name].size for name in names))
-    variances = np.einsum("qi,qr,ri->i", slopes, V, slopes)
-    if not free.all():
-        doubt = doubt or (
-            "Some parameters are at the edge of their range (a probability of 0 or 1, a weight of "
-            "0): they have no standard error, and those of the others take them for known"
-        )
-        inside = np.where(free, at, 0.0)
-        variances[flat(inside) != flat(np.where(free, inside, 1.0))] = np.nan
+    variances, doubt = delta_method(problem, params, flat, "decrease n_components", robust)
     if doubt:
         warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
     errors, start = Bunch(), 0

@@ -1,0 +1,265 @@
+"""EM for any model: many starts, one result."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skem.coordinates import as_mapping
+from skem.em.driver import Reason, Run, run
+from skem.em.information import delta_method
+from skem.em.model import EMWarning, has
+from skem.em.restarts import Restart, best_run
+
+__all__ = ["Result", "fit"]
+
+#: What to look at where every start fails.
+ADVICE = (
+    "Where the log-likelihood falls, the likeliest causes are: an M-step that does not maximise Q "
+    "(a factor or a term is missing), an E-step whose statistics or log-likelihood are those of "
+    "other parameters, a log-likelihood without a term that depends on the parameters, or "
+    "functions that change what they are given."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What EM came to.
+
+    Attributes
+    ----------
+    params : object
+        The parameters of the best start.
+    objective : float
+        Mean log-likelihood, in nats per unit of data, at the last evaluation: ``params``, which
+        are what the M-step made of that, are no lower.
+    trace : tuple of float
+        Mean log-likelihood of the best parameters known at each evaluation. It never falls.
+    reason : {"converged", "max_iter", "stopped"}
+        Why it ended: there was less than ``tol`` left to gain, no evaluation was left, or
+        ``report`` returned something true.
+    restarts : tuple of Restart
+        What each start came to, in their order.
+    model : object
+        What was fitted.
+    """
+
+    params: Any
+    objective: float
+    trace: tuple[float, ...]
+    reason: Reason
+    restarts: tuple[Restart, ...]
+    model: Any
+
+    @property
+    def converged(self) -> bool:  # numpydoc ignore=RT01
+        """Whether less than ``tol`` was left to gain."""
+        return self.reason == "converged"
+
+    @property
+    def n_evaluations(self) -> int:  # numpydoc ignore=RT01
+        """Number of E/M evaluations of the best start."""
+        return len(self.trace)
+
+    def standard_errors(self, robust: bool = False) -> Any:
+        """Return the standard errors of the parameters.
+
+        They are from the observed information (Louis 1982), by the delta method.
+
+        Parameters
+        ----------
+        robust : bool, default=False
+            Whether to take the sandwich form (White 1982), which holds also where the model is
+            not quite true. It needs a model with ``contributions``.
+
+        Returns
+        -------
+        errors : object
+            Like ``params``; NaN for what is at the edge of its range.
+
+        Raises
+        ------
+        TypeError
+            Where the model lacks what is needed, which is named.
+
+        Warns
+        -----
+        EMWarning
+            Where some do not exist.
+        """
+        missing = [n for n in ("to_vector", "from_vector", "gradient") if not has(self.model, n)]
+        if missing:
+            raise TypeError(
+                f"standard errors need a model with {', '.join(missing)}: give TwoSteps its "
+                "ranges, and Q as expected"
+            )
+        shapes = {name: np.shape(value) for name, value in as_mapping(self.params).items()}
+        variances, doubt = delta_method(
+            self.model, self.params, _flat, "hold some of them, or fit a simpler model", robust
+        )
+        if doubt is not None:
+            warnings.warn(doubt, EMWarning, stacklevel=2)
+        errors, start = {}, 0
+        for name, shape in shapes.items():
+            n = int(np.prod(shape, dtype=int))
+            errors[name] = np.sqrt(variances[start : start + n]).reshape(shape)[()]
+            start += n
+        return errors if isinstance(self.params, Mapping) else type(self.params)(**errors)
+
+    def __repr__(self) -> str:
+        ends = {
+            "converged": "converged",
+            "max_iter": "not converged, no evaluations left",
+            "stopped": "stopped by report",
+        }
+        lines = [
+            f"Result: {ends[self.reason]} after {self.n_evaluations} evaluations, "
+            f"objective {self.objective:.6g} nats per unit"
+        ]
+        try:
+            values = as_mapping(self.params)
+        except TypeError:
+            values = {"params": self.params}
+        for name, value in values.items():
+            text = np.array2string(np.asarray(value), precision=6, threshold=20)
+            lines.append(f"  {name} = " + text.replace("\n", "\n" + " " * (len(name) + 5)))
+        if len(self.restarts) > 1:
+            same = sum(restart.optimum == 0 for restart in self.restarts)
+            failed = sum(restart.failure is not None for restart in self.restarts)
+            lines.append(
+                f"  {len(self.restarts)} starts: {same} reached this optimum, {failed} failed"
+            )
+        return "\n".join(lines)
+
+
+def _flat(params: Any) -> Any:
+    return np.concatenate([np.ravel(value) for value in as_mapping(params).values()])
+
+
+def fit(
+    model: Any,
+    starts: Any,
+    *,
+    tol: float = 1e-8,
+    max_iter: int = 1000,
+    accelerate: bool = True,
+    n_jobs: int | None = None,
+    report: Callable[[int, float, Any], object] | None = None,
+) -> Result:
+    """Fit a model with hidden variables by EM.
+
+    Parameters
+    ----------
+    model : TwoSteps, or any object with ``evaluate``
+        ``evaluate(params)`` returns an :class:`Evaluation`. With ``to_vector``, ``from_vector``,
+        ``gradient`` and ``n_units`` it is accelerated by quasi-Newton steps and has standard
+        errors; with the first two alone it is accelerated by Anderson's method; without them EM
+        is plain.
+    starts : params, or list of params
+        Parameters to start from; of several starts the best one counts.
+    tol : float, default=1e-8
+        Stop when the estimated gain that is left is below this, in nats per unit of data.
+    max_iter : int, default=1000
+        E/M evaluations that each start may take.
+    accelerate : bool, default=True
+        Whether to look further than EM does, as far as the model allows.
+    n_jobs : int, default=None
+        Starts at a time, in threads, in joblib's terms. None is one.
+    report : callable, default=None
+        Called after each evaluation as ``report(n, objective, params)``, with their number, the
+        best objective known and its parameters. The run ends where it returns something true.
+
+    Returns
+    -------
+    Result
+        The best start's parameters, and what the others came to.
+
+    Raises
+    ------
+    AllStartsFailedError
+        Where every start fails: the log-likelihood falls or is no number, or parameters leave
+        their range. It is a ValueError.
+    TypeError, ValueError
+        Where arguments, or what the model returns, have another form than they should.
+
+    Warns
+    -----
+    EMWarning
+        Where the best start has not converged, or the log-likelihood fell from another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skem.em import TwoSteps, fit
+    >>> heads = np.array([5, 9, 8, 4, 7])  # of ten flips each of one of two coins
+    >>> def e_step(params):
+    ...     p = params["p"]
+    ...     joint = 0.5 * p ** heads[:, None] * (1 - p) ** (10 - heads[:, None])
+    ...     evidence = joint.sum(axis=1)
+    ...     r = joint / evidence[:, None]
+    ...     return (heads @ r, 10 * r.sum(axis=0)), np.log(evidence).sum()
+    >>> def m_step(statistics):
+    ...     heads, flips = statistics
+    ...     return {"p": heads / flips}
+    >>> fit(TwoSteps(e_step, m_step, n_units=5), {"p": np.array([0.6, 0.5])})
+    Result: converged after 13 evaluations, objective -6.31404 nats per unit
+      p = [0.796787 0.519588]
+    """
+    starts = _as_list(starts)
+    _check(model, starts, tol, max_iter)
+    options: dict[str, Any] = {
+        "tol": tol,
+        "max_iter": max_iter,
+        "accelerate": accelerate,
+        "report": report,
+    }
+    attempts: list[Callable[[], Run]] = [partial(run, model, start, **options) for start in starts]
+    best, restarts = best_run(attempts, ADVICE, n_jobs)
+    _warn(best, restarts)
+    return Result(best.params, best.objective, best.trace, best.reason, restarts, model)
+
+
+def _as_list(starts: Any) -> list[Any]:
+    """Return the starts as a list; one alone is a mapping, a named tuple or no iterable."""
+    is_one = isinstance(starts, Mapping) or hasattr(starts, "_fields")
+    if is_one or not isinstance(starts, Iterable) or isinstance(starts, np.ndarray):
+        return [starts]
+    return list(starts)
+
+
+def _check(model: Any, starts: Sequence[Any], tol: float, max_iter: int) -> None:
+    """Raise where an argument of fit is not what it should be."""
+    if not has(model, "evaluate"):
+        raise TypeError(
+            f"model must have a method evaluate (as TwoSteps has), got {type(model).__name__}"
+        )
+    if not starts:
+        raise ValueError("starts must be parameters, or a list of them, got an empty one")
+    if not (isinstance(tol, int | float | np.number) and tol >= 0):
+        raise ValueError(f"tol must be a number that is not negative, got {tol!r}")
+    if not (isinstance(max_iter, int | np.integer) and max_iter >= 1):
+        raise ValueError(f"max_iter must be an integer of at least 1, got {max_iter!r}")
+    if has(model, "check"):
+        for start in starts:
+            model.check(start)
+
+
+def _warn(best: Run, restarts: Sequence[Restart]) -> None:
+    """Warn of what a person should look at."""
+    if best.reason == "max_iter":
+        warnings.warn(
+            f"EM has not converged after {best.n_evaluations} evaluations: increase max_iter or "
+            "tol",
+            EMWarning,
+            stacklevel=3,
+        )
+    fallen = [
+        restart.failure for restart in restarts if "log-likelihood" in (restart.failure or "")
+    ]
+    if fallen:
+        warnings.warn(
+            f"{len(fallen)} starts failed: {fallen[0]}. {ADVICE}", EMWarning, stacklevel=3
+        )
