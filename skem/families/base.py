@@ -22,10 +22,11 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.coordinates import Coordinates
 from skem.errors import DegenerateError
 from skem.families.held import Held
 from skem.families.products import multiply, weighted_sums
-from skem.ranges import Coordinates, Range
+from skem.ranges import Range
 
 __all__ = [
     "LOG_IMPOSSIBLE",
