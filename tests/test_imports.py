@@ -24,7 +24,7 @@ RULES = {
     "chains": {"errors", "families", "data"},
     "data": {"sklearn", "dask", "threadpoolctl"},
     "mixture": {"em", "families", "data", "sklearn", "joblib"},
-    "estimators": {"em", "families", "data", "mixture", "sklearn", "joblib", "dask"},
+    "estimators": {"em", "families", "data", "mixture", "sklearn", "joblib", "dask", "pandas"},
 }
 
 #: Imports that break the rules, until they are gone.

@@ -1,7 +1,9 @@
 """The main job: fit every candidate, show them all, describe the chosen one."""
 
 import sys
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from skem.cli.errors import CommandError, first_sentence
 from skem.cli.files import read_table
 from skem.cli.output import check_files, write_labels, write_picture
 from skem.cli.selection import RULES, Candidate, choose, fit_all, hold_out
-from skem.cli.tables import candidate_table, component_table
+from skem.cli.tables import candidate_table
+from skem.estimators.summary import Summary
 from skem.families.covariance import STRUCTURES
 
 __all__ = ["analyse_file", "select", "warn"]
@@ -37,7 +40,15 @@ def analyse_file(arguments: Any) -> None:
     by = arguments.choose or ("one-standard-error" if data.weights is None else "bic")
     grid = candidates_to_try(arguments, *data.rows.shape)
     prototype = mixture(arguments, data, by)
-    chosen = select(prototype, grid, data.rows, data.row_weights, by=by, names=data.names)
+    chosen = select(
+        prototype,
+        grid,
+        data.rows,
+        data.row_weights,
+        by=by,
+        names=data.names,
+        standard_errors=arguments.standard_errors,
+    )
     if arguments.output is not None:
         write_labels(arguments, table, data, chosen.model)
         print(f"\nLabels and posterior probabilities are in {arguments.output}.")
@@ -98,6 +109,7 @@ def select(
     *,
     by: str,
     names: Sequence[str],
+    standard_errors: bool = False,
 ) -> Candidate:
     """Fit the candidates, print what came of each and of the best, and return that."""
     candidates = fit_all(prototype, grid, X, weights)
@@ -117,9 +129,27 @@ def select(
 
     print(candidate_table(candidates, chosen, by))
     print(f"\n{verdict(candidates, chosen, by)}\n")
-    total = len(X) if weights is None else weights.sum()
-    print(component_table(chosen.model, names, total))
+    print(summarise(chosen.model, X, weights, names, standard_errors))
     return chosen
+
+
+def summarise(
+    model: Any,
+    X: np.ndarray,
+    weights: np.ndarray | None,
+    names: Sequence[str],
+    standard_errors: bool,
+) -> Summary:
+    """Return the summary of a fit, with the names of the columns in the file."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            summary = model.summary(X, weights, standard_errors=standard_errors)
+        except ValueError as error:
+            raise CommandError(first_sentence(error)) from None
+    for warning in caught:
+        warn(first_sentence(warning.message))
+    return replace(summary, columns=list(names[: len(summary.columns)]))
 
 
 def verdict(candidates: Sequence[Candidate], chosen: Candidate, by: str) -> str:

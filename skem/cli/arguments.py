@@ -136,6 +136,7 @@ def _add_columns(add: Any) -> None:
 
 
 def _add_results(add: Any) -> None:
+    add("--standard-errors", action="store_true", help="show those of the chosen mixture")
     add(
         "--output",
         metavar="FILE.csv",

@@ -7,8 +7,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.cli.analysis import select
-from skem.cli.tables import table
 from skem.datasets import load_old_faithful, load_saxony, load_two_coins
+from skem.estimators.text import lay_out
 
 __all__ = ["demonstrate"]
 
@@ -54,7 +54,7 @@ def two_coins() -> None:
         for name, model in models.items()
     ]
     print("\nHeads of the coins, the share of series by A, and the log-likelihood:\n")
-    print(table(["", "A", "B", "weight of A", "log-likelihood"], rows))
+    print(lay_out(["", "A", "B", "weight of A", "log-likelihood"], rows))
     print()
 
 
@@ -103,7 +103,7 @@ def share_table(X: np.ndarray, responsibilities: np.ndarray) -> str:
         ]
     )
     header = ["series", "heads", "tails", "P(A)", "P(B)", "H of A", "T of A", "H of B", "T of B"]
-    return table(header, rows)
+    return lay_out(header, rows)
 
 
 def old_faithful() -> None:

@@ -19,6 +19,7 @@ from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
+from skem.estimators.reordering import ReorderMixin
 from skem.estimators.sources import (
     clamped,
     evaluated,
@@ -28,6 +29,7 @@ from skem.estimators.sources import (
     opened_labels,
     opened_weights,
 )
+from skem.estimators.summary import Estimate
 from skem.estimators.validation import (
     Check,
     array_like,
@@ -75,7 +77,7 @@ def _version() -> str:
     return __version__
 
 
-class MixtureEM(CallbackSupportMixin, InferenceMixin, OnlineMixin):
+class MixtureEM(CallbackSupportMixin, InferenceMixin, ReorderMixin, OnlineMixin):
     """Base of the mixture estimators: everything that does not depend on the family.
 
     A subclass names its family in ``_family``, a method or the family's class itself, and the
@@ -268,6 +270,18 @@ array-like or callable, default='short-runs'
         """Set the fitted attributes that hold the parameters."""
         for name, values in params.by_name().items():
             setattr(self, f"{name}_", values.astype(dtype))
+
+    def _component_attributes(self) -> list[str]:
+        own = [name for name in self._published().by_name() if name not in self._shared]
+        return [f"{name}_" for name in own]
+
+    def _estimates(self, errors: Any) -> dict[str, Estimate]:
+        """Return the parameters that each component has for each column."""
+        return {
+            name: Estimate(values, None if errors is None else errors.get(name))
+            for name, values in self._published().by_name().items()
+            if name not in self._shared and values.ndim == 2
+        }
 
     def _warn_about_data(self, rows: Rows) -> None:
         """Warn where the data cannot support the model."""

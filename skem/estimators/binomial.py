@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.rows import Rows, has_missing
 from skem.estimators.base import MixtureEM
+from skem.estimators.frames import frame_for_frame
 from skem.estimators.priors import beta_prior
 from skem.estimators.sources import imputed
+from skem.estimators.summary import Estimate
 from skem.estimators.validation import (
     InvalidParameterError,
     array_like,
@@ -251,6 +253,7 @@ array-like or callable, default='short-runs'
             successes = given.draw(params.components.probabilities[y], rng)
         return np.hstack([successes, trials - successes]), y
 
+    @frame_for_frame
     def impute(
         self, X: ArrayLike, random_state: Any = None, *, n_trials: Any = None
     ) -> FloatArray:
@@ -400,6 +403,10 @@ array-like or callable, default='short-runs'
         if not trials.all():
             return (np.isnan(X) | (trials == 0)).all(axis=1)
         return super()._unobserved(X)
+
+    def _estimates(self, errors: Any) -> dict[str, Estimate]:
+        of_probabilities = None if errors is None else errors.probabilities
+        return {"probability": Estimate(self.probabilities_, of_probabilities)}
 
     def _warn_about_data(self, rows: Rows) -> None:
         self._warn_about_fractions(rows.first(ROWS_TO_LOOK_AT))

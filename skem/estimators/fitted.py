@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.data.rows import has_missing
+from skem.estimators.frames import frame_for_frame
 from skem.estimators.holding import with_held
 from skem.estimators.sources import evaluated, imputed, mean_of, opened, opened_weights
+from skem.estimators.transform import PosteriorMixin
 from skem.estimators.validation import integer
 from skem.families.base import FloatArray
 from skem.families.held import Held
@@ -25,7 +27,7 @@ __all__ = ["FittedMixture"]
 FEWEST_OF_FREQUENCIES = 0.5
 
 
-class FittedMixture(DensityMixin, BaseEstimator):
+class FittedMixture(PosteriorMixin, DensityMixin, BaseEstimator):
     """The half of a mixture estimator that does not fit.
 
     All its methods follow from the family and the published parameters (``_fitted``) and from
@@ -108,6 +110,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
         X = self._checked(X)
         return evaluated(*self._fitted(), X, log_density=X.dtype)[0]
 
+    @frame_for_frame
     def impute(self, X: ArrayLike, random_state: Any = None) -> FloatArray:
         """Fill in missing cells, given the observed ones of their rows.
 

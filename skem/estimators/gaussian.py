@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.priors import conjugate_prior
+from skem.estimators.summary import Estimate
 from skem.estimators.validation import (
     array_like,
     check_finite_array,
@@ -316,6 +317,29 @@ array-like or callable, default='short-runs'
 
     def _structure(self) -> Structure:
         return STRUCTURES[self.covariance_type]
+
+    def _component_attributes(self) -> list[str]:
+        own = ["weights_", "means_"]
+        if not STRUCTURES[self._fitted_covariance_type()].shared:
+            own += ["covariances_", "precisions_", "precisions_cholesky_"]
+        return own
+
+    def _estimates(self, errors: Any) -> dict[str, Estimate]:
+        """Return means and standard deviations; the errors of these by the delta method."""
+        structure, shape = STRUCTURES[self._fitted_covariance_type()], self.means_.shape
+
+        def diagonal(covariances: FloatArray) -> FloatArray:
+            full = structure.expand(np.asarray(covariances, dtype=np.float64), *shape)
+            return np.einsum("kii->ki", full)
+
+        deviations = np.sqrt(diagonal(self.covariances_))
+        if errors is None:
+            return {"mean": Estimate(self.means_), "sd": Estimate(deviations)}
+        of_deviations = diagonal(errors.covariances) / (2 * deviations)
+        return {
+            "mean": Estimate(self.means_, errors.means),
+            "sd": Estimate(deviations, of_deviations),
+        }
 
     def _data_options(self, reset: bool) -> dict[str, Any]:
         return {**super()._data_options(reset), "ensure_min_samples": 2 if reset else 1}

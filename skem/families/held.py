@@ -42,6 +42,13 @@ class Held:
             values = values._replace(**repeated)
         return replace(self, masks=masks, values=values)
 
+    def reordered(self, order: NDArray[np.intp]) -> "Held":
+        """Return the same for components in another order."""
+        masks = {name: mask[order] for name, mask in self.masks.items()}
+        own = [name for name in masks if name not in self.shared]
+        values = self.values._replace(**{name: getattr(self.values, name)[order] for name in own})
+        return replace(self, masks=masks, values=values)
+
     def free(self, name: str) -> Mask | slice:
         """Return the index of the components of which a parameter is free: mostly all of them."""
         return ~self.masks[name] if name in self.masks else slice(None)

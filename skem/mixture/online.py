@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skem.families.base import DegenerateComponentError, FloatArray, LossOfPrecision
 from skem.mixture.labels import Independent
@@ -54,6 +55,20 @@ class Online:
     def __deepcopy__(self, memo: Any) -> "Online":
         """Return itself: nothing of it is ever changed."""
         return self
+
+    def reordered(self, order: NDArray[np.intp]) -> "Online":
+        """Return the same for components in another order."""
+        labels, components, statistics = self.labels, self.components, self.statistics
+        if labels.held is not None:
+            assert labels.values is not None
+            values = labels.values._replace(weights=labels.values.weights[order])
+            labels = replace(labels, held=labels.held[order], values=values)
+        held = getattr(components, "held", None)
+        if held is not None and held.masks:
+            components = replace(components, held=held.reordered(order))
+        if statistics is not None:
+            statistics = statistics[order]
+        return replace(self, labels=labels, components=components, statistics=statistics)
 
 
 def step_size(total_weight: float, weight: float) -> float:

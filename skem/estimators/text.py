@@ -1,0 +1,58 @@
+"""Tables for a person: plain text, at most 80 characters wide."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from skem.families.base import FloatArray
+
+__all__ = ["WIDTH", "lay_out", "spell"]
+
+WIDTH, LONGEST_NAME, GAP = 80, 24, "  "
+
+#: From here on numbers are shown with a power of ten.
+LARGE, MOST_DIGITS = 1e7, 6
+
+
+def lay_out(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out cells in columns, numbers to the right and words to the left.
+
+    What is too wide continues below, with the first column repeated.
+    """
+    columns = [_aligned(*cells) for cells in zip(header, *rows, strict=True)]
+    return "\n\n".join(
+        "\n".join((GAP + GAP.join(cells)).rstrip() for cells in zip(*block, strict=True))
+        for block in _blocks(columns)
+    )
+
+
+def _aligned(title: str, *cells: str) -> list[str]:
+    if len(title) > LONGEST_NAME:
+        title = f"{title[: LONGEST_NAME - 3]}..."
+    column = [title, *cells]
+    width = max(map(len, column))
+    numeric = any(character.isdigit() for cell in cells for character in cell)
+    return [cell.rjust(width) if numeric else cell.ljust(width) for cell in column]
+
+
+def _blocks(columns: list[list[str]]) -> Iterator[list[list[str]]]:
+    """Cut columns into groups that fit the width, each led by the first column."""
+    first, *others = columns
+    block, width = [first], len(GAP) + len(first[0])
+    for column in others:
+        if len(block) > 1 and width + len(GAP) + len(column[0]) > WIDTH:
+            yield block
+            block, width = [first], len(GAP) + len(first[0])
+        block.append(column)
+        width += len(GAP) + len(column[0])
+    yield block
+
+
+def spell(values: FloatArray, scale: FloatArray) -> list[str]:
+    """Write numbers so that the least positive number of a scale has two digits."""
+    known = scale[np.isfinite(scale) & (scale > 0)]
+    digits = 1 - int(np.floor(np.log10(known.min()))) if known.size else 4
+    finite = np.abs(values[np.isfinite(values)])
+    if digits > MOST_DIGITS or (finite.size and finite.max() >= LARGE):
+        return [f"{value:.4g}" for value in values]
+    return [f"{value:.{max(digits, 0)}f}" for value in values]

@@ -1,0 +1,125 @@
+"""What a summary says is what the estimator knows, under the names of the columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skem import BinomialMixture, GaussianMixtureEM
+from skem.datasets import load_old_faithful, load_saxony
+
+GEYSER = load_old_faithful(as_frame=True).data
+TYPES = ["full", "tied", "diag", "spherical"]
+
+
+@pytest.fixture(scope="module", params=TYPES)
+def mixture(request):
+    return GaussianMixtureEM(2, covariance_type=request.param, random_state=0).fit(GEYSER)
+
+
+def estimates(summary, parameter):
+    """Return the values and errors of one kind of parameter, (n_components, n_columns)."""
+    rows = summary.table.query("parameter == @parameter")
+    return [
+        rows.pivot(index="component", columns="column", values=name)
+        for name in ("value", "standard_error")
+        if name in rows
+    ]
+
+
+def test_table_holds_means_and_deviations_by_name(mixture):
+    (means,) = estimates(mixture.summary(), "mean")
+    assert list(means.columns) == ["eruptions", "waiting"]
+    np.testing.assert_array_equal(means, mixture.means_)
+    # Within a component, of so many draws, by the estimator's own sampler.
+    X, labels = mixture.sample(40_000, random_state=0)
+    (deviations,) = estimates(mixture.summary(), "sd")
+    for k in range(2):
+        np.testing.assert_allclose(deviations.loc[k], X[labels == k].std(axis=0), rtol=0.03)
+
+
+def test_standard_errors_are_those_of_the_estimator(mixture):
+    summary = mixture.summary(GEYSER, standard_errors=True)
+    errors = mixture.standard_errors(GEYSER)
+    weights = summary.table.query("parameter == 'weight'")
+    np.testing.assert_array_equal(weights["value"], mixture.weights_)
+    np.testing.assert_array_equal(weights["standard_error"], errors.weights)
+    np.testing.assert_array_equal(estimates(summary, "mean")[1], errors.means)
+    assert "±" in repr(summary)
+
+
+def test_error_of_a_deviation_is_that_of_theory():
+    """Of one Gaussian it is sd / sqrt(2 n)."""
+    one = GaussianMixtureEM(1, reg_covar=0.0).fit(GEYSER)
+    deviations, errors = estimates(one.summary(GEYSER, standard_errors=True), "sd")
+    np.testing.assert_allclose(errors, deviations / np.sqrt(2 * len(GEYSER)), rtol=1e-5)
+
+
+def test_rows_and_criteria(mixture):
+    of_fit, of_rows = mixture.summary(), mixture.summary(GEYSER)
+    for summary in (of_fit, of_rows):
+        assert summary.n_rows == 272
+        assert summary.bic == pytest.approx(mixture.bic(GEYSER))
+        assert summary.log_likelihood == pytest.approx(mixture.score(GEYSER) * 272)
+    uncertainty = 1 - mixture.predict_proba(GEYSER).max(axis=1)
+    np.testing.assert_array_equal(mixture.uncertainty(GEYSER), uncertainty)
+    assert of_rows.uncertainty == pytest.approx(uncertainty.mean())
+    assert of_rows.n_uncertain == (uncertainty > 0.1).sum()
+    assert of_fit.uncertainty is None
+
+
+def test_weights_of_rows_count():
+    saxony = load_saxony()
+    X, families = saxony.data, saxony.sample_weight.astype(int)
+    mixture = BinomialMixture(2, random_state=0).fit(X, sample_weight=families)
+    weighted = mixture.summary(X, families, standard_errors=True)
+    repeated = mixture.summary(np.repeat(X, families, axis=0), standard_errors=True)
+    assert weighted.n_rows == 6115
+    assert weighted.n_uncertain == repeated.n_uncertain
+    assert weighted.uncertainty == pytest.approx(repeated.uncertainty)
+    assert repr(weighted) == repr(repeated)
+    values, errors = estimates(weighted, "probability")
+    np.testing.assert_array_equal(values, mixture.probabilities_)
+    assert (errors > 0).all(axis=None)
+
+
+def test_columns_of_counts_are_the_successes():
+    X = pd.DataFrame({"a": [5, 9, 8, 4], "b": [1, 2, 0, 4], "not a": [5, 1, 2, 6], "not b": 9})
+    mixture = BinomialMixture(1).fit(X)
+    assert mixture.summary().columns == ["a", "b"]
+
+
+def test_doubts_are_told():
+    with pytest.warns(Warning, match="did not converge"):
+        mixture = GaussianMixtureEM(3, max_iter=2, random_state=0).fit(GEYSER)
+    assert "has not converged" in repr(mixture.summary())
+    assert "not to be trusted" not in repr(GaussianMixtureEM(1).fit(GEYSER).summary())
+
+
+def test_known_parameters_have_a_summary():
+    mixture = GaussianMixtureEM.from_parameters(
+        weights=[0.5, 0.5],
+        means=[[-1.0], [1.0]],
+        covariances=[1.0, 4.0],
+        covariance_type="spherical",
+    )
+    summary = mixture.summary()
+    assert summary.n_rows is None
+    assert repr(summary).splitlines()[-2:] == [
+        "          0   0.500  -1.0 (1.0)",
+        "          1   0.500   1.0 (2.0)",
+    ]
+
+
+def test_numbers_of_any_size_can_be_read():
+    X = np.random.default_rng(0).normal([1e-9, 5e9], [1e-10, 1e8], (50, 2))
+    text = repr(GaussianMixtureEM(1, reg_covar=0.0).fit(X).summary(X))
+    assert "e-10 (" in text and "e+09 (" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_errors():
+    with pytest.raises(NotFittedError):
+        GaussianMixtureEM().summary()
+    with pytest.raises(ValueError, match="needs X"):
+        GaussianMixtureEM().fit(GEYSER).summary(standard_errors=True)
