@@ -23,6 +23,7 @@ from skem.families.held import Held
 from skem.families.patterns import by_pattern
 from skem.mixture.posterior import classify, normalise
 from skem.mixture.problem import Problem
+from skem.mixture.revival import revived
 from skem.mixture.starts import SHORT_RUNS, first_parameters, start
 from skem.mixture.sweep import Share
 from skem.mixture.trace import TraceEntry, decompose
@@ -116,17 +117,7 @@ class Fit:
             _check_possible(problem, start)
         reporter.begin(number)
         try:
-            result = run(
-                problem,
-                start,
-                tol=estimator.tol,
-                max_iter=estimator.max_iter,
-                accelerate=estimator.acceleration is not None
-                and problem.components.accelerable
-                and problem.share is normalise,
-                history=history,
-                report=_all_of(listeners),
-            )
+            result = self._climb(start, history, _all_of(listeners))
         except (DegenerateComponentError, LikelihoodFellError):
             if task is not None:
                 task.end(start)
@@ -143,6 +134,30 @@ class Fit:
             return result
         spurious = problem.spurious(result.params)
         return replace(result, spurious=spurious)
+
+    def _climb(self, start: Any, history: Any, report: Any) -> Run:
+        """Run EM, and further where a component had died that is to live."""
+        estimator, problem = self.estimator, self.problem
+        trace: tuple[float, ...] = ()
+        while True:
+            result = run(
+                problem,
+                start,
+                tol=estimator.tol,
+                max_iter=estimator.max_iter - len(trace),
+                accelerate=estimator.acceleration is not None
+                and problem.components.accelerable
+                and problem.share is normalise,
+                history=history,
+                report=report,
+            )
+            trace += result.trace
+            result = replace(result, trace=trace)
+            if not result.converged or len(trace) >= estimator.max_iter:
+                return result
+            start, history = revived(problem, result.params), ()
+            if start is None:
+                return result
 
     def first(self, rng: Any) -> Any:
         """Return the parameters of a start: those that are given, the others drawn."""
