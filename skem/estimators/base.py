@@ -1,5 +1,7 @@
 """What the estimators have in common: scikit-learn's protocol around one EM fit."""
 
+from __future__ import annotations
+
 import copy
 import warnings
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """BinomialMixture: mixtures of binomials, for counts of successes out of trials."""
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import replace
 from functools import partial

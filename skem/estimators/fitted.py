@@ -1,5 +1,7 @@
 """What a fitted mixture says of rows: labels, densities, criteria, samples."""
 
+from __future__ import annotations
+
 import warnings
 from typing import Any
 

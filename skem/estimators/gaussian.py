@@ -1,5 +1,7 @@
 """GaussianMixtureEM: a superset of scikit-learn's GaussianMixture."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any, Self
 

@@ -1,5 +1,7 @@
 """Standard errors of published parameters."""
 
+from __future__ import annotations
+
 import warnings
 from typing import Any
 

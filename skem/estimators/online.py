@@ -1,5 +1,7 @@
 """Fitting batch by batch."""
 
+from __future__ import annotations
+
 import warnings
 from typing import Any, Self
 

@@ -1,5 +1,7 @@
 """PoissonMixture: mixtures of Poisson distributions, for counts without a limit."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Components in another order."""
 
+from __future__ import annotations
+
 import copy
 import re
 from dataclasses import replace

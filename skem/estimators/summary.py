@@ -1,5 +1,7 @@
 """What a person wants to know of a fitted model: its components, and how far to trust them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import wrap

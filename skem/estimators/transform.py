@@ -1,5 +1,7 @@
 """A mixture as a step of a pipeline: rows go in, posterior probabilities come out."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from numpy.typing import ArrayLike

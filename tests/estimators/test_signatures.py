@@ -1,0 +1,29 @@
+"""What ``help`` shows of an estimator fits the screen."""
+
+import inspect
+
+import pytest
+
+import skem
+
+ESTIMATORS = [skem.BinomialMixture, skem.GaussianMixtureEM, skem.PoissonMixture]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_annotations_are_plain(estimator):
+    """A union such as ArrayLike, written out, has a hundred characters and more."""
+    assert len(str(inspect.signature(estimator))) < 750
+    for name, method in inspect.getmembers(estimator, inspect.isfunction):
+        if method.__module__.startswith("skem.") and not name.startswith("_"):
+            for parameter in inspect.signature(method).parameters.values():
+                assert len(str(parameter)) < 60, f"{name}: {parameter}"
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_parameter_is_documented_in_order(estimator):
+    _, _, rest = inspect.getdoc(estimator).partition("\nParameters\n----------\n")
+    section = rest.partition("\n\n")[0].splitlines()
+    documented = [
+        line.partition(" : ")[0] for line in section if line[:1].strip() and " : " in line
+    ]
+    assert documented == list(inspect.signature(estimator).parameters)
