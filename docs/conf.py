@@ -65,7 +65,9 @@ for category in (UserWarning, RuntimeWarning):
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_examples",
-    "subsection_order": [f"gallery/{name}" for name in ("em", "gaussian", "binomial", "tools")],
+    "subsection_order": [
+        f"gallery/{name}" for name in ("em", "gaussian", "binomial", "own_model", "tools")
+    ],
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
