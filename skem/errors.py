@@ -1,6 +1,8 @@
 """What can go wrong in a model, in words that the algorithm and the distributions share."""
 
-__all__ = ["DegenerateError", "EMWarning"]
+from typing import NamedTuple
+
+__all__ = ["DegenerateError", "Doubt", "EMWarning"]
 
 
 class DegenerateError(ValueError):
@@ -19,3 +21,18 @@ class DegenerateError(ValueError):
 
 class EMWarning(UserWarning):
     """A result of EM should not be trusted as it is."""
+
+
+class Doubt(NamedTuple):
+    """Why parameters cannot be trusted, though their likelihood is high.
+
+    Attributes
+    ----------
+    word : str
+        'flat', 'few rows' or 'spike' of Gaussians; other distributions may have others.
+    sentence : str
+        Which component it is, and what is wrong with it.
+    """
+
+    word: str
+    sentence: str

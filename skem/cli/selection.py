@@ -8,25 +8,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import sklearn
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skem.cli.errors import CommandError
 from skem.cli.progress import counted
 from skem.model_selection import held_out_score, one_standard_error
+from skem.model_selection.soundness import doubt_of
 
 __all__ = ["RULES", "Candidate", "choose", "fit_all", "hold_out"]
 
 N_FOLDS = 5
 
-#: What a fit that cannot be trusted suffers from, in a word, by what its warning says.
+#: What else makes a fit doubtful than its ``doubts_``, in a word, by what its warning says.
 DOUBTS = {
     "did not converge": "no end",
-    "is flat": "flat",
-    "is a spike": "spike",
-    "rows, with a covariance": "few rows",
     "distinct rows": "few rows",
-    "are empty": "empty",
     "cannot be identified": "unclear",
 }
 
@@ -104,24 +100,20 @@ def _fit(
             model.fit(X, sample_weight=weights)
         except ValueError as error:
             return Candidate(params, remarks=(str(error),), doubt="failed")
-    doubts = [
-        str(warning.message)
-        for warning in caught
-        if issubclass(warning.category, ConvergenceWarning)
-    ]
+    remarks = tuple(dict.fromkeys(str(warning.message) for warning in caught))
     return Candidate(
         params,
         model,
-        tuple(dict.fromkeys(str(warning.message) for warning in caught)),
-        _in_a_word(doubts[0]) if doubts else "",
+        remarks,
+        doubt_of(model) or _in_a_word(remarks),
         model.score(X, sample_weight=weights) * (len(X) if weights is None else weights.sum()),
         model.bic(X, sample_weight=weights),
         model.icl(X, sample_weight=weights),
     )
 
 
-def _in_a_word(doubt: str) -> str:
-    return next((word for part, word in DOUBTS.items() if part in doubt), "doubtful")
+def _in_a_word(remarks: Sequence[str]) -> str:
+    return next((word for part, word in DOUBTS.items() if part in " ".join(remarks)), "")
 
 
 def hold_out(

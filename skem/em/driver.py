@@ -9,6 +9,7 @@ import numpy as np
 from skem.em.acceleration import Climb, QuasiNewton
 from skem.em.fixed_point import Anderson
 from skem.em.model import DegenerateError, Evaluation, Model, has
+from skem.errors import Doubt
 
 __all__ = ["LikelihoodFellError", "Reason", "Run", "remaining_gain", "run"]
 
@@ -50,7 +51,7 @@ class Run:
         Whether the last values of the trace are those of successive EM steps.
     final : float or None, default=None
         Mean objective of ``params``, where it was evaluated.
-    spurious : str or None, default=None
+    spurious : Doubt or None, default=None
         What makes ``params`` a spurious optimum, where that was looked into.
     record : tuple of TraceEntry, default=()
         The run in detail, where that was asked for.
@@ -61,7 +62,7 @@ class Run:
     reason: Reason
     even: bool = True
     final: float | None = None
-    spurious: str | None = None
+    spurious: Doubt | None = None
     record: tuple[Any, ...] = ()
 
     @property

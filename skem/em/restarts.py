@@ -131,6 +131,6 @@ def _report(outcome: Run | str, optimum: int | None) -> Restart:
         outcome.objective,
         outcome.n_evaluations,
         outcome.converged,
-        spurious=outcome.spurious,
+        spurious=outcome.spurious and outcome.spurious.sentence,
         optimum=optimum,
     )

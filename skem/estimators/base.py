@@ -16,6 +16,7 @@ from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.em.driver import Run
 from skem.em.restarts import AllStartsFailedError, best_run
+from skem.errors import Doubt
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.holding import check_fixed, with_held
@@ -156,9 +157,6 @@ array-like or callable, default='short-runs'
         "verbose": integer(0) | boolean,
         "verbose_interval": integer(1),
     }
-
-    #: What to do where a component is spurious.
-    _advice_on_spurious = "Decrease n_components, or give more starts (n_init)."
 
     #: What to do when no start leads to a fit.
     _advice = "No start led to a fit. Try to decrease the number of components."
@@ -434,6 +432,7 @@ array-like or callable, default='short-runs'
                 replace(restart, seed=seed) for restart, seed in zip(restarts, seeds, strict=True)
             )
             self._publish_rows(X, weights, labels, problem)
+            self.doubts_ = self._doubts(best, problem)
         self._warn_about_copies(rows)
         self._held = dict(held.masks)
         self.n_parameters_ = self._n_parameters()
@@ -507,6 +506,20 @@ array-like or callable, default='short-runs'
         family = family.for_missing() if problem.rows.has_missing else family
         self.lower_bound_ = replace(problem, components=family).objective(params)
 
+    def _doubts(self, best: Run, problem: Problem) -> dict[str, str]:
+        """Return why the fit cannot be trusted, by a word, in words that do not depend on K."""
+        doubts = self._explain(best.spurious, problem, best.params) if self.max_iter else {}
+        if self.max_iter and (self.weights_ * problem.rows.effective <= NEXT_TO_NOTHING).any():
+            doubts["empty"] = "a component is empty: no row belongs to it. Decrease n_components."
+        return doubts
+
+    def _explain(self, doubt: Doubt | None, problem: Problem, params: Any) -> dict[str, str]:
+        """Return why the parameters cannot be trusted and what helps, by a word."""
+        if doubt is None:
+            return {}
+        advice = "Decrease n_components, or give more starts (n_init)."
+        return {doubt.word: f"{doubt.sentence}. {advice}"}
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out labels that are lazy: they hold on to the data, or to a cluster."""
         state = super().__getstate__()
@@ -559,16 +572,7 @@ array-like or callable, default='short-runs'
                     else f"(A callback stopped it after {best.n_evaluations} evaluations.)"
                 )
             )
-        if best.spurious is not None:
-            doubts.append(
-                f"The fit cannot be trusted: {best.spurious}. {self._advice_on_spurious}"
-            )
-        n_rows = max(self.labels_.shape[0], self._total_weight)
-        empty = np.flatnonzero(self.weights_ * n_rows <= NEXT_TO_NOTHING)
-        if empty.size:
-            doubts.append(
-                f"{empty.size} of {self.n_components} components are empty (the first is "
-                f"component {empty[0]}): no row belongs to them. Decrease n_components."
-            )
+        if self.doubts_:
+            doubts.append(f"The fit cannot be trusted: {' '.join(self.doubts_.values())}")
         for doubt in doubts:
             warnings.warn(doubt, ConvergenceWarning, stacklevel=3)

@@ -124,6 +124,8 @@ array-like or callable, default='short-runs'
         What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
         ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy), ``seed`` and
         ``optimum`` (which of the distinct optima found, 0 the highest).
+    doubts_ : dict of str to str
+        Why the fit cannot be trusted, by a word: 'empty'. Without any it is sound.
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int

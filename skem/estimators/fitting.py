@@ -130,7 +130,7 @@ class Fit:
             task.end(result.params)
         if recorded:
             result = replace(result, record=tuple(self._entries(recorded)))
-        if not result.converged:
+        if not estimator.max_iter:
             return result
         spurious = problem.spurious(result.params)
         return replace(result, spurious=spurious)

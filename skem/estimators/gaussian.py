@@ -8,7 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skem.data.resolution import Resolution, resolution_of
 from skem.data.rows import Rows
+from skem.errors import Doubt
+from skem.estimators.advice import doubts_about
 from skem.estimators.base import MixtureEM
 from skem.estimators.priors import conjugate_prior
 from skem.estimators.summary import Estimate
@@ -28,11 +31,18 @@ from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters
 from skem.mixture.labels import MixtureParameters, Weights
+from skem.mixture.problem import Problem
 
 __all__ = ["GaussianMixtureEM"]
 
-#: Share of a feature's variance that ``reg_covar="scale"`` adds.
-RELATIVE_RIDGE = 1e-6
+#: Share of a feature's variance that ``reg_covar="scale"`` leaves each component at least.
+RELATIVE_LEAST = 1e-6
+
+#: Variance that it leaves each component at least of values in steps of one. Sums over the whole
+#: numbers of a density this wide are within 1.5 % of one, so that nothing is gained by components
+#: that sit on them. With 1/12, the variance of rounding itself, BIC finds five components in 8 of
+#: 8 samples of 250 answers from 1 to 5 of one group; with 1/4 one in 8 of 8.
+VARIANCE_OF_STEP = 1 / 4
 
 
 class GaussianMixtureEM(MixtureEM):
@@ -52,14 +62,18 @@ class GaussianMixtureEM(MixtureEM):
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row. In
         scikit-learn, whose default is 1e-3, it is compared with the last change.
-    reg_covar : float or 'scale', default=1e-6
-        Added to every variance, in squared units of the data; 'scale' adds a millionth of each
-        feature's own variance, so that units do not matter. The fit then maximises the
-        log-likelihood less ``reg_covar / 2 * trace(precision)`` in each component's
-        log-density.
+    reg_covar : float or 'scale', default='scale'
+        What keeps components from collapsing. 'scale' maximises the likelihood under the
+        constraint that no component is narrower, in any direction, than a thousandth of each
+        feature's spread, nor than half a step of values that are rounded, as many ties give
+        away. Units do not matter, and a fit that is wide enough is that without any bound. A
+        number is as in scikit-learn, whose default is 1e-6: it is added to every variance, in
+        squared units of the data, which maximises the log-likelihood less
+        ``reg_covar / 2 * trace(precision)`` in each component's log-density.
     prior : {'conjugate'}, dict or None, default=None
         Prior of means and covariances, with which components cannot collapse: the fit maximises
-        the posterior density, and nothing is added to variances. 'conjugate' is that of Fraley &
+        the posterior density, and nothing is added to variances; of ``reg_covar`` there remains
+        the bound by rounding, if it is 'scale'. 'conjugate' is that of Fraley &
         Raftery (2007): ``shrinkage`` 0.01 rows at the ``mean`` of the data,
         ``degrees_of_freedom`` n_features + 2, and as ``scale`` the covariance of the data divided
         by ``n_components ** (2 / n_features)``, in the shape that one component's has. A dict
@@ -136,6 +150,10 @@ array-like or callable, default='short-runs'
         What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
         ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy), ``seed`` and
         ``optimum`` (which of the distinct optima found, 0 the highest).
+    doubts_ : dict of str to str
+        Why the fit cannot be trusted and what helps, by a word: 'flat', 'few rows', 'spike',
+        'empty'; or 'data', where columns that are constant or collinear make every component
+        flat, however many there are. Without any it is sound.
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int
@@ -184,11 +202,6 @@ array-like or callable, default='short-runs'
         "covariances_init": none | array_like,
     }
 
-    _advice_on_spurious = (
-        "Decrease n_components, give more starts (n_init), leave out features that are constant "
-        "or collinear, or keep components from collapsing by prior='conjugate'."
-    )
-
     _advice = (
         "Fitting the mixture model failed because some components have ill-defined empirical "
         "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
@@ -202,7 +215,7 @@ array-like or callable, default='short-runs'
         *,
         covariance_type: str = "full",
         tol: float = 1e-8,
-        reg_covar: float | str = 1e-6,
+        reg_covar: float | str = "scale",
         prior: str | dict[str, Any] | None = None,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -361,9 +374,34 @@ array-like or callable, default='short-runs'
             scale=np.where(scale > 0, scale, 1.0),
             floor=(4 * np.finfo(np.float64).eps * largest) ** 2,
         )
+        least, rounding = np.zeros((2, variance.size))
+        ridge = 0.0 if self.prior is not None or self.reg_covar == "scale" else self.reg_covar
+        if self.reg_covar == "scale":
+            least, rounding = _bounds(variance, resolution_of(rows))
         if self.prior is not None:
-            return replace(family, prior=conjugate_prior(self.prior, family, rows))
-        return replace(family, ridge=_ridge(self.reg_covar, variance))
+            return replace(
+                family, rounding=rounding, prior=conjugate_prior(self.prior, family, rows)
+            )
+        return replace(family, least=least, rounding=rounding, ridge=ridge)
+
+    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Gaussian, MixtureParameters, Any]:
+        """Widen starting values that are narrower than the M-step lets components be."""
+        labels, family, given, held = super()._prepared(rows, values)
+        C, U = given.components.covariances.copy(), given.components.precisions_cholesky.copy()
+        known = _known(C, family.structure) if C.ndim else None
+        if self.max_iter and known is not None and "covariances" not in held.masks:
+            C[known], U[known] = family.wide_enough(C[known], U[known])
+            given = given.with_arrays(covariances=C, precisions_cholesky=U)
+        return labels, family, given, held
+
+    def _explain(
+        self, doubt: Doubt | None, problem: Problem, params: MixtureParameters
+    ) -> dict[str, str]:
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_)).tolist()
+        counts = params.labels.weights * problem.rows.effective
+        family: Any = problem.components
+        rows, quoted = problem.rows, list(map(repr, names))
+        return doubts_about(doubt, family, params.components, counts, rows, quoted)
 
     def _published(self) -> MixtureParameters:
         """Return the published parameters, with the factor of the precision that is upper.
@@ -449,12 +487,16 @@ array-like or callable, default='short-runs'
         self._covariance_type = self.covariance_type
 
 
-def _ridge(reg_covar: float | str, variance: FloatArray) -> FloatArray | float:
-    """Return what is added to variances; that of a constant feature is as of the others."""
-    if not isinstance(reg_covar, str):
-        return float(reg_covar)
-    typical = variance[variance > 0].mean() if variance.any() else 1.0
-    return RELATIVE_RIDGE * np.where(variance > 0, variance, typical)
+def _bounds(variance: FloatArray, resolution: Resolution) -> tuple[FloatArray, FloatArray]:
+    """Return the least variances, and those that the rounding of the data hides.
+
+    A row far from all others makes variances as large as it likes, but not quartiles. A constant
+    feature has the least variance that the others have on average.
+    """
+    least = RELATIVE_LEAST * np.minimum(variance, resolution.spreads**2)
+    typical = least[variance > 0].mean() if variance.any() else RELATIVE_LEAST
+    hidden = np.minimum(resolution.steps**2 * VARIANCE_OF_STEP, variance / 2)
+    return np.where(variance > 0, least, typical), hidden
 
 
 def _known(values: FloatArray, structure: Structure) -> Any:

@@ -27,6 +27,7 @@ OF_FITS = frozenset(
     [
         "labels_",
         "converged_",
+        "doubts_",
         "n_iter_",
         "lower_bound_",
         "lower_bounds_",

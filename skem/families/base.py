@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.coordinates import Coordinates
-from skem.errors import DegenerateError
+from skem.errors import DegenerateError, Doubt
 from skem.families.held import Held
 from skem.families.products import multiply, weighted_sums
 from skem.ranges import Range
@@ -204,7 +204,7 @@ class Family(Protocol):
     def n_parameters(self, params: Any) -> int:
         """Count the free parameters."""
 
-    def spurious(self, params: Any, counts: FloatArray) -> str | None:
+    def spurious(self, params: Any, counts: FloatArray) -> Doubt | None:
         """Say what makes parameters of components with so many rows (K,) a spurious optimum."""
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
@@ -378,7 +378,7 @@ class ExponentialFamily(ABC):
         """Undo :meth:`joined`."""
         return parted(params, n_mixtures)
 
-    def spurious(self, params: Any, counts: FloatArray) -> str | None:
+    def spurious(self, params: Any, counts: FloatArray) -> Doubt | None:
         """Return None: the likelihood is bounded."""
         return None
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.errors import Doubt
 from skem.families.base import (
     DegenerateComponentError,
     FloatArray,
@@ -31,6 +32,7 @@ from skem.families.base import (
 )
 from skem.families.centred import CentredKernel
 from skem.families.covariance import Counts, Structure
+from skem.families.doubt import EMPTY, doubt_about
 from skem.families.held import Held
 from skem.families.prior import ConjugatePrior
 from skem.families.wide import WideKernel
@@ -45,15 +47,6 @@ MAX_AMPLIFICATION = 5e4
 
 #: The same for short runs, which only have to tell mixtures apart.
 ROUGH_AMPLIFICATION = 1e8
-
-#: Logarithm of how much smaller than the others' a variance must be to make a spike.
-LOG_SPIKE = float(np.log(1e-4))
-
-#: A variance below so many ridges is the ridge's.
-RIDGE_IS_ALL = 4.0
-
-#: A component with less than this share of the rows cannot be estimated: it keeps its shape.
-EMPTY = 1e-12
 
 
 class GaussianParameters(NamedTuple):
@@ -92,6 +85,11 @@ class Gaussian:
         Largest variance that rounding alone could produce.
     ridge : float or ndarray of shape (n_features,), default=0.0
         Added to the variances, those of each feature.
+    least : float or ndarray of shape (n_features,), default=0.0
+        Least variance of each feature: the M-step maximises under the constraint that no
+        component is narrower in any direction.
+    rounding : float or ndarray of shape (n_features,), default=0.0
+        The same, where it is the rounding of the data that hides smaller ones.
     prior : ConjugatePrior or None, default=None
         Prior of means and covariances.
     held : Held, default=Held()
@@ -111,6 +109,8 @@ class Gaussian:
     scale: FloatArray
     floor: FloatArray
     ridge: FloatArray | float = 0.0
+    least: FloatArray | float = 0.0
+    rounding: FloatArray | float = 0.0
     prior: ConjugatePrior | None = None
     held: Held = field(default_factory=Held)
     pooled: tuple[float, FloatArray] | None = None
@@ -134,6 +134,21 @@ class Gaussian:
     def ridges(self) -> FloatArray:
         """The ridge of each feature."""
         return np.zeros(self.origin.shape) + self.ridge
+
+    def widen(self, covariances: FloatArray) -> FloatArray:
+        """Return the covariances of greatest likelihood that are nowhere too narrow."""
+        least = np.maximum(self.least, self.rounding) + np.zeros(self.origin.shape)
+        return self.structure.widen(covariances, least) if least.all() else covariances
+
+    def wide_enough(self, covariances: FloatArray, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return covariances, widened where that is possible, and their U."""
+        wide = self.widen(covariances)
+        if np.array_equal(wide, covariances, equal_nan=True):
+            return covariances, U
+        try:
+            return wide, self.structure.factor(wide, self.floor)
+        except DegenerateComponentError:
+            return covariances, U
 
     def bound(self, rows: Any) -> "Gaussian":
         """Return the family that knows the rows' total second moments, if those are of use.
@@ -370,6 +385,7 @@ class Gaussian:
         means: FloatArray = centres + deltas
         covariances = self.structure.estimate(second, counts, deltas)
         covariances = self.structure.add_ridge(covariances, self.ridges)
+        # A component with hardly any rows cannot be estimated: it keeps its shape.
         unseen = counts.mean <= EMPTY * responsible.sum()
         if previous is not None and unseen.any():
             means = np.where(unseen, previous.means, means)
@@ -377,7 +393,7 @@ class Gaussian:
         if "means" in self.held.masks:
             free, means = means, self.held.put("means", means)
             covariances = self.structure.about(covariances, counts, means - free)
-        covariances = self.held.put("covariances", covariances)
+        covariances = self.held.put("covariances", self.widen(covariances))
         try:
             params = self.parameters(means, covariances)
         except DegenerateComponentError:
@@ -430,36 +446,9 @@ class Gaussian:
         noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
         return noise + np.repeat(params.means, counts, axis=0) + self.origin
 
-    def spurious(self, params: GaussianParameters, counts: FloatArray) -> str | None:
-        """Say which component is degenerate (McLachlan & Peel 2000, section 3.10).
-
-        The likelihood grows without bound as a component closes in on as few rows as its
-        covariance can follow, or on a plane, so a high likelihood is no merit then. Such a
-        component has fewer rows than a covariance needs, or few (less than ten times that) and a
-        variance far below that of the others, or a direction in which the ridge is most of its
-        variance.
-        """
-        U, d = params.precisions_cholesky, self.n_features
-        with np.errstate(divide="ignore"):  # without a ridge
-            in_ridges = self.structure.least_variances(U, np.sqrt(self.ridges))
-        flat = in_ridges < RIDGE_IS_ALL
-        if not self.structure.shared:
-            flat &= counts > EMPTY * counts.sum()
-        if flat.any():
-            who = (
-                "the shared covariance" if self.structure.shared else f"component {flat.argmax()}"
-            )
-            return f"{who} is flat: some variance of it is hardly more than reg_covar"
-        needed = self.structure.rows_needed(d)
-        if needed == 0 or len(counts) == 1:
-            return None
-        log_variances = -2 * self.structure.log_det(U, d) / d
-        for k in np.flatnonzero((counts > 0.5) & (counts < 10 * needed)):
-            if counts[k] < needed - 0.5:
-                return f"component {k} has only {counts[k]:.3g} rows, with a covariance of its own"
-            if log_variances[k] < np.median(np.delete(log_variances, k)) + LOG_SPIKE:
-                return f"component {k} is a spike: {counts[k]:.3g} rows, hardly any variance"
-        return None
+    def spurious(self, params: GaussianParameters, counts: FloatArray) -> Doubt | None:
+        """Say which component is degenerate; see :func:`~skem.families.doubt.doubt_about`."""
+        return doubt_about(self, params, counts)
 
     def to_vector(self, params: GaussianParameters) -> FloatArray:
         """Return scaled means and log-Cholesky factors of what is free."""
@@ -479,7 +468,8 @@ class Gaussian:
             those = self._of_free_shapes(U)
             covariances, U = covariances.copy(), U.copy()
             where = ... if self.structure.shared else self.held.free("covariances")
-            covariances[where], U[where] = self.structure.from_vector(shape, those, self.scale)
+            found = self.structure.from_vector(shape, those, self.scale)
+            covariances[where], U[where] = self.wide_enough(*found)
         return GaussianParameters(means, covariances, U)
 
     def gradient(

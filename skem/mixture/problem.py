@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
 from skem.em.model import Evaluation
+from skem.errors import Doubt
 from skem.families.base import (
     DegenerateComponentError,
     Family,
@@ -105,7 +106,7 @@ class Problem:
         total, _ = sweep(self.kernel(params), self.rows, self.e_step(params), self.workers)
         return self.mean(total)
 
-    def spurious(self, params: MixtureParameters) -> str | None:
+    def spurious(self, params: MixtureParameters) -> Doubt | None:
         """Say what makes the parameters a spurious optimum of these rows, if anything does."""
         counts = params.labels.weights * self.rows.effective
         return self.components.spurious(params.components, counts)

@@ -226,9 +226,9 @@ def test_sound_candidates_come_first(run, write):
     status, out, err = run(spikes, *options, "--components", "1,4")
     assert status == 0
     assert "Chosen by BIC: diag, K = 1." in out
-    assert row(out, "diag", "4")[-1] == "flat"
+    assert row(out, "diag", "4")[-2:] == ["few", "rows"]
     assert float(row(out, "diag", "4")[4]) < float(row(out, "diag", "1")[4])
-    assert "diag, K = 4: The fit cannot be trusted: component" in err
+    assert "diag, K = 4: The fit cannot be trusted: a component" in err
     _, out, _ = run(spikes, *options, "--components", "4")
     assert "No candidate can be trusted" in out
 

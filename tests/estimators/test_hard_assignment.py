@@ -256,7 +256,7 @@ def test_components_alike_are_empty_but_for_the_first():
         weights_init=[0.5, 0.5],
         probabilities_init=[[0.4], [0.4]],
     )
-    with pytest.warns(ConvergenceWarning, match=r"1 of 2 components are empty .*component 1"):
+    with pytest.warns(ConvergenceWarning, match="a component is empty"):
         mixture.fit(COINS.data)
     assert_array_equal(mixture.weights_, [1, 0])
     assert_array_equal(mixture.probabilities_, [[33 / 50], [0.4]])
@@ -268,7 +268,7 @@ def test_a_component_without_rows_keeps_its_shape(covariance_type):
     mixture = GaussianMixtureEM(
         3, covariance_type=covariance_type, assignment="hard", means_init=far, random_state=0
     )
-    with pytest.warns(ConvergenceWarning, match="component 1"):
+    with pytest.warns(ConvergenceWarning, match="a component is empty"):
         mixture.fit(FAITHFUL)
     assert mixture.weights_[1] == 0
     assert_array_equal(mixture.means_[1], far[1])

@@ -283,7 +283,7 @@ def test_without_a_prior_they_do():
     """Or else the test above would show nothing."""
     data = np.vstack([X, np.repeat(X[:1], 40, axis=0)])
     with pytest.warns(match="flat"):
-        mixture = fitted(data, K=5, prior=None, init_params="kmeans")
+        mixture = fitted(data, K=5, prior=None, init_params="kmeans", reg_covar=1e-6)
     assert np.linalg.eigvalsh(mixture.covariances_).min() < 1e-5
 
 

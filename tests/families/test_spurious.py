@@ -35,8 +35,10 @@ def mixture_of(structure, n_rows=(500, 300, 200), variances=((1, 1), (1, 1), (1,
 
 
 def verdict(structure, *args, **options):
+    """Return what is said of a mixture, None where nothing is."""
     family, params, counts = mixture_of(structure, *args, **options)
-    return family.spurious(params, counts)
+    doubt = family.spurious(params, counts)
+    return doubt and doubt.sentence
 
 
 @structures
@@ -78,6 +80,17 @@ def test_spike_on_few_rows(structure):
 
 
 @structures
+def test_components_that_are_flat_where_all_data_are(structure):
+    """A constant column, say, is no reason to prefer a mixture with other components."""
+    family, params, counts = mixture_of(structure, variances=((1, RIDGE), (1, RIDGE), (1, RIDGE)))
+    params = params._replace(means=params.means * [1, 0])
+    if structure != "spherical":
+        assert family.spurious(params, counts) is None
+    apart = params._replace(means=params.means + np.array([[0, 1], [0, 0], [0, 0]]))
+    assert family.spurious(apart, counts)
+
+
+@structures
 @pytest.mark.parametrize("variance", [RIDGE, 2 * RIDGE])
 def test_flat_component_however_many_rows_it_has(structure, variance):
     flat = ((4, variance), (1, 1), (1, 1))
@@ -96,7 +109,8 @@ def test_line_is_flat_at_any_angle(degrees):
     covariances = params.covariances.copy()
     covariances[1] = rotation @ np.diag([1, RIDGE]) @ rotation.T
     params = family.parameters(params.means, covariances)
-    assert (family.spurious(params, counts) or "nothing").startswith("component 1 is flat")
+    doubt = family.spurious(params, counts)
+    assert doubt.word == "flat" and doubt.sentence.startswith("component 1 is flat")
 
 
 # What the estimator makes of it.
@@ -136,11 +150,12 @@ def test_only_spurious_starts_are_a_warning_that_says_why():
     labels[:40] = 2
     X = tight_few()
     X[77:] = 50 + 1e-4 * np.arange(3)[:, np.newaxis]
-    with pytest.warns(ConvergenceWarning, match=r"component 1 is .*reg_covar.*n_init") as told:
+    with pytest.warns(ConvergenceWarning, match=r"a component is .*n_init") as told:
         mixture = fitted(X, init_params=labels)
     assert len(told) == 1
-    assert str(told[0].message).startswith("The fit cannot be trusted: ")
-    assert mixture.restarts_[0].spurious in str(told[0].message)
+    (sentence,) = mixture.doubts_.values()
+    assert str(told[0].message) == f"The fit cannot be trusted: {sentence}"
+    assert mixture.restarts_[0].spurious.startswith("component 1 is ")
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -250,7 +250,7 @@ def test_what_a_candidate_does_not_set_is_shown_as_it_is():
     table = selection_table(search).sort_index()
     assert table.n_components.tolist() == [1, 2]
     assert table.covariance_type.tolist() == ["full", "diag"]
-    assert table.reg_covar.tolist() == [1e-3, 1e-6]
+    assert table.reg_covar.tolist() == [1e-3, "scale"]
 
 
 def test_steps_can_be_candidates_too():

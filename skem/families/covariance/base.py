@@ -130,6 +130,15 @@ class Structure(ABC):
     def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Return the covariances with ridge (d,) added to the variances."""
 
+    @abstractmethod
+    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+        """Return the covariances C of greatest likelihood for which ``C - diag(least)`` >= 0.
+
+        That is ``D^1/2 V max(L, 1) V' D^1/2``, if ``V L V'`` is ``D^-1/2 C D^-1/2`` and D is
+        ``diag(least)``, of shape (d,) and positive: no direction has less variance than D gives
+        it. Covariances that are wide enough stay as they are, to the bit.
+        """
+
     def keep(
         self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
     ) -> FloatArray:

@@ -47,6 +47,18 @@ def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
     return inverse_triangles(L).swapaxes(1, 2)
 
 
+def _widened(C: FloatArray, unit: FloatArray) -> FloatArray:
+    """Return the covariances (K, d, d) with no eigenvalue, in units (d,), below one."""
+    if not np.isfinite(C).all():
+        return C
+    L, V = np.linalg.eigh(C / np.outer(unit, unit))
+    narrow = L[:, 0] < 1.0
+    V = unit[:, np.newaxis] * V[narrow] * np.sqrt(np.maximum(L[narrow], 1.0))[:, np.newaxis]
+    wide = C.copy()
+    wide[narrow] = V @ V.swapaxes(1, 2)
+    return wide
+
+
 _SINGULAR = "its covariance is singular (features collinear, or too few distinct rows)"
 
 
@@ -128,6 +140,14 @@ class Full(Structure):
     def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add ridge to the diagonals."""
         return covariances + np.diag(ridge)
+
+    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+        """Raise the eigenvalues, in units of ``least``, to one."""
+        try:
+            np.linalg.cholesky(covariances - np.diag(least))
+            return covariances
+        except np.linalg.LinAlgError:
+            return _widened(covariances, np.sqrt(least))
 
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return the inverse Cholesky factors, transposed."""
@@ -291,6 +311,10 @@ class Tied(Structure):
     def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add ridge to the diagonal."""
         return self._full.add_ridge(covariances[np.newaxis], ridge)[0]
+
+    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+        """Raise the eigenvalues, in units of ``least``, to one."""
+        return self._full.widen(covariances[np.newaxis], least)[0]
 
     def keep(
         self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]

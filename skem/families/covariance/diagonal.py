@@ -102,6 +102,10 @@ class Diagonal(_Uncorrelated):
         """Add ridge to every variance."""
         return covariances + ridge
 
+    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+        """Raise variances to the least."""
+        return np.maximum(covariances, least)
+
     def keep(
         self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
     ) -> FloatArray:
@@ -213,6 +217,10 @@ class Spherical(_Uncorrelated):
     def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add the mean ridge to every variance."""
         return covariances + np.mean(ridge)
+
+    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+        """Raise variances to the mean of the least."""
+        return np.maximum(covariances, np.mean(least))
 
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return 1 / standard deviation."""
