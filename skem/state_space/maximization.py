@@ -1,0 +1,148 @@
+"""The M-step (Shumway & Stoffer 1982; Ghahramani & Hinton 1996), with entries held."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.errors import DegenerateError
+from skem.state_space.freedom import Freedom
+from skem.state_space.series import FloatArray, StateSpace
+from skem.state_space.statistics import Statistics
+
+__all__ = ["maximize", "slopes"]
+
+
+def maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSpace:
+    """Return the parameters that the M-step gives.
+
+    Coefficients come first, given the covariances before; then covariances given the coefficients.
+    Where no entry is held by itself that is the joint maximum, else a step of ECM (Meng & Rubin
+    1993), which climbs as EM does.
+
+    Raises
+    ------
+    DegenerateError
+        Where there is no solution.
+    """
+    try:
+        new = _maximize(stats, params, freedom)
+    except np.linalg.LinAlgError:
+        raise DegenerateError(
+            "the states are collinear: decrease n_states, or hold more of the parameters"
+        ) from None
+    for name, values in new._asdict().items():
+        if not np.isfinite(values).all():
+            raise DegenerateError(f"{name} is not finite")
+    return new
+
+
+def _maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSpace:
+    A, C, Q, R, m, P, d = params
+    masks, forms = freedom.masks, freedom.forms
+
+    change = _regress(Q @ stats.transition_slope, stats.before, Q, masks["transition_matrix"])
+    # Moments of w = x_t - A x_(t-1), first with the A before.
+    cross = Q @ stats.transition_slope @ change.T
+    scatter = 2 * Q @ stats.transition_covariance_slope @ Q + stats.n_transitions * Q
+    scatter = scatter - cross - cross.T + change @ stats.before @ change.T
+    A = A + change
+    if stats.n_transitions:
+        Q = forms["transition_covariance"].maximize(scatter, stats.n_transitions, Q)
+
+    free = np.column_stack([masks["observation_matrix"], masks["observation_offset"]])
+    change = _regress(stats.residual, stats.regressors, R, free)
+    cross = stats.residual @ change.T
+    quadratic = np.einsum("ij,ijk,lk->il", change, stats.regressors, change)
+    scatter = stats.residual_scatter - cross - cross.T + quadratic
+    C, d = C + change[:, :-1], d + change[:, -1]
+    R = forms["observation_covariance"].maximize(scatter, stats.counts, R)
+
+    step = np.where(masks["initial_state_mean"], stats.start / stats.n_sequences, 0.0)
+    outer = np.outer(step, stats.start)
+    scatter = stats.start_scatter - outer - outer.T + stats.n_sequences * np.outer(step, step)
+    P = forms["initial_state_covariance"].maximize(scatter, stats.n_sequences, P)
+    return StateSpace(A, C, Q, R, m + step, P, d)
+
+
+def _regress(
+    cross: FloatArray, moments: FloatArray, covariance: FloatArray, free: NDArray[np.bool_]
+) -> FloatArray:
+    """Return the change of coefficients that maximises the likelihood, 0 where they are held.
+
+    Parameters
+    ----------
+    cross : ndarray of shape (d, q)
+        Sum of residual times regressors.
+    moments : ndarray of shape (q, q) or (d, q, q)
+        Sum of the outer products of the regressors, by row of the coefficients.
+    covariance : ndarray of shape (d, d)
+        Of the residuals.
+    free : bool ndarray of shape (d, q)
+        Which coefficients are free.
+
+    Returns
+    -------
+    change : ndarray of shape (d, q)
+        To be added to the coefficients.
+    """
+    change = np.zeros(cross.shape)
+    rows = np.flatnonzero(free.any(axis=1))
+    if not len(rows):
+        return change
+    shared = moments if moments.ndim == 2 else moments[0]
+    by_row = moments.ndim == 3 and moments.strides[0] != 0
+    if free.all() and not by_row:
+        return np.linalg.solve(shared, cross.T).T
+    covariance = covariance[np.ix_(rows, rows)]
+    separate = by_row or np.count_nonzero(covariance) == np.count_nonzero(np.diag(covariance))
+    if separate or (free[rows] == free[rows[0]]).all():
+        for i in rows:
+            f = free[i]
+            mine = moments[i] if by_row else shared
+            change[i, f] = np.linalg.solve(mine[np.ix_(f, f)], cross[i, f])
+        return change
+    precision = np.linalg.inv(covariance)
+    at = np.flatnonzero(free[rows])
+    system = np.kron(precision, shared)[np.ix_(at, at)]
+    solution = np.zeros(free[rows].size)
+    solution[at] = np.linalg.solve(system, (precision @ cross[rows]).ravel()[at])
+    change[rows] = solution.reshape(len(rows), -1)
+    return change
+
+
+def slopes(stats: Statistics, params: StateSpace, freedom: Freedom) -> dict[str, Any]:
+    """Return the slopes of the log-likelihood in the parameters, by Fisher's identity."""
+    forms = freedom.forms
+    by_residual = _times_inverse(stats.residual, params.observation_covariance)
+    found = {
+        "transition_matrix": stats.transition_slope,
+        "observation_matrix": by_residual[:, :-1],
+        "initial_state_mean": _times_inverse(stats.start, params.initial_state_covariance),
+        "observation_offset": by_residual[:, -1],
+        "transition_covariance": stats.transition_covariance_slope,
+    }
+    for name, scatter, counts in (
+        ("observation_covariance", stats.residual_scatter, stats.counts),
+        ("initial_state_covariance", stats.start_scatter, stats.n_sequences),
+    ):
+        matrix, free = getattr(params, name), forms[name].free
+        found[name] = np.zeros(matrix.shape)
+        if free.any():
+            block = np.ix_(free, free)
+            inverse = np.linalg.inv(matrix[block])
+            counts = np.broadcast_to(counts, len(free))[free]
+            found[name][block] = inverse @ (scatter[block] @ inverse - np.diag(counts)) / 2
+    return found
+
+
+def _times_inverse(values: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the inverse of a covariance times values; 0 for variables without variance.
+
+    (Coefficients of these are held.)
+    """
+    there = np.flatnonzero(np.diag(covariance) > 0)
+    result = np.zeros(values.shape)
+    if len(there):
+        result[there] = np.linalg.solve(covariance[np.ix_(there, there)], values[there])
+    return result

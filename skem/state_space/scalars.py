@@ -1,0 +1,83 @@
+"""Rows as scalar observations whose noise is independent, so that a filter takes one at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from skem.errors import DegenerateError
+from skem.state_space.series import FloatArray, Index, Series, StateSpace
+
+__all__ = ["Scalars", "is_diagonal", "scalar_observations"]
+
+
+class Scalars(NamedTuple):
+    """Observations ``y_i = z_i' x + e_i``, ``e_i ~ N(0, r_i)``.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, p)
+        y; 0 where missing.
+    present : ndarray of shape (n_rows, p)
+        1 where there is an observation, else 0.
+    loadings : ndarray of shape (n_patterns, p, n)
+        z.
+    variances : ndarray of shape (n_patterns, p)
+        r.
+    pattern : integer ndarray of shape (n_rows,) or None
+        Which of these a row has; None if there is but one.
+    """
+
+    values: FloatArray
+    present: FloatArray
+    loadings: FloatArray
+    variances: FloatArray
+    pattern: Index | None
+
+
+def is_diagonal(matrix: FloatArray) -> bool:
+    """Whether all entries off the diagonal are zero."""
+    return np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0
+
+
+def scalar_observations(series: Series, params: StateSpace) -> Scalars:
+    """Return the rows as scalar observations.
+
+    With R diagonal they are the cells themselves. Else R is ``L D L'`` with ones on the diagonal
+    of L, and the cells are multiplied by the inverse of L, which leaves densities as they are.
+    Where some cells of a row are missing there is an R, and an L, for each set of cells.
+    """
+    C, R, d = params.observation_matrix, params.observation_covariance, params.observation_offset
+    values = series.values - d
+    if series.observed is None:
+        present = np.ones(values.shape)
+    else:
+        present = series.observed.astype(np.float64)
+        values *= present
+    if is_diagonal(R):
+        return Scalars(values, present, C[np.newaxis], np.diag(R)[np.newaxis], None)
+    if not series.has_partial_rows:
+        L, variances = _factor(R)
+        values = solve_triangular(L, values.T, lower=True, unit_diagonal=True).T
+        loadings = solve_triangular(L, C, lower=True, unit_diagonal=True)
+        return Scalars(values, present, loadings[np.newaxis], variances[np.newaxis], None)
+    sets, pattern = series.patterns
+    loadings, variances = np.zeros((len(sets), *C.shape)), np.ones((len(sets), len(C)))
+    by_pattern = np.split(np.argsort(pattern, kind="stable"), np.cumsum(np.bincount(pattern))[:-1])
+    for k, (cells, rows) in enumerate(zip(sets, by_pattern, strict=True)):
+        there = np.flatnonzero(cells)
+        L, variances[k, there] = _factor(R[np.ix_(there, there)])
+        loadings[k, there] = solve_triangular(L, C[there], lower=True, unit_diagonal=True)
+        at = np.ix_(rows, there)
+        values[at] = solve_triangular(L, values[at].T, lower=True, unit_diagonal=True).T
+    return Scalars(values, present, loadings, variances, pattern)
+
+
+def _factor(R: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return L and D of ``R = L D L'``."""
+    try:
+        L = np.linalg.cholesky(R)
+    except np.linalg.LinAlgError:
+        raise DegenerateError("observation_covariance is not positive definite") from None
+    diagonal = np.diag(L).copy()
+    return L / diagonal, diagonal**2

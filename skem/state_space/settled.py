@@ -1,0 +1,231 @@
+"""Kalman filter and smoother of complete sequences, whose gains settle.
+
+Without missing cells covariances do not depend on the observations. After some steps (16 to 111 in
+everyday models) they repeat. From there the gain is constant, and the means are one affine
+recursion forward and one backward, which run by blocks (:mod:`.affine`). Sums of covariances are
+those of a transient at the start, those of another at the end, and in between a count times one
+matrix. Nothing but gains of the transient is stored by step.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from skem.errors import DegenerateError
+from skem.state_space.affine import affine_recursion
+from skem.state_space.series import FloatArray, StateSpace
+from skem.state_space.sums import CovarianceSums
+
+__all__ = ["Gains", "Smoothed", "covariance_sums", "gains", "smooth"]
+
+#: Covariances that differ by less than this share of the largest entry have settled.
+SETTLED = 1e-15
+
+
+class Smoothed(NamedTuple):
+    """Smoothed means of one sequence.
+
+    Attributes
+    ----------
+    log_likelihood : float
+        In nats.
+    means : ndarray of shape (T, n)
+        Of the states, given all observations.
+    disturbances : ndarray of shape (T, n)
+        r_t; see :class:`~skem.state_space.sums.CovarianceSums`.
+    """
+
+    log_likelihood: float
+    means: FloatArray
+    disturbances: FloatArray
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What the filter does step by step until it settles; the last step stands for all later ones.
+
+    Parameters
+    ----------
+    gain : ndarray of shape (W, n, p)
+        K_t.
+    filtered : ndarray of shape (W, n, n)
+        Covariance of x_t given y_1, ..., y_t.
+    keep : ndarray of shape (W, n, n)
+        ``I - K_t C``.
+    step : ndarray of shape (W, n, n)
+        ``(I - K_t C) A``, from the mean before to this one.
+    whitener : ndarray of shape (W, p, p)
+        Inverse of the Cholesky factor of the innovations' covariance.
+    loading : ndarray of shape (W, p, n)
+        The whitener times C.
+    """
+
+    gain: FloatArray
+    filtered: FloatArray
+    keep: FloatArray
+    step: FloatArray
+    whitener: FloatArray
+    loading: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.gain)
+
+
+def gains(params: StateSpace, n_rows: int) -> Gains:
+    """Run the covariances of the filter until they settle, or to the end.
+
+    The update is in Joseph's form, which stays positive semi-definite under rounding.
+
+    Raises
+    ------
+    DegenerateError
+        Where an innovation has no variance.
+    """
+    A, C, Q, R, _, P, _ = params
+    identity = np.eye(len(A))
+    gain, filtered, keep, innovation = [], [], [], []
+    for _ in range(n_rows):
+        CP = C @ P
+        S = CP @ C.T + R
+        K = _solve(S, CP).T
+        rest = identity - K @ C
+        F = rest @ P @ rest.T + K @ R @ K.T
+        gain.append(K)
+        filtered.append(F)
+        keep.append(rest)
+        innovation.append(S)
+        ahead = A @ F @ A.T + Q
+        ahead = (ahead + ahead.T) / 2
+        if np.abs(ahead - P).max() <= SETTLED * np.abs(ahead).max():
+            break
+        P = ahead
+    try:
+        whitener = np.linalg.inv(np.linalg.cholesky(np.array(innovation)))
+    except np.linalg.LinAlgError:
+        raise DegenerateError(NO_VARIANCE) from None
+    kept = np.array(keep)
+    return Gains(np.array(gain), np.array(filtered), kept, kept @ A, whitener, whitener @ C)
+
+
+NO_VARIANCE = (
+    "the innovations have no variance: some output is a combination of others without noise, or "
+    "never changes"
+)
+
+
+def _solve(S: FloatArray, B: FloatArray) -> FloatArray:
+    if len(S) == 1:  # no call of LAPACK
+        return B / S if S[0, 0] > 0 else np.full_like(B, np.nan)
+    try:
+        return np.linalg.solve(S, B)
+    except np.linalg.LinAlgError:
+        raise DegenerateError(NO_VARIANCE) from None
+
+
+def smooth(Y: FloatArray, params: StateSpace, g: Gains) -> Smoothed:
+    """Filter and smooth the means of a complete sequence.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (T, p)
+        Observations, less the offset.
+    params : StateSpace
+        Parameters.
+    g : Gains
+        Those of the parameters, for at least T rows or until settled.
+
+    Returns
+    -------
+    Smoothed
+        Log-likelihood and means.
+    """
+    A, C = params.transition_matrix, params.observation_matrix
+    T, W = len(Y), min(len(Y), len(g))
+    means = _filter(Y, params, g, W)
+    innovations = Y.copy()
+    innovations[0] -= C @ params.initial_state_mean
+    innovations[1:] -= means[:-1] @ (C @ A).T
+    # Whitened; then C' S^-1 v.
+    innovations[:W] = np.einsum("tij,tj->ti", g.whitener[:W], innovations[:W])
+    innovations[W:] = innovations[W:] @ g.whitener[-1].T
+    log_det = np.log(np.diagonal(g.whitener[:W], axis1=1, axis2=2)).sum(axis=1)
+    log_likelihood = (
+        log_det.sum()
+        + (T - W) * log_det[-1]
+        - 0.5 * (np.vdot(innovations, innovations) + Y.size * np.log(2 * np.pi))
+    )
+    evidence = np.empty_like(means)
+    evidence[:W] = np.einsum("tij,ti->tj", g.loading[:W], innovations[:W])
+    evidence[W:] = innovations[W:] @ g.loading[-1]
+
+    ahead = _look_back(evidence, A, g, W)  # A' r_(t+1)
+    disturbances = evidence  # in its place
+    disturbances[:W] += np.einsum("tij,ti->tj", g.keep[:W], ahead[:W])
+    disturbances[W:] += ahead[W:] @ g.keep[-1]
+    means[:W] += np.einsum("tij,tj->ti", g.filtered[:W], ahead[:W])
+    means[W:] += ahead[W:] @ g.filtered[-1]
+    return Smoothed(float(log_likelihood), means, disturbances)
+
+
+def _filter(Y: FloatArray, params: StateSpace, g: Gains, W: int) -> FloatArray:
+    """Return filtered means: ``m_t = (I - K C) A m_(t-1) + K y_t``."""
+    means = np.empty((len(Y), len(params.transition_matrix)))
+    means[:W] = np.einsum("tij,tj->ti", g.gain[:W], Y[:W])
+    means[0] += g.keep[0] @ params.initial_state_mean
+    for t in range(1, W):
+        means[t] += g.step[t] @ means[t - 1]
+    means[W:] = affine_recursion(g.step[-1], Y[W:] @ g.gain[-1].T, means[W - 1])
+    return means
+
+
+def _look_back(evidence: FloatArray, A: FloatArray, g: Gains, W: int) -> FloatArray:
+    """Return ``q_t = A' r_(t+1)``: ``q_(t-1) = A' C' S^-1 v_t + ((I - K C) A)' q_t``."""
+    inputs = evidence @ A
+    ahead = np.empty_like(evidence)
+    ahead[-1] = 0.0
+    ahead[W - 1 : -1] = affine_recursion(g.step[-1].T, inputs[:W - 1:-1], ahead[-1])[::-1]
+    for t in range(W - 1, 0, -1):
+        ahead[t - 1] = inputs[t] + ahead[t] @ g.step[t]
+    return ahead
+
+
+def covariance_sums(params: StateSpace, g: Gains, T: int) -> CovarianceSums:
+    """Sum smoothed covariances over a complete sequence of T rows."""
+    A = params.transition_matrix
+    W, n = min(T, len(g)), len(A)
+    sums = CovarianceSums.zero(n, 0)
+    gained = g.loading.transpose(0, 2, 1) @ g.loading  # C' S^-1 C
+    ahead = np.zeros((n, n))  # A' N_(t+1) A
+    sums.last[...] = g.filtered[W - 1]
+
+    # Gains are settled from row W on: ``information`` of these rows, ``ahead`` up to the last.
+    information, total_ahead, left = np.zeros((n, n)), np.zeros((n, n)), T - W
+    while left:
+        N = gained[-1] + g.keep[-1].T @ ahead @ g.keep[-1]
+        total_ahead += ahead
+        information += N
+        left -= 1
+        behind = A.T @ N @ A
+        behind = (behind + behind.T) / 2
+        if np.abs(behind - ahead).max() <= SETTLED * np.abs(behind).max():
+            total_ahead += left * behind
+            information += left * N
+            left = 0
+        ahead = behind
+    P = g.filtered[-1]
+    sums.all[...] = (T - W) * P - P @ total_ahead @ P
+    sums.information[...] = information
+    sums.cross[...] = information @ A @ P
+
+    for t in range(W - 1, -1, -1):
+        P = g.filtered[t]
+        V = P - P @ ahead @ P
+        sums.all[...] += V
+        if t:
+            N = gained[t] + g.keep[t].T @ ahead @ g.keep[t]
+            sums.information[...] += N
+            sums.cross[...] += N @ A @ g.filtered[t - 1]
+            ahead = A.T @ N @ A
+    sums.first[...] = V
+    return sums
