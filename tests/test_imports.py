@@ -22,9 +22,20 @@ RULES = {
     "em": {"joblib"},
     "families": set(),
     "chains": {"errors", "families", "data"},
+    "state_space": {"em"},
     "data": {"sklearn", "dask", "threadpoolctl"},
     "mixture": {"em", "families", "data", "sklearn", "joblib"},
-    "estimators": {"em", "families", "data", "mixture", "sklearn", "joblib", "dask", "pandas"},
+    "estimators": {
+        "em",
+        "state_space",
+        "families",
+        "data",
+        "mixture",
+        "sklearn",
+        "joblib",
+        "dask",
+        "pandas",
+    },
 }
 
 #: Imports that break the rules, until they are gone.

@@ -1,6 +1,6 @@
 """The E-step: what the model expects of the states, summed over sequences."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,7 +12,7 @@ from skem.state_space.series import FloatArray, Index, Series, StateSpace
 from skem.state_space.smoothing import pass_over
 from skem.state_space.sums import CovarianceSums
 
-__all__ = ["Expectation", "expect", "log_likelihood"]
+__all__ = ["Expectation", "expect"]
 
 #: Complete sequences are smoothed one by one where the longest has this many times as many rows as
 #: there are sequences: one costs some 2 ms, a step of all side by side 0.2 ms.
@@ -117,10 +117,10 @@ class _Sums:
             by_group = V.reshape(-1, V.shape[-1]) @ self._groups(rows, weights)
             sums.groups[...] += by_group.T.reshape(sums.groups.shape)
 
-    def _groups(self, rows: Index, weights: FloatArray) -> FloatArray:
+    def _groups(self, rows: Index, weights: FloatArray) -> Any:
         """Return by lane how much its row counts in each group."""
         series = self._series
-        if not self._by_pattern:
+        if not self._by_pattern and series.observed is not None:
             return series.observed[rows] * weights[:, np.newaxis]
         pattern = series.patterns[1][rows]
         shape = (len(rows), len(series.patterns[0]))

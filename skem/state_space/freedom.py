@@ -145,7 +145,7 @@ class Freedom:
     def to_vector(self, params: StateSpace) -> FloatArray:
         """Return the coordinates of what is free."""
         values = params._asdict()
-        parts = [
+        parts: list[FloatArray] = [
             Real(self.scales[name][mask]).to_vector(values[name][mask])
             for name, mask in self.masks.items()
         ]
@@ -175,7 +175,9 @@ class Freedom:
 
     def gradient(self, params: StateSpace, slopes: dict[str, FloatArray]) -> FloatArray:
         """Return the gradient in coordinates, of slopes in the shapes of the parameters."""
-        parts = [slopes[name][mask] * self.scales[name][mask] for name, mask in self.masks.items()]
+        parts: list[FloatArray] = [
+            slopes[name][mask] * self.scales[name][mask] for name, mask in self.masks.items()
+        ]
         parts += [
             form.slope(slopes[name], getattr(params, name))
             for name, form in self.forms.items()

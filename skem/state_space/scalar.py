@@ -1,7 +1,8 @@
 """Kalman filter and smoother of many lanes side by side, one scalar observation at a time.
 
 Univariate treatment (Durbin & Koopman 2012, section 6.4): an update by a scalar needs no inverse,
-and a missing cell is one of weight zero. The smoother goes backward with r and N, without inverses.
+and a missing cell is one of weight zero. The smoother goes backward with r and N, which need none
+either.
 Arrays have lanes as their last axis: an operation is elementwise over lanes, or one product.
 """
 
@@ -131,7 +132,7 @@ class Pass:
                 M = (z @ P.reshape(n, n * B)).reshape(n, B)
                 v, f = values[i] - z @ a, z @ M + variances[i]
             else:
-                M = np.einsum("jb,jkb->kb", z, P)
+                M = (z[:, np.newaxis] * P).sum(axis=0)
                 v, f = values[i] - (z * a).sum(axis=0), (z * M).sum(axis=0) + variances[i]
             if not (f > 0).all():
                 if not (f[o > 0] > 0).all():
@@ -142,8 +143,16 @@ class Pass:
             k = np.multiply(M, w, out=self._gain[step, i])
             self.log_densities[step] -= 0.5 * (o * np.log(2 * np.pi * f) + w * v * v)
             a += k * v
-            M *= np.sqrt(w)
-            np.multiply(M[:, np.newaxis], M, out=work)
+            # Joseph's form, ``(I - k z') P (I - k z')' + r k k'``, which holds where r is next to
+            # nothing too: first ``P (I - k z')'``, then what that times z lacks.
+            np.multiply(M[:, np.newaxis], k, out=work)
+            P -= work
+            if z.ndim == 1:
+                lack = (z @ P.reshape(n, n * B)).reshape(n, B)
+            else:
+                lack = (z[:, np.newaxis] * P).sum(axis=0)
+            lack -= variances[i] * k
+            np.multiply(k[:, np.newaxis], lack, out=work)
             P -= work
 
     def smooth(self) -> Iterator[Step]:

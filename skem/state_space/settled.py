@@ -184,7 +184,7 @@ def _look_back(evidence: FloatArray, A: FloatArray, g: Gains, W: int) -> FloatAr
     inputs = evidence @ A
     ahead = np.empty_like(evidence)
     ahead[-1] = 0.0
-    ahead[W - 1 : -1] = affine_recursion(g.step[-1].T, inputs[:W - 1:-1], ahead[-1])[::-1]
+    ahead[W - 1 : -1] = affine_recursion(g.step[-1].T, inputs[: W - 1 : -1], ahead[-1])[::-1]
     for t in range(W - 1, 0, -1):
         ahead[t - 1] = inputs[t] + ahead[t] @ g.step[t]
     return ahead

@@ -98,9 +98,7 @@ def _pass(
     return _have_met(lanes, forward, 0) and (not sink.smooths or _have_met(lanes, backward, 1))
 
 
-def _have_met(
-    lanes: Lanes, handed: list[list[tuple[FloatArray, FloatArray]]], begin: int
-) -> bool:
+def _have_met(lanes: Lanes, handed: list[list[tuple[FloatArray, FloatArray]]], begin: int) -> bool:
     """Whether what lanes hand over is what their neighbours came to by themselves.
 
     Parameters

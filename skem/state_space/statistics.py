@@ -1,7 +1,7 @@
-"""Expected sufficient statistics of states and observations, about the parameters of the E-step.
+"""Expected sufficient statistics, about the parameters of the E-step.
 
-Moments are of residuals from these parameters, not of the observations themselves: nothing large is
-subtracted in the M-step, however small the noise.
+Moments are of residuals from these parameters, not of the observations themselves: nothing large
+is subtracted in the M-step, however small the noise.
 """
 
 from typing import NamedTuple
@@ -90,17 +90,19 @@ def _of_observations(
     series: Series, params: StateSpace, expected: Expectation, by_pattern: bool
 ) -> dict[str, FloatArray]:
     C, d = params.observation_matrix, params.observation_offset
-    (p, n), x, sums = C.shape, expected.means, expected.sums
-    residuals = series.values - x @ C.T
-    residuals -= d
+    (p, n), sums = C.shape, expected.sums
+    x: FloatArray = expected.means
+    residuals: FloatArray = series.values - x @ C.T - d
     regressors = np.column_stack([x, np.ones(len(x))])
     weighted = series.row_weights[:, np.newaxis] * regressors
-    loadings = np.zeros((p, n + 1, n + 1))
+    every: FloatArray = np.zeros((p, n + 1, n + 1))
+    cross: FloatArray
+    scatter: FloatArray
     if series.observed is None or by_pattern:
         counts = np.full(p, series.total_weight)
         moments = weighted.T @ regressors
         moments[:n, :n] += sums.all
-        every = np.broadcast_to(moments, loadings.shape)
+        every = np.broadcast_to(moments, every.shape)
         if series.observed is None:
             cross, scatter = -C @ sums.all, C @ sums.all @ C.T
         else:
@@ -109,9 +111,8 @@ def _of_observations(
         residuals *= series.observed
         counts = series.row_weights @ series.observed
         for i in range(p):
-            loadings[i] = (weighted * series.observed[:, i, np.newaxis]).T @ regressors
-        loadings[:, :n, :n] += sums.groups
-        every = loadings
+            every[i] = (weighted * series.observed[:, i, np.newaxis]).T @ regressors
+        every[:, :n, :n] += sums.groups
         cross = -np.einsum("ij,ijk->ik", C, sums.groups)
         scatter = np.diag(-np.einsum("ij,ij->i", cross, C))
     residual = residuals.T @ weighted
@@ -136,6 +137,7 @@ def _completed(
     C, R = params.observation_matrix, params.observation_covariance
     sets, pattern = series.patterns
     cross, scatter = np.zeros(C.shape), np.zeros(R.shape)
+    assert series.observed is not None
     residuals = np.where(series.observed, residuals, 0.0)
     for k, there in enumerate(sets):
         rows = pattern == k

@@ -13,10 +13,10 @@ class CovarianceSums(NamedTuple):
     """Sums of smoothed covariances, by weight, as EM needs them.
 
     V_t is the covariance of x_t given all observations. N_t is the variance of r_t, the scaled
-    smoothed disturbance by which the smoothed mean differs from the predicted one (Durbin & Koopman
-    2012, section 4.4): the disturbance w_t has mean ``Q r_t``, covariance ``Q - Q N_t Q``, and the
-    covariance ``-Q N_t A P_(t-1|t-1)`` with the state before it. No matrix is inverted, and nothing
-    large is subtracted where Q is small.
+    smoothed disturbance, by which the smoothed mean differs from the predicted one (Durbin &
+    Koopman 2012, section 4.4). The disturbance w_t has mean ``Q r_t``, covariance ``Q - Q N_t Q``,
+    and covariance ``-Q N_t A P_(t-1|t-1)`` with the state before it. No matrix is inverted, and
+    nothing large is subtracted where Q is small.
 
     Attributes
     ----------
@@ -40,4 +40,5 @@ class CovarianceSums(NamedTuple):
     @classmethod
     def zero(cls, n: int, n_groups: int) -> "CovarianceSums":
         """Return sums over nothing, to be added to in place."""
-        return cls(*(np.zeros((n, n)) for _ in range(5)), np.zeros((n_groups, n, n)))
+        a, b, c, d, e = np.zeros((5, n, n))
+        return cls(a, b, c, d, e, np.zeros((n_groups, n, n)))

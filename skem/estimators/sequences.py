@@ -1,0 +1,125 @@
+"""Where sequences begin and end: what ``groups`` and ``lengths`` of the estimators say."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.estimators.validation import check_sample_weight
+
+__all__ = ["outer_index", "sequence_ends", "sequence_weights"]
+
+
+def outer_index(X: Any) -> Any:
+    """Return the outer level of a frame's index that has several, which are ids; else None.
+
+    Ids that are there by rows outlast what slices rows, as cross-validation does.
+    """
+    index = getattr(X, "index", None)
+    if getattr(index, "nlevels", 1) < 2:
+        return None
+    return index.get_level_values(0)
+
+
+def sequence_ends(
+    n_samples: int, groups: Any = None, lengths: Any = None, index: Any = None
+) -> NDArray[np.intp]:
+    """Return where sequences end: the number of rows up to each end.
+
+    Parameters
+    ----------
+    n_samples : int
+        Rows of X.
+    groups : array-like of shape (n_samples,) or None, default=None
+        An id for each row: a sequence begins where it changes.
+    lengths : array-like of int of shape (n_sequences,) or None, default=None
+        Rows of each sequence.
+    index : array-like of shape (n_samples,) or None, default=None
+        Ids to take where neither is given; see :func:`outer_index`. Without them all rows are
+        one sequence.
+
+    Returns
+    -------
+    ends : ndarray of shape (n_sequences,)
+        Increasing; the last is n_samples.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the rows, or groups and lengths contradict each other.
+    """
+    by_lengths = None if lengths is None else _ends_of_lengths(lengths, n_samples)
+    if groups is None:
+        if by_lengths is not None:
+            return by_lengths
+        return np.array([n_samples]) if index is None else _ends_of_ids(index, n_samples)
+    by_groups = _ends_of_ids(groups, n_samples)
+    if by_lengths is not None and not np.array_equal(by_groups, by_lengths):
+        raise ValueError(
+            f"groups and lengths contradict each other: by groups there are {len(by_groups)} "
+            f"sequences, by lengths {len(by_lengths)}"
+            + _first_difference(by_groups, by_lengths)
+            + ". Give one of them"
+        )
+    return by_groups
+
+
+def _first_difference(a: NDArray[np.intp], b: NDArray[np.intp]) -> str:
+    for i, (mine, other) in enumerate(zip(a, b, strict=False)):
+        if mine != other:
+            return f"; sequence {i} ends before row {mine}, or before row {other}"
+    return ""
+
+
+def _ends_of_ids(groups: Any, n_samples: int) -> NDArray[np.intp]:
+    ids = np.asarray(groups)
+    if ids.shape != (n_samples,):
+        raise ValueError(
+            f"groups.shape == {ids.shape}, expected {(n_samples,)}: the id of a sequence for each "
+            "row"
+        )
+    if ids.dtype.kind == "f" and np.isnan(ids).any():
+        raise ValueError(f"groups contains NaN; groups[{int(np.isnan(ids).argmax())}] is missing")
+    changes = np.flatnonzero(ids[1:] != ids[:-1]) + 1
+    return np.append(changes, n_samples)
+
+
+def _ends_of_lengths(lengths: Any, n_samples: int) -> NDArray[np.intp]:
+    array = np.asarray(lengths)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"lengths must be integers, one for each sequence, got an array of {array.dtype} of "
+            f"shape {array.shape}"
+        )
+    if (array < 1).any():
+        i = int((array < 1).argmax())
+        raise ValueError(f"lengths must be at least 1, but lengths[{i}] is {array[i]}")
+    if array.sum() != n_samples:
+        raise ValueError(f"lengths sum to {array.sum()}, but X has {n_samples} rows")
+    return np.cumsum(array, dtype=np.intp)
+
+
+def sequence_weights(sample_weight: Any, ends: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Return the weight of each sequence; None where there are no weights.
+
+    Raises
+    ------
+    TypeError
+        If they are not numbers.
+    ValueError
+        If they are invalid, or not the same in all rows of a sequence.
+    """
+    weights = check_sample_weight(sample_weight, int(ends[-1]))
+    if weights is None:
+        return None
+    starts = np.concatenate([[0], ends[:-1]])
+    differs = weights != np.repeat(weights[starts], ends - starts)
+    if differs.any():
+        row = int(differs.argmax())
+        i = int(np.searchsorted(ends, row, side="right"))
+        raise ValueError(
+            "sample_weight must be the same in all rows of a sequence, but in that of rows "
+            f"{starts[i]} to {ends[i] - 1} it is {weights[starts[i]]:g}, and sample_weight[{row}] "
+            f"is {weights[row]:g}"
+        )
+    return weights[starts]

@@ -1,0 +1,54 @@
+"""Where sequences begin: ids by row, or lengths."""
+
+import numpy as np
+import pytest
+
+from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
+
+
+def test_ids_and_lengths_say_the_same():
+    ids = ["a", "a", "b", "a", "a", "a"]  # an id that comes back is another sequence
+    assert sequence_ends(6, groups=ids).tolist() == [2, 3, 6]
+    assert sequence_ends(6, lengths=[2, 1, 3]).tolist() == [2, 3, 6]
+    assert sequence_ends(6, groups=ids, lengths=[2, 1, 3]).tolist() == [2, 3, 6]
+
+
+def test_all_rows_are_one_sequence_where_nothing_is_said():
+    assert sequence_ends(6).tolist() == [6]
+
+
+def test_outer_index_of_a_frame_supplies_ids():
+    pandas = pytest.importorskip("pandas")
+    index = pandas.MultiIndex.from_product([["a", "b"], range(3)])
+    frame = pandas.DataFrame({"x": range(6)}, index=index)
+    assert sequence_ends(6, index=outer_index(frame)).tolist() == [3, 6]
+    assert sequence_ends(4, index=outer_index(frame.iloc[1:5])).tolist() == [2, 4]
+    assert outer_index(frame.reset_index(drop=True)) is None
+    assert outer_index(np.zeros((6, 1))) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"groups": [1, 2]}, r"groups.shape == \(2,\), expected \(3,\)"),
+        ({"groups": [1.0, np.nan, 2.0]}, r"groups\[1\] is missing"),
+        ({"lengths": [1, 1]}, "lengths sum to 2, but X has 3 rows"),
+        ({"lengths": [3, 0]}, r"lengths\[1\] is 0"),
+        ({"lengths": [1.5, 1.5]}, "must be integers"),
+        (
+            {"groups": [1, 1, 2], "lengths": [1, 2]},
+            "sequence 0 ends before row 2, or before row 1",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sequence_ends(3, **arguments)
+
+
+def test_weights_are_those_of_sequences():
+    ends = np.array([2, 3])
+    assert sequence_weights(None, ends) is None
+    assert sequence_weights([2, 2, 0.5], ends).tolist() == [2, 0.5]
+    with pytest.raises(ValueError, match=r"of rows 0 to 1 it is 2, and sample_weight\[1\] is 1"):
+        sequence_weights([2, 1, 1], ends)
