@@ -18,6 +18,7 @@ from skem.em.driver import Run
 from skem.em.restarts import AllStartsFailedError, best_run
 from skem.errors import Doubt
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skem.estimators.documentation import inherit_documentation
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import InferenceMixin
@@ -109,7 +110,8 @@ array-like or callable, default='short-runs'
     assignment : {'soft', 'hard'}, default='soft'
         'soft' is EM. 'hard' gives each row to its likeliest component alone (classification EM).
     acceleration : {'quasi-newton'} or None, default='quasi-newton'
-        How to need fewer evaluations, where the family allows it. None is plain EM.
+        How to need fewer evaluations, where the family allows it: steps longer than EM's, each
+        kept only if the log-likelihood does not fall. None is plain EM.
     n_jobs : int, default=None
         How many starts to run at a time, in joblib's terms. None means one.
     random_state : int, RandomState instance or None, default=None
@@ -122,6 +124,26 @@ array-like or callable, default='short-runs'
         1 prints the progress, 2 also times and changes.
     verbose_interval : int, default=10
         Evaluations between two lines of progress.
+
+    Attributes
+    ----------
+    converged_ : bool
+        Whether the best run had less than ``tol`` left to gain.
+    n_iter_ : int
+        E/M evaluations of the best run.
+    trace_ : tuple of TraceEntry
+        With ``record_trace``, the best run in detail: ``n_iter``, ``parameters``,
+        ``log_likelihood`` and its two parts, ``expected_log_likelihood`` and ``entropy``.
+    restarts_ : tuple of Restart
+        What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
+        ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy), ``seed`` and
+        ``optimum`` (which of the distinct optima found, 0 the highest).
+    labels_ : ndarray of shape (n_samples,), int32
+        Likeliest component of each training row.
+    n_parameters_ : int
+        Number of free parameters.
+    classes_ : ndarray of shape (n_components,), int32
+        Labels that there are: 0 to K - 1.
     """
 
     #: NamedTuple of the components' parameters: field ``x`` is published as the attribute ``x_``.
@@ -160,6 +182,11 @@ array-like or callable, default='short-runs'
 
     #: What to do when no start leads to a fit.
     _advice = "No start led to a fit. Try to decrease the number of components."
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a subclass have the documentation that it leaves to this class."""
+        super().__init_subclass__(**options)
+        inherit_documentation(cls, MixtureEM)
 
     def __init__(
         self,

@@ -42,26 +42,9 @@ array-like or callable, default='short-runs'
         Weights to start from.
     rates_init : array-like of shape (n_components, n_features), default=None
         Rates to start from. Components that start alike stay alike.
-    fixed : dict or None, default=None
-        Parameters that the fit holds at their starting values: by name, True or a bool for each
-        component, as in ``{"weights": True}``.
-    assignment : {'soft', 'hard'}, default='soft'
-        'soft' is EM. 'hard' gives each row to its likeliest component alone (classification EM).
-    acceleration : {'quasi-newton'} or None, default='quasi-newton'
-        How to need fewer evaluations: steps longer than EM's, each kept only if the
-        log-likelihood does not fall. None is plain EM.
-    n_jobs : int, default=None
-        How many starts to run at a time, in joblib's terms. None means one.
-    random_state : int, RandomState instance or None, default=None
-        Source of randomness of the starts and of :meth:`sample`.
-    warm_start : bool, default=False
-        Continue from the published parameters, if there are any; ``n_init`` is then ignored.
-    record_trace : bool, default=False
-        Whether to keep a ``trace_`` of all that happens, at about twice the cost.
-    verbose : int, default=0
-        1 prints the progress, 2 also times and changes.
-    verbose_interval : int, default=10
-        Evaluations between two lines of progress.
+    fixed, assignment, acceleration, n_jobs, random_state, warm_start, record_trace, verbose, \
+verbose_interval : as of all mixtures
+        Said once, in MixtureEM.
 
     Attributes
     ----------
@@ -69,24 +52,14 @@ array-like or callable, default='short-runs'
         Mixing weights.
     rates_ : ndarray of shape (n_components, n_features)
         Mean counts. 0 is a legitimate estimate.
-    converged_ : bool
-        Whether the best run had less than ``tol`` left to gain.
-    n_iter_ : int
-        E/M evaluations of the best run.
+    converged_, n_iter_ : as of all mixtures
+        Said once, in MixtureEM.
     lower_bound_ : float
         Mean log-likelihood of the published parameters: ``score(X)``, in nats per row.
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
-    trace_ : tuple of TraceEntry
-        With ``record_trace``, the best run in detail.
-    restarts_ : tuple of Restart
-        What each start came to.
-    labels_ : ndarray of shape (n_samples,), int32
-        Likeliest component of each training row.
-    n_parameters_ : int
-        Number of free parameters.
-    classes_ : ndarray of shape (n_components,), int32
-        Labels that there are: 0 to K - 1.
+    trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
+        Said once, in MixtureEM.
     n_features_in_ : int
         Number of columns of X seen by fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -1,6 +1,7 @@
 """What ``help`` shows of an estimator fits the screen."""
 
 import inspect
+import re
 
 import pytest
 
@@ -27,3 +28,12 @@ def test_every_parameter_is_documented_in_order(estimator):
         line.partition(" : ")[0] for line in section if line[:1].strip() and " : " in line
     ]
     assert documented == list(inspect.signature(estimator).parameters)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_what_estimators_share_is_documented_in_the_same_words(estimator):
+    said, base = inspect.getdoc(estimator), inspect.getdoc(skem.estimators.MixtureEM)
+    assert "as of all mixtures" not in said
+    for name in ("fixed", "assignment", "verbose_interval", "converged_", "restarts_", "classes_"):
+        entry = re.search(rf"^{name} : .*\n(?:    .*\n)+", base, re.M)[0]
+        assert said.count(entry) == 1
