@@ -32,7 +32,8 @@ def test_every_parameter_is_documented_in_order(estimator):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_what_estimators_share_is_documented_in_the_same_words(estimator):
-    said, base = inspect.getdoc(estimator), inspect.getdoc(skem.estimators.MixtureEM)
+    said = inspect.getdoc(estimator)
+    base = inspect.getdoc(skem.estimators.MixtureEM) + "\n"
     assert "as of all mixtures" not in said
     for name in ("fixed", "assignment", "verbose_interval", "converged_", "restarts_", "classes_"):
         entry = re.search(rf"^{name} : .*\n(?:    .*\n)+", base, re.M)[0]
