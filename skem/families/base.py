@@ -15,7 +15,7 @@ kernel (a centred one for the sake of accuracy, say) implements :class:`Family` 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -37,9 +37,7 @@ __all__ = [
     "Kernel",
     "LinearKernel",
     "LossOfPrecision",
-    "joined",
     "log_or_impossible",
-    "parted",
 ]
 
 FloatArray = NDArray[np.floating[Any]]
@@ -172,18 +170,6 @@ class Family(Protocol):
     ) -> FloatArray:
         """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
 
-    def stacked(self, n_mixtures: int) -> "Family | None":
-        """Return the family of that many mixtures' components side by side; None if there is none.
-
-        Its parameters are what :meth:`joined` makes of theirs.
-        """
-
-    def joined(self, mixtures: Sequence[Any]) -> Any:
-        """Put the parameters of several mixtures side by side."""
-
-    def parted(self, params: Any, n_mixtures: int) -> list[Any]:
-        """Undo :meth:`joined`."""
-
     def kernel(self, params: Any, bias: FloatArray) -> Kernel:
         """Return the kernel to sweep with at params; None means that only totals are wanted.
 
@@ -222,18 +208,6 @@ class Family(Protocol):
         By Fisher's identity it is that of the expected complete-data log-likelihood, so that the
         totals, or what the M-step made of them (``new``), determine it.
         """
-
-
-def joined(mixtures: Sequence[Any]) -> Any:
-    """Concatenate the fields of parameters that are named tuples of arrays by component."""
-    kind = type(mixtures[0])
-    return kind(*(np.concatenate(values) for values in zip(*mixtures, strict=True)))
-
-
-def parted(params: Any, n_mixtures: int) -> list[Any]:
-    """Undo :func:`joined`."""
-    fields = (np.split(values, n_mixtures) for values in params)
-    return [type(params)(*values) for values in zip(*fields, strict=True)]
 
 
 def log_or_impossible(probabilities: FloatArray) -> FloatArray:
@@ -365,18 +339,6 @@ class ExponentialFamily(ABC):
     ) -> FloatArray:
         """Fill in missing cells; optional."""
         raise self._lacks("impute", "impute")
-
-    def stacked(self, n_mixtures: int) -> "ExponentialFamily | None":
-        """Return None; a dataclass can return itself with n_components times as many."""
-        return None
-
-    def joined(self, mixtures: Sequence[Any]) -> Any:
-        """Concatenate the fields of the parameters, which have a row for each component."""
-        return joined(mixtures)
-
-    def parted(self, params: Any, n_mixtures: int) -> list[Any]:
-        """Undo :meth:`joined`."""
-        return parted(params, n_mixtures)
 
     def spurious(self, params: Any, counts: FloatArray) -> Doubt | None:
         """Return None: the likelihood is bounded."""

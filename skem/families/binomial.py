@@ -62,14 +62,11 @@ class Binomial(ExponentialFamily):
         Parameters that the M-step leaves alone.
     prior : BetaPrior or None, default=None
         Prior of the probabilities.
-    n_mixtures : int, default=1
-        Mixtures whose components stand side by side, equally many of each.
     """
 
     n_trials: FloatArray | None = None
     incomplete: bool = False
     prior: BetaPrior | None = None
-    n_mixtures: int = 1
 
     ranges = {"probabilities": PROBABILITY}
 
@@ -77,12 +74,6 @@ class Binomial(ExponentialFamily):
     def n_statistics(self) -> int:
         """Width of ``T = (1, s, f)``."""
         return 1 + 2 * self.n_columns
-
-    def stacked(self, n_mixtures: int) -> "Binomial":
-        """Return the family of all components of several mixtures."""
-        held = self.held.stacked(n_mixtures)
-        K = n_mixtures * self.n_components
-        return replace(self, n_components=K, held=held, n_mixtures=n_mixtures)
 
     def for_missing(self) -> "Binomial":
         """Return the family for which cells may be missing."""
@@ -112,16 +103,11 @@ class Binomial(ExponentialFamily):
         kernel = super().kernel(params, bias)
         return kernel if params is None else replace(kernel, constant=self.log_prior(params))
 
-    def log_prior(self, params: BinomialParameters) -> Any:
-        """Return the log of the prior density, up to a constant; 0 without a prior.
-
-        A float, or an array where several mixtures are side by side.
-        """
+    def log_prior(self, params: BinomialParameters) -> float:
+        """Return the log of the prior density, up to a constant; 0 without a prior."""
         if self.prior is None:
             return 0.0
-        log_density = self.prior.log_density(params.probabilities)
-        totals = log_density.reshape(self.n_mixtures, -1).sum(axis=1)
-        return totals if self.n_mixtures > 1 else float(totals[0])
+        return float(self.prior.log_density(params.probabilities).sum())
 
     def log_base_measure(self, X: FloatArray) -> FloatArray:
         """Return the log binomial coefficients of each row, summed over columns."""

@@ -12,7 +12,6 @@ The expanded form loses digits where a component is much tighter than it is far 
 or much narrower one way than another; there the centred kernel takes over (:mod:`.centred`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -27,8 +26,6 @@ from skem.families.base import (
     Kernel,
     LinearKernel,
     LossOfPrecision,
-    joined,
-    parted,
 )
 from skem.families.centred import CentredKernel
 from skem.families.covariance import Counts, Structure
@@ -44,9 +41,6 @@ LOG_2PI = float(np.log(2 * np.pi))
 #: Largest amplification of rounding errors for which the expanded form is trusted: it leaves an
 #: error of some 1e-11 nats in a log-density.
 MAX_AMPLIFICATION = 5e4
-
-#: The same for short runs, which only have to tell mixtures apart.
-ROUGH_AMPLIFICATION = 1e8
 
 
 class GaussianParameters(NamedTuple):
@@ -99,8 +93,6 @@ class Gaussian:
         covariance is shared, ``z'Pz`` is common to all components: neither pass needs it.
     max_amplification : float, default=MAX_AMPLIFICATION
         How much the expanded form may amplify rounding errors.
-    n_mixtures : int, default=1
-        Mixtures whose components stand side by side, equally many of each.
     """
 
     structure: Structure
@@ -115,7 +107,6 @@ class Gaussian:
     held: Held = field(default_factory=Held)
     pooled: tuple[float, FloatArray] | None = None
     max_amplification: float = MAX_AMPLIFICATION
-    n_mixtures: int = 1
 
     accelerable = True
 
@@ -165,53 +156,6 @@ class Gaussian:
 
     def _pooled_second(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         return self.structure.weighted_second((X - self.origin).T, weights)
-
-    def stacked(self, n_mixtures: int) -> "Gaussian | None":
-        """Return the family of all components of several mixtures.
-
-        One with a shared covariance has it in each component's place there; it is not to be had
-        with a prior of that covariance, or a hold on it, or cells missing.
-        """
-        structure = self.structure
-        if structure.shared:
-            if self.prior or "covariances" in self.held.masks or self.pooled is None:
-                return None
-            structure = structure.side_by_side(n_mixtures)
-        return replace(
-            self,
-            structure=structure,
-            n_components=n_mixtures * self.n_components,
-            held=self.held.stacked(n_mixtures),
-            max_amplification=ROUGH_AMPLIFICATION,
-            n_mixtures=n_mixtures,
-        )
-
-    def joined(self, mixtures: Sequence[GaussianParameters]) -> GaussianParameters:
-        """Put the parameters of several mixtures side by side, as :meth:`stacked` has them."""
-        if self.structure.shared:
-            mixtures = [
-                params._replace(
-                    covariances=self.structure.expand(params.covariances, *params.means.shape),
-                    precisions_cholesky=self.structure.expand(
-                        params.precisions_cholesky, *params.means.shape
-                    ),
-                )
-                for params in mixtures
-            ]
-        return joined(mixtures)
-
-    def parted(self, params: GaussianParameters, n_mixtures: int) -> list[GaussianParameters]:
-        """Undo :meth:`joined`."""
-        mixtures = parted(params, n_mixtures)
-        if not self.structure.shared:
-            return mixtures
-        return [
-            params._replace(
-                covariances=params.covariances[0],
-                precisions_cholesky=params.precisions_cholesky[0],
-            )
-            for params in mixtures
-        ]
 
     def for_missing(self) -> "Gaussian":
         """Return the family for rows with missing cells."""
@@ -330,23 +274,15 @@ class Gaussian:
             offset = 0.0
             common = self.log_peaks(params, np.zeros(self.n_components))
             squares = (self.structure.quadratic(U) * second).sum(axis=1)
-            first = slice(None, None, self.n_components // self.n_mixtures)
-            constant += self._by_mixture(total * common[first] - squares[first] / 2)
+            constant += float(total * common[0] - squares[0] / 2)
             eta = np.column_stack([bias - half_norms, slopes])
         return LinearKernel(self, eta, self.n_statistics, self.n_components, offset, constant)
 
-    def log_prior(self, params: GaussianParameters) -> Any:
-        """Return the log of the prior density, up to a constant; 0 without a prior.
-
-        A float, or an array where several mixtures are side by side.
-        """
+    def log_prior(self, params: GaussianParameters) -> float:
+        """Return the log of the prior density, up to a constant; 0 without a prior."""
         if self.prior is None:
             return 0.0
-        log_density = self.prior.log_density(self.structure, params)
-        return self._by_mixture(log_density.reshape(self.n_mixtures, -1).sum(axis=1))
-
-    def _by_mixture(self, values: FloatArray) -> Any:
-        return values if self.n_mixtures > 1 else float(values[0])
+        return float(self.prior.log_density(self.structure, params).sum())
 
     def centred_kernel(
         self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray

@@ -31,17 +31,6 @@ class Held:
     values: Any = None
     shared: tuple[str, ...] = ()
 
-    def stacked(self, n_mixtures: int) -> "Held":
-        """Return the same for the components of several mixtures side by side."""
-        masks = {name: np.tile(mask, n_mixtures) for name, mask in self.masks.items()}
-        values = self.values
-        if values is not None:
-            repeated = {
-                name: np.concatenate([getattr(values, name)] * n_mixtures) for name in masks
-            }
-            values = values._replace(**repeated)
-        return replace(self, masks=masks, values=values)
-
     def reordered(self, order: NDArray[np.intp]) -> "Held":
         """Return the same for components in another order."""
         masks = {name: mask[order] for name, mask in self.masks.items()}

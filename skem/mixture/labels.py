@@ -61,13 +61,10 @@ class Independent:
         Weights that the M-step leaves alone.
     values : Weights or None, default=None
         What they are.
-    n_mixtures : int, default=1
-        Mixtures whose components stand side by side. The weights of each sum to one.
     """
 
     held: NDArray[np.bool_] | None = None
     values: Weights | None = None
-    n_mixtures: int = 1
 
     def bias(self, params: Weights) -> FloatArray:
         """Return the log-weights, which are added to the log-density of each component."""
@@ -80,21 +77,8 @@ class Independent:
         """
         if self.held is not None:
             assert self.values is not None
-            parts = (counts, self.held, self.values.weights)
-            by_mixture = (values.reshape(self.n_mixtures, -1) for values in parts)
-            return Weights(np.concatenate(list(map(_share_out, *by_mixture))))
-        if self.n_mixtures == 1:
-            return Weights(counts / counts.sum())
-        counts = counts.reshape(self.n_mixtures, -1)
-        return Weights((counts / counts.sum(axis=1, keepdims=True)).ravel())
-
-    def side_by_side(self, n_mixtures: int) -> "Independent":
-        """Return the labels of several mixtures whose components stand side by side."""
-        if self.held is None:
-            return Independent(n_mixtures=n_mixtures)
-        assert self.values is not None
-        values = Weights(np.tile(self.values.weights, n_mixtures))
-        return Independent(np.tile(self.held, n_mixtures), values, n_mixtures)
+            return Weights(_share_out(counts, self.held, self.values.weights))
+        return Weights(counts / counts.sum())
 
     def n_parameters(self, params: Weights) -> int:
         """Count the free weights, less one: they have a given sum."""

@@ -113,8 +113,7 @@ class Problem:
 
     def e_step(self, params: MixtureParameters) -> EStep:
         """Return the E-step at params."""
-        weights = params.labels.weights
-        return EStep(weights, self.share, self.rows.labels, self.labels.n_mixtures)
+        return EStep(params.labels.weights, self.share, self.rows.labels)
 
     def kernel(self, params: MixtureParameters | None) -> Kernel:
         """Return the components' kernel at params; at None that for totals alone."""
@@ -127,7 +126,7 @@ class Problem:
         return float(total + self._log_base_total) / self.rows.total_weight
 
     def start(self, responsibilities: NDArray[Any]) -> MixtureParameters:
-        """Return the M-step of given responsibilities (n_rows, K), or labels (..., n_rows)."""
+        """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
         return self.maximize(None, GivenResponsibilities(responsibilities))[0]
 
     def maximize(

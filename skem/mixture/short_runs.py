@@ -1,91 +1,49 @@
-"""The default start: many short runs of EM, the best few of them continued.
+"""The default start: k-means, then one component after another is moved to where it helps more.
 
-Many starts are drawn, each runs for a few evaluations, the better ones run on for longer
-("emEM": Biernacki, Celeux & Govaert 2003; rounds of halving: Jamieson & Talwalkar 2016), and the
-last few nearly to their ends: which hill is the highest shows late. Where the family allows it,
-all mixtures of a round share each pass over the rows: to the kernel they are one mixture of all
-their components, and only the posterior tells them apart.
+EM ends on the hill on which it starts, and on a wrong one some component is mostly to spare (two
+share what one could explain) while another has to explain what needs two. So a component is taken
+away, half of another's rows are given to it, and a short run of EM shows whether that leads higher
+("random swap EM": Zhao, Hautamaki & Franti 2012; split and merge: Ueda, Nakano, Ghahramani &
+Hinton 2000). This finds the best hill far more often than as many evaluations in new starts.
 """
 
-from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
 
 from skem.data.blocks import workers
-from skem.em.driver import LikelihoodFellError, Run, run
-from skem.families.base import DegenerateComponentError, FloatArray, joined, parted
-from skem.mixture.labels import MixtureParameters
+from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
+from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.numbering import agreeing
+from skem.mixture.posterior import normalise
 from skem.mixture.problem import Problem
+from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
 
-__all__ = ["scatter", "short_runs"]
+__all__ = ["clusters_in_a_background", "moved", "short_runs"]
 
+#: Moves that are tried for each component. More of them find hardly more.
+MOVES = 3
 
-#: Mixtures that start, and rounds: how many evaluations each gets, and how many go on from there.
-STARTS, ROUNDS = 24, ((3, 12), (9, 6), (12, 3))
+#: Evaluations after which a run may be given up: its gains shrink so fast that it cannot overtake.
+SHORT = 8
 
-#: The same for up to two components, among which there is less to choose.
-STARTS_OF_FEW, ROUNDS_OF_FEW = 4, ((2, 2), (4, 1))
+#: A run that is not given up ends where it has less than this to gain, in nats per row, or after
+#: so many evaluations.
+TOL, MOST_EVALUATIONS = 1e-4, 40
 
-#: Those that are left run on, one by one and accelerated, until they have less than this to gain,
-#: in nats per row, or for so many evaluations.
-FINAL_TOL, FINAL_EVALUATIONS = 1e-5, 25
-
-#: Multiplications that an evaluation of all starts may take. Beyond that there are fewer starts.
-MOST_WORK = 10**8
-
-
-def scatter(
-    places: FloatArray, weights: FloatArray, n_mixtures: int, n_components: int, rng: Any
-) -> NDArray[np.intp]:
-    """Partition the rows around rows that are far from each other, in many ways.
-
-    Each next row of a mixture is drawn with a probability proportional to the squared distance
-    from those that it has (k-means++: Arthur & Vassilvitskii 2007), for all mixtures at once.
-
-    Parameters
-    ----------
-    places : ndarray of shape (n_rows, n_coordinates)
-        Rows, in coordinates where Euclidean distances make sense.
-    weights : ndarray of shape (n_rows,)
-        Weights of the rows.
-    n_mixtures, n_components : int
-        How many mixtures, and components of each.
-    rng : RandomState
-        Source of randomness.
-
-    Returns
-    -------
-    labels : integer ndarray of shape (n_mixtures, n_rows)
-        Index of the nearest of the rows picked.
-    """
-    lengths = np.einsum("ij,ij->i", places, places)
-    nearest = np.full((n_mixtures, len(places)), np.inf)
-    labels = np.zeros(nearest.shape, dtype=np.intp)
-    odds = np.broadcast_to(weights, nearest.shape)
-    for k in range(n_components):
-        ladder = odds.cumsum(axis=1)
-        aims = rng.uniform(size=n_mixtures) * ladder[:, -1]
-        picked = [
-            np.searchsorted(row, aim, "right") for row, aim in zip(ladder, aims, strict=True)
-        ]
-        centres = places[np.minimum(picked, len(places) - 1)]
-        distances = lengths - 2 * centres @ places.T
-        distances += np.einsum("ij,ij->i", centres, centres)[:, np.newaxis]
-        closer = distances < nearest
-        np.copyto(labels, k, where=closer)
-        np.copyto(nearest, np.maximum(distances, 0.0), where=closer)
-        odds = nearest * weights
-    return labels
+#: Multiplications that one evaluation may take, and those that all moves together may take.
+MOST_WORK, WORK_OF_MOVES = 5 * 10**7, 10**8
 
 
 def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
-    """Return the parameters that the best of many short runs of EM came to.
+    """Return the parameters of the best mixture found in short runs of EM.
 
     Parameters
     ----------
@@ -100,158 +58,188 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     Returns
     -------
     params : object
-        Parameters; None where no partition into so many components was found, or where a few
-        starts alone would be too much work.
+        Parameters; None where a single evaluation would be too much work.
 
     Raises
     ------
     DegenerateComponentError
         Where every run collapsed.
     """
-    family, rows, K = problem.components, problem.rows, problem.components.n_components
-    most, rounds = (STARTS, ROUNDS) if K > 2 else (STARTS_OF_FEW, ROUNDS_OF_FEW)
-    work = rows.n_rows * family.n_statistics * K
-    n_starts = min(most, MOST_WORK // work)
-    if n_starts < 2:
+    rows, K = problem.rows, problem.components.n_components
+    work = rows.n_rows * problem.components.n_statistics * K
+    if work > MOST_WORK:
         return None
+    # The first start is that of scikit-learn, to end no lower. All else is free of units.
+    weights, further = rows.each_weight, deepcopy(rng)
+    starts = [_clusters(places, weights, K, rng)]
     places = places.astype(np.float64)
     spread = places.std(axis=0)
     places = (places - places.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    partitions = [
-        agreeing(labels, problem)
-        for labels in scatter(places, rows.each_weight, n_starts, K, rng)
-        if np.bincount(labels, minlength=K).all()
-    ]
-    if not partitions:
-        return None
-    with workers(len(partitions) * work) as crew:
-        problem = replace(problem, workers=crew)
-        population = _started(problem, partitions)
-        for n_evaluations, n_survivors in rounds:
-            population = _advance(problem, population, n_evaluations)
-            population = _sound(problem, population, n_survivors)
-        return _finished(problem, population) if len(population) > 1 else population[0]
+    clusters = _clusters(places, weights, K, further)
+    if np.bincount(clusters, minlength=K).all():
+        starts.append(clusters_in_a_background(places, weights, clusters))
+    n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
+    with workers(work) as crew:
+        search = _Search(replace(problem, workers=crew))
+        for labels in starts:
+            search.try_from(agreeing(labels, problem))
+        for _ in range(n_moves):
+            search.try_from(moved(search.posterior(), places, weights, further))
+        return search.best().params
 
 
-def _sound(problem: Problem, population: list[Any], n: int) -> list[Any]:
-    """Return the first n mixtures, the spurious ones after the others.
+def _clusters(places: FloatArray, weights: FloatArray, K: int, rng: Any) -> NDArray[np.intp]:
+    """Return the labels of one run of k-means."""
+    return KMeans(K, n_init=1, random_state=rng).fit(places, sample_weight=weights).labels_
 
-    A spike on few rows is no merit; it goes on only where there is nothing else.
+
+def clusters_in_a_background(
+    places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Join two clusters, and gather the outer half of each into one that lies behind them all.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n_rows, n_coordinates)
+        Rows.
+    weights : ndarray of shape (n_rows,)
+        Their weights.
+    labels : integer ndarray of shape (n_rows,)
+        Their clusters. The two that are joined are those whose sum of squares grows least by it.
+
+    Returns
+    -------
+    labels : integer ndarray of shape (n_rows,)
+        As many clusters as before.
     """
-    sound: list[Any] = []
-    spurious: list[Any] = []
-    for params in population:
-        if len(sound) == n:
-            break
-        doubt = problem.spurious(params)
-        (sound if doubt is None else spurious).append(params)
-    return (sound + spurious)[:n]
+    clusters, sizes = np.unique(labels), np.bincount(labels, weights)
+    centres = [np.average(places[labels == k], 0, weights[labels == k]) for k in clusters]
+    cost = cdist(centres, centres, "sqeuclidean") / np.add.outer(1 / sizes, 1 / sizes)
+    np.fill_diagonal(cost, np.inf)
+    kept, joined = np.unravel_index(cost.argmin(), cost.shape)
+    labels = np.where(labels == joined, kept, labels)
+    result = np.full_like(labels, joined)
+    for k in np.delete(clusters, joined):
+        own = np.flatnonzero(labels == k)
+        centre = np.average(places[own], 0, weights[own])
+        result[own[_nearer_half(places[own], weights[own], centre)]] = k
+    return result
 
 
-def _without_failures(function: Any, arguments: Sequence[Any]) -> list[Any]:
-    """Return the results of a function, dropping arguments for which a component degenerates."""
-    results = []
-    for argument in arguments:
+def moved(posterior: FloatArray, places: FloatArray, weights: FloatArray, rng: Any) -> FloatArray:
+    """Take one component away and give it half of another's rows, those around one of them.
+
+    Parameters
+    ----------
+    posterior : ndarray of shape (n_rows, n_components)
+        Responsibilities of a mixture.
+    places : ndarray of shape (n_rows, n_coordinates)
+        Rows.
+    weights : ndarray of shape (n_rows,)
+        Their weights.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    responsibilities : ndarray of shape (n_rows, n_components)
+        Shares to start from. The component is drawn by how little is lost without it.
+    """
+    losses = -weights @ np.log(np.maximum(1 - posterior, 1e-30))
+    away = _draw(1 / np.maximum(losses, 1e-9), rng)
+    rest = posterior.copy()
+    rest[:, away] = 0.0
+    total = rest.sum(axis=1, keepdims=True)
+    rest = np.divide(rest, total, out=np.ones_like(rest), where=total > 0)
+    rest[:, away] = 0.0
+    around = _draw(weights, rng)
+    likeliest = rest.argmax(axis=1)
+    own = np.flatnonzero(likeliest == likeliest[around])
+    taken = own[_nearer_half(places[own], weights[own], places[around])]
+    rest[taken] = np.arange(rest.shape[1]) == away
+    return rest / rest.sum(axis=1, keepdims=True)
+
+
+def _draw(odds: FloatArray, rng: Any) -> int:
+    """Draw an index with probabilities in proportion to odds."""
+    sums = odds.cumsum()
+    return int(min(np.searchsorted(sums, rng.uniform() * sums[-1], "right"), len(odds) - 1))
+
+
+def _nearer_half(places: FloatArray, weights: FloatArray, centre: FloatArray) -> NDArray[np.bool_]:
+    """Return which rows are nearer to a centre than half of them are, by weight.
+
+    Rows equally far are not parted, and all are near where all are equally far.
+    """
+    distances = ((places - centre) ** 2).sum(axis=1)
+    order = distances.argsort(kind="stable")
+    sums = weights[order].cumsum()
+    middle = distances[order[np.searchsorted(sums, sums[-1] / 2)]]
+    if distances.min() < middle == distances.max():
+        return distances < middle
+    return distances <= middle
+
+
+class _Search:
+    """The best mixture that short runs of EM have found so far."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self._best: Run | None = None
+        self._is_sound = False
+        self._posterior: FloatArray | None = None
+        self._failure: Exception | None = None
+
+    def best(self) -> Run:
+        """Return the run that led to it; raises what went wrong where all runs failed."""
+        if self._best is None:
+            assert self._failure is not None
+            raise self._failure
+        return self._best
+
+    def posterior(self) -> FloatArray:
+        """Return the responsibilities of the best mixture, (n_rows, n_components)."""
+        if self._posterior is None:
+            X, K = self.problem.rows.X, self.problem.components.n_components
+            self._posterior = np.empty((len(X), K))
+            evaluate(self.problem.components, self.best().params, X, posterior=self._posterior)
+        return self._posterior
+
+    def try_from(self, shares: NDArray[Any]) -> None:
+        """Run EM from a sharing-out of the rows, and keep what it leads to if that is better.
+
+        A spike on few rows is no merit: what is sound comes before what is spurious.
+        """
         try:
-            results.append(function(argument))
-        except DegenerateComponentError as error:
-            failure = error
-    if arguments and not results:
-        raise failure
-    return results
+            result = self._run(first_parameters(self.problem, shares))
+        except (DegenerateComponentError, LikelihoodFellError) as error:
+            self._failure = error
+            return
+        is_sound = self.problem.spurious(result.params) is None
+        if self._best is None or (is_sound, result.objective) > (self._is_sound, self._goal()):
+            self._best, self._is_sound, self._posterior = result, is_sound, None
 
+    def _goal(self) -> float:
+        """Return what is higher than the best objective by more than rounding."""
+        objective = self.best().objective
+        return objective + 1e-9 * max(1.0, abs(objective))
 
-def _started(problem: Problem, partitions: list[NDArray[np.intp]]) -> list[Any]:
-    """Return the mixtures that start from partitions, less those that degenerate."""
-    together, K = _together(problem, len(partitions)), problem.components.n_components
-    if together is None or not all(np.bincount(each, minlength=K).all() for each in partitions):
-        return _without_failures(partial(first_parameters, problem), partitions)
-    try:
-        stack = together.start(np.array(partitions))
-    except DegenerateComponentError as error:
-        _drop_degenerate(partitions, error, problem)
-        return _started(problem, partitions)
-    return _parted(problem, stack, len(partitions))
+    def _run(self, start: Any) -> Run:
+        """Run EM until little is left to gain, or it cannot overtake the best."""
+        trace: list[float] = []
 
+        def falls_short(n: int, objective: float, params: Any) -> bool:
+            trace.append(objective)
+            if n < SHORT or not self._is_sound:
+                return False
+            return objective + remaining_gain(trace) < self.best().objective
 
-def _advance(problem: Problem, population: list[Any], n_evaluations: int) -> list[Any]:
-    """Return the mixtures some evaluations later, the best first."""
-    together = _together(problem, len(population))
-    if together is not None:
-        try:
-            objectives, population = _advance_stack(problem, together, population, n_evaluations)
-            return [population[i] for i in _best_first(objectives)]
-        except DegenerateComponentError as error:
-            _drop_degenerate(population, error, problem)
-            return _advance(problem, population, n_evaluations)
-
-    def advance(params: Any) -> tuple[float, Any]:
-        for _ in range(n_evaluations):
-            params, objective, _ = problem.evaluate(params)
-        return objective, params
-
-    advanced = _without_failures(advance, population)
-    order = _best_first(np.array([objective for objective, _ in advanced]))
-    return [advanced[i][1] for i in order]
-
-
-def _best_first(objectives: FloatArray) -> NDArray[np.intp]:
-    """Order mixtures; those that are equal to rounding stay in their order."""
-    best = objectives.max()
-    shortfalls = np.zeros(len(objectives))
-    lower = objectives < best
-    shortfalls[lower] = (best - objectives[lower]) / max(1.0, abs(best))
-    return np.argsort(np.round(shortfalls, 10), kind="stable")
-
-
-def _advance_stack(
-    problem: Problem, together: Problem, population: list[Any], n_evaluations: int
-) -> tuple[FloatArray, list[Any]]:
-    """Return objectives and mixtures after some evaluations of all of them in one stack."""
-    stack = MixtureParameters(
-        joined([params.labels for params in population]),
-        problem.components.joined([params.components for params in population]),
-    )
-    for _ in range(n_evaluations):
-        stack, objectives, _ = together.maximize(stack, together.e_step(stack))
-    return objectives, _parted(problem, stack, len(population))
-
-
-def _together(problem: Problem, n_mixtures: int) -> Problem | None:
-    """Return the problem of several mixtures side by side; None where there is no such thing."""
-    stacked = problem.components.stacked(n_mixtures) if n_mixtures > 1 else None
-    if stacked is None:
-        return None
-    return replace(problem, labels=problem.labels.side_by_side(n_mixtures), components=stacked)
-
-
-def _parted(problem: Problem, stack: MixtureParameters, n_mixtures: int) -> list[Any]:
-    """Return the mixtures that stand side by side."""
-    parts = (
-        parted(stack.labels, n_mixtures),
-        problem.components.parted(stack.components, n_mixtures),
-    )
-    return [MixtureParameters(*pair) for pair in zip(*parts, strict=True)]
-
-
-def _drop_degenerate(
-    population: list[Any], error: DegenerateComponentError, problem: Problem
-) -> None:
-    """Take the mixture of a stack in which a component has degenerated out of a list."""
-    assert error.component is not None
-    del population[error.component // problem.components.n_components]
-
-
-def _finished(problem: Problem, population: list[Any]) -> Any:
-    """Run mixtures nearly to their ends, and return the best that is sound."""
-
-    def finish(start: Any) -> Run:
-        run_on = partial(run, problem, start, tol=FINAL_TOL, max_iter=FINAL_EVALUATIONS)
-        try:
-            return run_on(accelerate=problem.components.accelerable)
-        except LikelihoodFellError:
-            return Run(start, (), "stopped")
-
-    runs = _without_failures(finish, population)
-    order = _best_first(np.array([run.objective for run in runs]))
-    return _sound(problem, [runs[i].params for i in order], 1)[0]
+        climb = partial(run, self.problem, tol=TOL, report=falls_short)
+        # Far from an optimum EM is left to itself, and what the accelerator costs is saved.
+        first = climb(start, max_iter=SHORT)
+        if first.reason != "max_iter":
+            return first
+        accelerate = self.problem.components.accelerable and self.problem.share is normalise
+        return climb(
+            first.params, max_iter=MOST_EVALUATIONS, accelerate=accelerate, history=first.trace
+        )

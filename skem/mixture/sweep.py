@@ -49,8 +49,6 @@ class EStep:
         EM, or :func:`~skem.mixture.posterior.classify`.
     labels : integer ndarray of shape (n_rows,) or None, default=None
         Components that rows are known to come from, -1 where unknown.
-    n_mixtures : int, default=1
-        Mixtures whose components stand side by side.
     """
 
     def __init__(
@@ -58,10 +56,8 @@ class EStep:
         weights: FloatArray,
         share: Share = normalise,
         labels: NDArray[np.intp] | None = None,
-        n_mixtures: int = 1,
     ) -> None:
-        self.n_mixtures = n_mixtures
-        self.weights = weights if n_mixtures == 1 else weights.reshape(n_mixtures, -1)
+        self.weights = weights
         self.share = share
         self.labels = labels
 
@@ -69,17 +65,17 @@ class EStep:
 
     def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "EStep":
         """Return the E-step with other labels."""
-        return EStep(self.weights, self.share, labels, self.n_mixtures)
+        return EStep(self.weights, self.share, labels)
 
     def assign(
         self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return log evidence, less the kernel's offset, and responsibilities."""
-        kernel.log_joint(block, out=work[0])
-        log_joint, responsibilities = work.reshape(2, *self.weights.shape, work.shape[-1])
+        log_joint, responsibilities = work
+        kernel.log_joint(block, out=log_joint)
         if self.labels is not None:
             mask_known(log_joint, self.labels[rows])
-        return self.share(log_joint, self.weights, responsibilities), work[1]
+        return self.share(log_joint, self.weights, responsibilities), responsibilities
 
 
 class GivenResponsibilities:
@@ -87,9 +83,8 @@ class GivenResponsibilities:
 
     Parameters
     ----------
-    responsibilities : ndarray of shape (n_rows, n_components), or integers of shape (..., n_rows)
-        One row of non-negative shares for each row of data, or its label; or a label in each of
-        several mixtures that are side by side.
+    responsibilities : ndarray of shape (n_rows, n_components), or integers of shape (n_rows,)
+        One row of non-negative shares for each row of data, or its label.
     """
 
     def __init__(self, responsibilities: NDArray[Any]) -> None:
@@ -107,9 +102,7 @@ class GivenResponsibilities:
         """Return the block's share of them; it has no objective."""
         given, out = self._of(rows), work[1]
         if self._are_labels:
-            by_mixture = out.reshape(*given.shape[:-1], -1, given.shape[-1])
-            components = np.arange(by_mixture.shape[-2])[:, np.newaxis]
-            np.equal(given[..., np.newaxis, :], components, out=by_mixture)
+            np.equal(given, np.arange(len(out))[:, np.newaxis], out=out)
         else:
             out[:] = given.T
         return np.zeros(1), out
@@ -119,8 +112,7 @@ class GivenResponsibilities:
         return self.responsibilities.dtype.kind in "iu"
 
     def _of(self, rows: Any) -> NDArray[Any]:
-        given = self.responsibilities
-        return given[..., rows] if self._are_labels else given[rows]
+        return self.responsibilities[rows]
 
 
 def sweep(
@@ -141,7 +133,7 @@ def sweep(
 
     Returns
     -------
-    objective : float, or ndarray of shape (n_mixtures,)
+    objective : float
         Total contribution of the rows, by weight, in nats.
     totals : ndarray of shape (n_components, n_totals)
         Statistics summed by component, by weight and responsibility.

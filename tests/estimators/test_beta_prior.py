@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skem import BinomialMixture
 from skem.data.rows import Rows
-from skem.families import Binomial, BinomialParameters
+from skem.families import Binomial
 from skem.families.prior import BetaPrior
 from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
@@ -124,16 +124,6 @@ def test_one_rare_answer_does_not_make_a_held_out_row_impossible():
     assert (search.best_estimator_.probabilities_ > 0).all()
     plain = BinomialMixture(2, n_trials=1, random_state=0).fit(np.delete(answers, 17, axis=0))
     assert plain.score_samples(answers)[17] == -np.inf
-
-
-def test_several_mixtures_side_by_side_have_each_its_own_prior():
-    """The short runs of the default start: the same objective as one mixture alone has."""
-    prior = BetaPrior(np.full(3, 2.0), np.full(3, 5.0))
-    family = Binomial(2, 3, np.full(3, float(TRIALS)), prior=prior)
-    two = [BinomialParameters(np.array([[w] * 3, [w + 0.3] * 3])) for w in (0.2, 0.6)]
-    together = family.stacked(2).log_prior(family.joined(two))
-    assert_allclose(together, [family.log_prior(params) for params in two], rtol=1e-14)
-    assert together[0] != together[1]
 
 
 def test_layouts_missing_cells_and_batches():

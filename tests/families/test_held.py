@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skem.data.rows import Rows
 from skem.estimators.holding import with_held
 from skem.families.held import Held
-from skem.mixture.labels import Independent, MixtureParameters, Weights
+from skem.mixture.labels import Independent, Weights
 from skem.mixture.problem import Problem
 from tests import laws
 from tests.families.cases import (
@@ -160,30 +159,6 @@ def test_weights_that_are_free_share_what_is_left_by_their_counts():
     assert_allclose(shared_out(HALF_HELD, [100.0, 0.0, 0.0]), [0.4, 0.3, 0.3], rtol=1e-15)
     everything = replace(HALF_HELD, held=ALL)
     assert_array_equal(shared_out(everything, [10.0, 1.0, 1.0]), [0.4, 0.5, 0.1])
-
-
-def test_weights_of_mixtures_side_by_side_are_each_shared_out():
-    counts = np.random.default_rng(0).uniform(1, 9, (4, 3))
-    stacked = shared_out(HALF_HELD.side_by_side(4), counts.ravel()).reshape(4, 3)
-    assert_allclose(stacked, [shared_out(HALF_HELD, each) for each in counts], rtol=1e-15)
-
-
-@pytest.mark.parametrize("masks", [{"weights": SOME}, {"probabilities": OTHERS}], ids=str)
-def test_mixtures_in_a_stack_hold_what_each_of_them_does(masks):
-    case = holding(binomial_case(3, 2, n_trials=7), **masks)
-    rows, singles = Rows(case.X), [case.start(seed) for seed in range(3)]
-    joint = MixtureParameters(
-        *(
-            type(parts[0])(*map(np.concatenate, zip(*parts, strict=True)))
-            for parts in zip(*singles, strict=True)
-        )
-    )
-    together = Problem(case.labels.side_by_side(3), case.family.stacked(3), rows)
-    params, _, _ = together.maximize(joint, together.e_step(joint))
-    alone = [Problem(case.labels, case.family, rows).evaluate(single).params for single in singles]
-    for name, values in params.by_name().items():
-        expected = np.concatenate([each.by_name()[name] for each in alone])
-        assert_allclose(values, expected, rtol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])

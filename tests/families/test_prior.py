@@ -12,7 +12,7 @@ from skem.data.rows import Rows
 from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
 from skem.families.prior import ConjugatePrior
-from skem.mixture.labels import Independent, MixtureParameters
+from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 from tests.families.cases import Centred, gaussian_case
 
@@ -185,27 +185,6 @@ def test_empty_component_goes_to_the_mode_of_the_prior(structure):
     }
     if structure != "tied":
         assert_allclose(params.covariances[0], mode[structure], rtol=1e-12)
-
-
-@pytest.mark.parametrize("structure", ["full", "diag", "spherical"])
-def test_mixtures_side_by_side_have_a_prior_each(structure):
-    """As the short runs have them."""
-    case = with_prior(structure)
-    mixtures = [case.params, case.start(1)]
-    stack = MixtureParameters(
-        *(
-            type(parts[0])(*map(np.concatenate, zip(*parts, strict=True)))
-            for parts in zip(*mixtures, strict=True)
-        )
-    )
-    stacked = Problem(Independent(n_mixtures=2), case.family.stacked(2), Rows(case.X))
-    assert stacked.components.log_prior(stack.components).shape == (2,)
-    both, objectives, _ = stacked.maximize(stack, stacked.e_step(stack))
-    for i, params in enumerate(mixtures):
-        alone = case.problem().evaluate(params)
-        assert_allclose(stacked.mean(objectives[i]), alone.objective, rtol=1e-12)
-        these = both.components.covariances[i * K : (i + 1) * K]
-        assert_allclose(these, alone.params.components.covariances)
 
 
 def test_no_prior_is_a_prior_that_weighs_nothing():

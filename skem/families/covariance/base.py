@@ -242,13 +242,6 @@ class Structure(ABC):
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return the covariances that belong to ``U``."""
 
-    def side_by_side(self, n_mixtures: int) -> "Structure":
-        """Return the structure of several mixtures' components, where :attr:`shared`.
-
-        Its covariances, and all that follows, are by component.
-        """
-        raise NotImplementedError(f"{self.name} covariances are by component already")
-
     @abstractmethod
     def check_definite(self, values: FloatArray, kind: str) -> None:
         """Raise ValueError unless the values, of a kind ('precision', say), are positive."""

@@ -1,6 +1,5 @@
 """Full and tied: structures with whole matrices."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -411,63 +410,6 @@ class Tied(Structure):
         """Return inv(U U')."""
         return self._full.covariances(precisions_cholesky[np.newaxis])[0]
 
-    def side_by_side(self, n_mixtures: int) -> "_TiedSideBySide":
-        """Return the structure in which those of one mixture are equal."""
-        return _TiedSideBySide(n_mixtures)
-
     def check_definite(self, values: FloatArray, kind: str) -> None:
         """Require the matrix to be symmetric, positive-definite."""
         _check_definite(values[np.newaxis], f"{self.name} {kind}")
-
-
-@dataclass(frozen=True)
-class _TiedSideBySide(Full):
-    """Whole matrices (K, d, d), equal for the components of each of several mixtures.
-
-    Parameters
-    ----------
-    n_mixtures : int
-        How many they are, of as many components each.
-    """
-
-    n_mixtures: int
-
-    wide_from: float = float("inf")
-
-    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
-        """Return the second moments less those of the means, pooled in each mixture."""
-        if len(second) > 1:
-            second = second.reshape(self.n_mixtures, -1, second.shape[1]).sum(axis=1)
-        total = counts.scatter[:, 0].reshape(self.n_mixtures, -1, 1).sum(axis=1)
-        pooled = _unpack(second / total, means.shape[1])
-        return self.about(self._repeat(pooled, len(means)), counts, means, sign=-1.0)
-
-    def about(
-        self, covariances: FloatArray, counts: Counts, shifts: FloatArray, sign: float = 1.0
-    ) -> FloatArray:
-        """Add the outer products of the shifts, each by its component's share of the mixture."""
-        by_mixture = shifts.reshape(self.n_mixtures, -1, shifts.shape[1])
-        scaled = sign * counts.mean[:, :1].reshape(*by_mixture.shape[:2], 1) * by_mixture
-        total = counts.scatter[:, 0].reshape(self.n_mixtures, -1).sum(axis=1)
-        pooled = scaled.swapaxes(1, 2) @ by_mixture / total[:, np.newaxis, np.newaxis]
-        return covariances + self._repeat(pooled, len(shifts))
-
-    def keep(
-        self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
-    ) -> FloatArray:
-        """Return the covariances: they are no component's own."""
-        return covariances
-
-    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
-        """Return the inverse Cholesky factors, transposed."""
-        n = len(covariances)
-        try:
-            return self._repeat(_factor(covariances[:: n // self.n_mixtures], floor), n)
-        except DegenerateComponentError as error:
-            assert error.component is not None
-            first = error.component * n // self.n_mixtures
-            raise DegenerateComponentError(first, error.reason) from None
-
-    def _repeat(self, matrices: FloatArray, n_components: int) -> FloatArray:
-        """Return each mixture's matrix for each of its components."""
-        return np.repeat(matrices, n_components // self.n_mixtures, axis=0)
