@@ -7,7 +7,6 @@ away, half of another's rows are given to it, and a short run of EM shows whethe
 Hinton 2000). This finds the best hill far more often than as many evaluations in new starts.
 """
 
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -69,13 +68,10 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     work = rows.n_rows * problem.components.n_statistics * K
     if work > MOST_WORK:
         return None
-    # The first start is that of scikit-learn, to end no lower. All else is free of units.
-    weights, further = rows.each_weight, deepcopy(rng)
-    starts = [_clusters(places, weights, K, rng)]
-    places = places.astype(np.float64)
-    spread = places.std(axis=0)
-    places = (places - places.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    clusters = _clusters(places, weights, K, further)
+    weights = rows.each_weight
+    places = _scaled(places.astype(np.float64), weights, np.zeros(rows.n_rows, dtype=np.intp))
+    clusters = _clusters(places, weights, K, rng)
+    starts = [_clusters(_scaled(places, weights, clusters), weights, K, rng)]
     if np.bincount(clusters, minlength=K).all():
         starts.append(clusters_in_a_background(places, weights, clusters))
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
@@ -84,8 +80,22 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
         for labels in starts:
             search.try_from(agreeing(labels, problem))
         for _ in range(n_moves):
-            search.try_from(moved(search.posterior(), places, weights, further))
+            search.try_from(moved(search.posterior(), places, weights, rng))
         return search.best().params
+
+
+def _scaled(places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]) -> FloatArray:
+    """Divide coordinates by their spread within clusters, which frees them of units.
+
+    Then those that tell clusters apart weigh more: k-means finds the digits among 20 principal
+    components so, which drown in noise where all components have the same spread.
+    """
+    deviations = np.empty_like(places)
+    for k in np.unique(labels):
+        own = labels == k
+        deviations[own] = places[own] - np.average(places[own], 0, weights[own])
+    spread = np.sqrt(np.average(deviations**2, 0, weights))
+    return places / np.where(spread > 0, spread, 1.0)
 
 
 def _clusters(places: FloatArray, weights: FloatArray, K: int, rng: Any) -> NDArray[np.intp]:
