@@ -70,7 +70,8 @@ class BinomialMixture(MixtureEM):
         is made once.
     init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
 array-like or callable, default='short-runs'
-        The start. A name: the best of many short runs of EM on (a sample of) the rows; clusters
+        The start. A name: the best of short runs of EM on (a sample of) the rows, which move
+        components from where k-means puts them; clusters
         of k-means on arcsine-transformed proportions; rows shared
         out among K rows picked by k-means++, or at random; random responsibilities. An array:
         labels (n_samples,) or responsibilities (n_samples, K). A callable:

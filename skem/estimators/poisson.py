@@ -33,7 +33,8 @@ class PoissonMixture(MixtureEM):
         is made once.
     init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
 array-like or callable, default='short-runs'
-        The start. A name: the best of many short runs of EM on (a sample of) the rows; clusters
+        The start. A name: the best of short runs of EM on (a sample of) the rows, which move
+        components from where k-means puts them; clusters
         of k-means on square roots of the counts; rows shared out among K rows picked by
         k-means++, or at random; random responsibilities. An array: labels (n_samples,) or
         responsibilities (n_samples, K). A callable: ``f(X, n_components=, random_state=)`` that
