@@ -266,6 +266,7 @@ class _Pace:
         self._tol = tol
         self._em_steps = EM_STEPS_TO_TELL
         self._climbs, self._patience = 0, 0
+        self._described: tuple[Any, Any] = (None, None)  # parameters, and their vector
 
     @property
     def is_even(self) -> bool:
@@ -315,11 +316,13 @@ class _Pace:
     def _describe(self, params: Any, step: Evaluation) -> tuple[Any, Any, Any] | None:
         """Return point, gradient and EM step; None where there is no such thing."""
         with np.errstate(all="ignore"):
-            point = self._model.to_vector(params)
+            known, vector = self._described  # most steps go on from where the last one led
+            point = vector.copy() if known is params else self._model.to_vector(params)
             after = self._model.to_vector(step.params)
             gradient = np.zeros_like(point)
             if self._has_gradient:
                 gradient = self._model.gradient(params, step)
+        self._described = (step.params, after.copy())
         # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
         self._at_boundary = ~(np.isfinite(point) & np.isfinite(after))
         self._boundary = after[self._at_boundary]

@@ -29,7 +29,7 @@ from skem.estimators.validation import (
 )
 from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
-from skem.families.gaussian import Gaussian, GaussianParameters
+from skem.families.gaussian import Gaussian, GaussianParameters, admissible_amplification
 from skem.mixture.labels import MixtureParameters, Weights
 from skem.mixture.problem import Problem
 
@@ -344,6 +344,7 @@ verbose_interval : as of all mixtures
             origin=mean,
             scale=np.where(scale > 0, scale, 1.0),
             floor=(4 * np.finfo(np.float64).eps * largest) ** 2,
+            max_amplification=admissible_amplification(self.tol),
         )
         least, rounding = np.zeros((2, variance.size))
         ridge = 0.0 if self.prior is not None or self.reg_covar == "scale" else self.reg_covar

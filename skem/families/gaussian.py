@@ -34,13 +34,24 @@ from skem.families.held import Held
 from skem.families.prior import ConjugatePrior
 from skem.families.wide import WideKernel
 
-__all__ = ["Gaussian", "GaussianParameters"]
+__all__ = ["Gaussian", "GaussianParameters", "admissible_amplification"]
 
 LOG_2PI = float(np.log(2 * np.pi))
 
-#: Largest amplification of rounding errors for which the expanded form is trusted: it leaves an
-#: error of some 1e-11 nats in a log-density.
+#: Largest amplification of rounding errors for which the expanded form is trusted with what is
+#: published: it leaves an error of some 1e-11 nats in a log-density.
 MAX_AMPLIFICATION = 5e4
+
+#: The most that is allowed while EM climbs, whatever the tolerance: some 1e-9 nats. With 200,000
+#: rows of ten features, mixed at random in each of ten components, a pass takes a quarter of the
+#: centred kernel's time, and the log-likelihood after 60 of them differs by 8e-12 nats per row.
+CLIMBING_AMPLIFICATION = 5e6
+
+
+def admissible_amplification(tol: float) -> float:
+    """Return how much rounding may be amplified while EM climbs: to a tenth of its tolerance."""
+    of_tolerance = tol / 10 / np.finfo(np.float64).eps
+    return float(np.clip(of_tolerance, MAX_AMPLIFICATION, CLIMBING_AMPLIFICATION))
 
 
 class GaussianParameters(NamedTuple):
@@ -258,24 +269,24 @@ class Gaussian:
 
     def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
         """Return the kernel ``eta @ T``."""
-        U = params.precisions_cholesky
-        half_norms = (self.structure.whiten_means(U, params.means) ** 2).sum(axis=1) / 2
-        slopes = self.structure.multiply_means(U, params.means)
+        U, d = params.precisions_cholesky, self.n_features
+        slopes, quadratic = self.structure.expanded(U, params.means)
+        half_norms = (slopes * params.means).sum(axis=1) / 2
         constant = self.log_prior(params)
+        eta = np.empty((self.n_components, self.n_statistics))
+        eta[:, 1 : 1 + d] = slopes
         if self.pooled is None:
             peaks = self.log_peaks(params, bias)
             offset = float(peaks.max())
-            quadratic = self.structure.quadratic(U) / -2
-            if self.structure.shared:
-                quadratic = np.repeat(quadratic, self.n_components, axis=0)
-            eta = np.column_stack([peaks - offset - half_norms, slopes, quadratic])
+            eta[:, 0] = peaks - offset - half_norms
+            eta[:, 1 + d :] = quadratic
         else:
             total, second = self.pooled
             offset = 0.0
             common = self.log_peaks(params, np.zeros(self.n_components))
-            squares = (self.structure.quadratic(U) * second).sum(axis=1)
-            constant += float(total * common[0] - squares[0] / 2)
-            eta = np.column_stack([bias - half_norms, slopes])
+            squares = (quadratic * second).sum(axis=1)
+            constant += float(total * common[0] + squares[0])
+            eta[:, 0] = bias - half_norms
         return LinearKernel(self, eta, self.n_statistics, self.n_components, offset, constant)
 
     def log_prior(self, params: GaussianParameters) -> float:

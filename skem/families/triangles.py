@@ -32,8 +32,10 @@ def inverse_triangles(L: FloatArray) -> FloatArray:
             row = L[:, i : i + 1, :i] @ inverse[:, :i, :i]
             inverse[:, i, :i] = row[:, 0] / -pivots[:, i : i + 1]
         return inverse
-    # A C-ordered lower triangle is a Fortran-ordered upper one: dtrtri then copies nothing.
-    return np.stack([dtrtri(triangle.T, lower=0)[0].T for triangle in L])
+    inverse = np.empty(L.shape)
+    for k in range(K):  # a C-ordered lower triangle is a Fortran-ordered upper one: no copy
+        inverse[k].T[...] = dtrtri(L[k].T, lower=0)[0]
+    return inverse
 
 
 def multiply_lower(L: FloatArray, Z: FloatArray, out: FloatArray | None = None) -> FloatArray:

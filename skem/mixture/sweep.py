@@ -12,7 +12,7 @@ from skem.data.rows import Rows
 from skem.families.base import FloatArray, Kernel
 from skem.mixture.posterior import mask_known, normalise
 
-__all__ = ["Assignment", "EStep", "GivenResponsibilities", "Share", "sweep"]
+__all__ = ["Assignment", "EStep", "GivenResponsibilities", "Share", "sweep", "sweep_block"]
 
 #: ``share(log_joint, weights, responsibilities)`` writes these and returns each row's evidence.
 Share = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
@@ -158,10 +158,22 @@ def sweep_segment(
     objective: Any = 0.0
     totals = np.zeros(())
     for these, block, work in loaded(kernel, X, starts):
-        contribution, r = assignment.assign(kernel, block, these, work)
-        if weights is not None:
-            r *= weights[these]
-            contribution = contribution * weights[these]
-        objective = objective + np.add.reduce(contribution, axis=-1)
-        totals = totals + kernel.totals(block, r)
+        of_block = sweep_block(kernel, block, weights, assignment, these, work)
+        objective, totals = objective + of_block[0], totals + of_block[1]
     return objective, totals
+
+
+def sweep_block(
+    kernel: Kernel,
+    block: Any,
+    weights: FloatArray | None,
+    assignment: Assignment,
+    rows: slice,
+    work: FloatArray,
+) -> tuple[Any, FloatArray]:
+    """Return objective and totals of a block of rows, less the kernel's constants."""
+    contribution, r = assignment.assign(kernel, block, rows, work)
+    if weights is not None:
+        r *= weights[rows]
+        contribution = contribution * weights[rows]
+    return np.add.reduce(contribution, axis=-1), kernel.totals(block, r)

@@ -432,18 +432,17 @@ def test_all_probabilities_at_their_edges():
 @pytest.mark.parametrize("empty", [0, 1, 2])
 @pytest.mark.parametrize("family", ["binomial", "gaussian"])
 def test_empty_component(family, empty):
-    weights = np.insert([0.4, 0.6], empty, 0.0)
     if family == "binomial":
-        X = load_beta_blockers().data
-        mixture = BinomialMixture(
-            3, weights_init=weights, probabilities_init=[[0.05], [0.1], [0.2]]
-        )
+        X, kind, name = load_beta_blockers().data, BinomialMixture, "probabilities"
+        options = {}
     else:
-        X = FAITHFUL
-        mixture = GaussianMixtureEM(3, weights_init=weights, means_init=X[[0, 1, 5]])
-    with pytest.warns(ConvergenceWarning, match="a component is empty"):
-        mixture.fit(X)
-    assert mixture.weights_[empty] == 0
+        X, kind, name = FAITHFUL, GaussianMixtureEM, "means"
+        options = {"covariances": np.array([np.eye(2)] * 3)}
+    two = kind(2, random_state=0).fit(X)  # a maximum, in which the third has no part
+    arrays = {name: getattr(two, f"{name}_") for name in ("weights", name, *options)}
+    arrays = {name: np.insert(each, empty, each[0], axis=0) for name, each in arrays.items()}
+    arrays["weights"][empty] = 0.0
+    mixture = kind.from_parameters(**arrays)
     with pytest.warns(ConvergenceWarning, match="decrease n_components") as told:
         errors = mixture.standard_errors(X)
     assert len(told) == 1

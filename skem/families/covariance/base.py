@@ -189,10 +189,17 @@ class Structure(ABC):
     ) -> FloatArray:
         """Bound the terms whose sum is the Mahalanobis distance of a typical row, by component.
 
-        ``sum_ij |P_ij| sqrt(M_ii M_jj)`` with M the second moment of the component about the
-        origin of ``means``. Times the machine epsilon this is the rounding error of the
+        They are ``sum_ij |P_ij| sqrt(M_ii M_jj)`` with M the second moment of the component about
+        the origin of ``means``, and no more than ``(sum_i sqrt(P_ii M_ii))^2``, since P is
+        positive definite. Times the machine epsilon this bounds the rounding error of the
         expanded form, in nats.
         """
+
+    @abstractmethod
+    def expanded(
+        self, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return ``P_k mean_k`` (K, d), and a (K or 1, n_second): ``a . second(z) = -z'Pz/2``."""
 
     @abstractmethod
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:

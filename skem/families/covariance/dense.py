@@ -1,5 +1,6 @@
 """Full and tied: structures with whole matrices."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,28 +22,38 @@ def _unpack(second: FloatArray, d: int) -> FloatArray:
     return matrices
 
 
+@lru_cache(maxsize=64)
+def _packing(d: int) -> tuple[NDArray[np.int_], FloatArray]:
+    """Return places of an upper triangle in a flat matrix, and how often each is in the matrix."""
+    i, j = upper_triangle(d)
+    return i * d + j, np.where(i == j, 1.0, 2.0)
+
+
 def _pack_quadratic(P: FloatArray) -> FloatArray:
     """Pack symmetric (K, d, d) so that the dot product with packed ``z z'`` is ``z' P z``."""
-    i, j = upper_triangle(P.shape[-1])
-    packed = P[:, i, j]
-    packed[:, i != j] *= 2
-    return packed
+    places, times = _packing(P.shape[-1])
+    return P.reshape(len(P), -1)[:, places] * times
+
+
+def _diagonals(matrices: FloatArray) -> FloatArray:
+    """Return the diagonals (K, d) of matrices, a view."""
+    return np.diagonal(matrices, axis1=-2, axis2=-1)
 
 
 def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
     """Return ``U = inv(chol(C))'`` for each covariance of (K, d, d)."""
-    d = C.shape[-1]
-    variances = np.einsum("kii->ki", C)
-    first_degenerate(variances, floor)
+    variances = _diagonals(C)
     try:
         L = np.linalg.cholesky(C)
     except np.linalg.LinAlgError:
+        first_degenerate(variances, floor)
         raise DegenerateComponentError(_first_indefinite(C), _SINGULAR) from None
     # The squared pivots are conditional variances: each feature's given those before it.
-    pivots = np.einsum("kii->ki", L) ** 2
-    bad = ~(pivots > 4 * d * EPS * variances)
-    if bad.any():
-        raise DegenerateComponentError(int(np.argwhere(bad)[0, 0]), _SINGULAR)
+    pivots = _diagonals(L) ** 2
+    sound = pivots > 4 * C.shape[-1] * EPS * variances
+    if not (sound & (variances > floor)).all():
+        first_degenerate(variances, floor)
+        raise DegenerateComponentError(int(np.argwhere(~sound)[0, 0]), _SINGULAR)
     return inverse_triangles(L).swapaxes(1, 2)
 
 
@@ -181,7 +192,7 @@ class Full(Structure):
 
     def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
         """Sum the logs of the diagonal."""
-        return np.log(np.einsum("kii->ki", precisions_cholesky)).sum(axis=1)
+        return np.log(_diagonals(precisions_cholesky)).sum(axis=1)
 
     def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
         """Return the squared norms of the rows of U, weighted and summed."""
@@ -190,10 +201,17 @@ class Full(Structure):
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
     ) -> FloatArray:
-        """Bound by the absolute precision between root mean squares."""
-        rms = np.sqrt(np.einsum("kii->ki", covariances) + means**2)
-        P = np.abs(self.precisions(precisions_cholesky))
-        return np.einsum("ki,kij,kj->k", rms, P, rms)
+        """Bound by the diagonals of precisions and second moments."""
+        U = precisions_cholesky
+        moments = _diagonals(covariances) + means**2
+        return np.sqrt(np.einsum("kij,kij->ki", U, U) * moments).sum(axis=1) ** 2
+
+    def expanded(
+        self, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Multiply the means, and pack the precisions."""
+        P = self.precisions(precisions_cholesky)
+        return (P @ means[:, :, np.newaxis])[:, :, 0], _pack_quadratic(P) / -2
 
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Return them as they are."""
@@ -209,20 +227,23 @@ class Full(Structure):
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""
-        i, j = upper_triangle(precisions_cholesky.shape[-1])
-        coordinates = (precisions_cholesky * scale[:, np.newaxis])[:, i, j]
-        coordinates[:, i == j] = np.log(coordinates[:, i == j])
+        places, times = _packing(precisions_cholesky.shape[-1])
+        scaled = precisions_cholesky * scale[:, np.newaxis]
+        coordinates = scaled.reshape(len(scaled), -1)[:, places]
+        np.log(coordinates, out=coordinates, where=times == 1.0)
         return coordinates.ravel()
 
     def from_vector(
         self, vector: FloatArray, like: FloatArray, scale: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Undo to_vector."""
-        i, j = upper_triangle(like.shape[-1])
-        coordinates = vector.reshape(len(like), -1).copy()
-        coordinates[:, i == j] = np.exp(coordinates[:, i == j])
-        U = np.zeros(like.shape)
-        U[:, i, j] = coordinates / scale[i]
+        K, d, _ = like.shape
+        places, times = _packing(d)
+        coordinates = vector.reshape(K, -1).copy()
+        np.exp(coordinates, out=coordinates, where=times == 1.0)
+        U = np.zeros((K, d * d))
+        U[:, places] = coordinates
+        U = U.reshape(K, d, d) / scale[:, np.newaxis]
         return self.covariances(U), U
 
     def gradient(
@@ -236,13 +257,12 @@ class Full(Structure):
         """Return the upper triangles of ``n (inv(diag(U)) - S U)``, by scaled coordinates."""
         U, d = precisions_cholesky, precisions_cholesky.shape[-1]
         G = -(self.about(covariances, counts, deltas) @ U)
-        diagonal = np.arange(d)
-        # By the logarithm of a diagonal element: d/dlog u = u d/du.
-        G[:, diagonal, diagonal] *= U[:, diagonal, diagonal]
-        G[:, diagonal, diagonal] += 1
-        i, j = upper_triangle(d)
-        units = np.where(i == j, 1.0, scale[i])
-        return counts.scatter[:, :1] * G[:, i, j] / units
+        # By the logarithm of a diagonal element: d/dlog u = u d/du, in any units.
+        factors = np.broadcast_to(1 / scale[:, np.newaxis], U.shape).copy()
+        factors.reshape(len(U), -1)[:, :: d + 1] = _diagonals(U)
+        G *= factors
+        G.reshape(len(G), -1)[:, :: d + 1] += 1
+        return counts.scatter[:, :1] * G.reshape(len(G), -1)[:, _packing(d)[0]]
 
     def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return inv(U U')."""
@@ -364,10 +384,17 @@ class Tied(Structure):
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
     ) -> FloatArray:
-        """Bound by the absolute precision between root mean squares."""
-        rms = np.sqrt(np.einsum("ii->i", covariances) + means**2)
-        P = np.abs(self.precisions(precisions_cholesky))
-        return np.einsum("ki,ij,kj->k", rms, P, rms)
+        """Bound by the diagonals of the precision and of second moments."""
+        return self._full.amplification(
+            covariances[np.newaxis], precisions_cholesky[np.newaxis], means
+        )
+
+    def expanded(
+        self, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Multiply the means, and pack the precision."""
+        P = self.precisions(precisions_cholesky)
+        return means @ P, _pack_quadratic(P[np.newaxis]) / -2
 
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Repeat the one matrix."""

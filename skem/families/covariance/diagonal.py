@@ -143,6 +143,13 @@ class Diagonal(_Uncorrelated):
         """Sum (variance + mean^2) / variance."""
         return ((covariances + means**2) * precisions_cholesky**2).sum(axis=1)
 
+    def expanded(
+        self, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Divide means by the variances, and -1/2 too."""
+        P = precisions_cholesky**2
+        return P * means, P / -2
+
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Put the variances on diagonals."""
         return covariances[:, :, np.newaxis] * np.eye(n_features)
@@ -252,6 +259,13 @@ class Spherical(_Uncorrelated):
     ) -> FloatArray:
         """Return d + squared Mahalanobis distance."""
         return means.shape[1] + (means**2).sum(axis=1) * precisions_cholesky**2
+
+    def expanded(
+        self, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Divide means by the variances, and -1/2 too."""
+        P = precisions_cholesky[:, np.newaxis] ** 2
+        return P * means, P / -2
 
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Put the variance on the whole diagonal."""
