@@ -1,7 +1,21 @@
 """Expectation-Maximization for the scikit-learn world."""
 
-from skem.estimators import BinomialMixture, GaussianMixtureEM, PoissonMixture
+from skem.estimators import (
+    BinomialHMM,
+    BinomialMixture,
+    GaussianHMM,
+    GaussianMixtureEM,
+    PoissonHMM,
+    PoissonMixture,
+)
 
-__all__ = ["BinomialMixture", "GaussianMixtureEM", "PoissonMixture"]
+__all__ = [
+    "BinomialHMM",
+    "BinomialMixture",
+    "GaussianHMM",
+    "GaussianMixtureEM",
+    "PoissonHMM",
+    "PoissonMixture",
+]
 
 __version__ = "0.1.0"

@@ -6,11 +6,18 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from skem.datasets import load_beta_blockers, load_old_faithful, load_saxony, load_two_coins
+from skem.datasets import (
+    load_beta_blockers,
+    load_earthquakes,
+    load_old_faithful,
+    load_saxony,
+    load_two_coins,
+)
 
-LOADERS = [load_beta_blockers, load_old_faithful, load_saxony, load_two_coins]
+LOADERS = [load_beta_blockers, load_earthquakes, load_old_faithful, load_saxony, load_two_coins]
 SHAPES = {
     load_beta_blockers: (44, 2),
+    load_earthquakes: (107, 1),
     load_old_faithful: (272, 2),
     load_saxony: (13, 2),
     load_two_coins: (5, 2),

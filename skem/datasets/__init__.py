@@ -1,5 +1,17 @@
 """Small real data sets, in the conventions of ``sklearn.datasets``."""
 
-from ._loaders import load_beta_blockers, load_old_faithful, load_saxony, load_two_coins
+from ._loaders import (
+    load_beta_blockers,
+    load_earthquakes,
+    load_old_faithful,
+    load_saxony,
+    load_two_coins,
+)
 
-__all__ = ["load_beta_blockers", "load_old_faithful", "load_saxony", "load_two_coins"]
+__all__ = [
+    "load_beta_blockers",
+    "load_earthquakes",
+    "load_old_faithful",
+    "load_saxony",
+    "load_two_coins",
+]

@@ -205,6 +205,71 @@ def load_saxony(*, return_X_y=False, as_frame=False):
     )
 
 
+def load_earthquakes(*, return_X_y=False, as_frame=False):
+    """Load the numbers of major earthquakes in the years 1900 to 2006.
+
+    Earthquakes of magnitude 7 or greater in the world [1]_, in the order of the years: the
+    textbook case of a hidden Markov model for counts.
+
+    =================   ========================
+    Rows                107 years
+    Columns             count
+    Target              none
+    Years               1900 to 2006
+    =================   ========================
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        If True, return ``(data, None)`` instead of a Bunch. The years come only in the Bunch.
+    as_frame : bool, default=False
+        If True, ``data`` is a pandas DataFrame and ``year`` a Series. Requires pandas.
+
+    Returns
+    -------
+    earthquakes : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : {ndarray, DataFrame} of shape (107, 1)
+            Earthquakes in a year.
+        target : None
+            No label is known.
+        year : {ndarray, Series} of shape (107,)
+            The year of each row.
+        feature_names : list of str
+            The names of the columns of ``data``.
+        frame : DataFrame of shape (107, 2)
+            ``data`` and ``year``; None unless ``as_frame=True``.
+        DESCR : str
+            The description of the data set.
+        filename : str
+            The name of the file that holds the data.
+
+    (data, None) : tuple if ``return_X_y`` is True
+        The data, and None in the place of a target.
+
+    References
+    ----------
+    .. [1] Zucchini, W. and MacDonald, I. L. (2009). Hidden Markov Models for Time Series: An
+       Introduction Using R. Chapman & Hall/CRC.
+
+    Examples
+    --------
+    >>> from skem.datasets import load_earthquakes
+    >>> X = load_earthquakes().data
+    >>> print(X.mean().round(2), X.var(ddof=1).round(2))
+    19.36 51.57
+    """
+    table = _read("earthquakes")
+    return _present(
+        "earthquakes",
+        {"count": table["count"]},
+        extras={"year": table["year"]},
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+    )
+
+
 def load_beta_blockers(*, return_X_y=False, as_frame=False):
     """Load deaths after heart attack in 22 trials of beta-blockers.
 

@@ -2,8 +2,20 @@
 
 from skem.estimators.base import MixtureEM
 from skem.estimators.binomial import BinomialMixture
+from skem.estimators.binomial_hmm import BinomialHMM
 from skem.estimators.gaussian import GaussianMixtureEM
+from skem.estimators.gaussian_hmm import GaussianHMM
 from skem.estimators.poisson import PoissonMixture
+from skem.estimators.poisson_hmm import PoissonHMM
 from skem.estimators.summary import Summary
 
-__all__ = ["BinomialMixture", "GaussianMixtureEM", "MixtureEM", "PoissonMixture", "Summary"]
+__all__ = [
+    "BinomialHMM",
+    "BinomialMixture",
+    "GaussianHMM",
+    "GaussianMixtureEM",
+    "MixtureEM",
+    "PoissonHMM",
+    "PoissonMixture",
+    "Summary",
+]

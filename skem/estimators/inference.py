@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from skem.families.held import Held
 from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 
-__all__ = ["InferenceMixin"]
+__all__ = ["InferenceMixin", "standard_errors_of"]
 
 
 class InferenceMixin:
@@ -96,15 +97,15 @@ class InferenceMixin:
         family = family.for_missing() if rows.has_missing else family
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             problem = Problem(labels_model, family, rows, crew)
-            return _standard_errors(problem, params, self._fixable, robust)
+            return standard_errors_of(problem, params, self._fixable, robust)
 
 
-def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:
+def standard_errors_of(problem: Any, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:
     """Return standard errors in the shapes of the parameters.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Smooth
         What was fitted.
     params : MixtureParameters
         The estimates.
@@ -124,10 +125,7 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
         Where some are NaN.
     """
     arrays = params.by_name()
-
-    def flat(params: Any) -> FloatArray:
-        return np.concatenate([params.by_name()[name].ravel() for name in names])
-
+    flat = partial(_flat, names)
     variances, doubt = delta_method(problem, params, flat, "decrease n_components", robust)
     if doubt:
         warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
@@ -137,3 +135,8 @@ def _standard_errors(problem: Problem, params: Any, names: tuple[str, ...], robu
         errors[name] = np.sqrt(variances[start : start + values.size]).reshape(values.shape)
         start += values.size
     return errors
+
+
+def _flat(names: tuple[str, ...], params: Any) -> FloatArray:
+    """Return some arrays of parameters, one after another."""
+    return np.concatenate([params.by_name()[name].ravel() for name in names])

@@ -1,0 +1,390 @@
+"""Hidden Markov models as estimators: references, sequences, scikit-learn."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal, norm, poisson
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from skem import (
+    BinomialHMM,
+    GaussianHMM,
+    GaussianMixtureEM,
+    PoissonHMM,
+    PoissonMixture,
+)
+from skem.datasets import load_earthquakes, load_old_faithful
+from tests.chains.reference import by_loop
+
+ESTIMATORS = [GaussianHMM(), PoissonHMM(), BinomialHMM(n_trials=10**6)]
+
+
+def two_states(**params):
+    return PoissonHMM.from_parameters(
+        startprob=[0.6, 0.4], transmat=[[0.9, 0.1], [0.2, 0.8]], rates=[[3.0], [10.0]], **params
+    )
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    lengths = [60] * 10
+    X, states = two_states().sample(lengths=lengths, random_state=0)
+    return X, np.repeat(np.arange(10), 60), states
+
+
+class TestReferences:
+    """Optima of R's depmixS4 1.5, run to 1e-12 from many starts."""
+
+    @pytest.mark.parametrize(
+        ("n_components", "log_likelihood"),
+        [(1, -391.918928), (2, -341.878701), (3, -328.527483)],
+    )
+    def test_earthquakes(self, n_components, log_likelihood):
+        X = load_earthquakes().data
+        model = PoissonHMM(n_components, random_state=0).fit(X)
+        assert model.converged_
+        np.testing.assert_allclose(model.lower_bound_ * len(X), log_likelihood, atol=1e-5)
+        np.testing.assert_allclose(model.score(X) * len(X), log_likelihood, atol=1e-5)
+
+    def test_parameters_of_the_earthquakes(self):
+        model = PoissonHMM(2, random_state=0, tol=1e-12).fit(load_earthquakes().data)
+        model = model.reordered(model.rates_.ravel().argsort())
+        np.testing.assert_allclose(model.rates_.ravel(), [15.4208, 26.0182], atol=1e-3)
+        np.testing.assert_allclose(np.diag(model.transmat_), [0.928374, 0.880966], atol=1e-4)
+        np.testing.assert_allclose(model.startprob_, [1, 0], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("n_components", "log_likelihood"), [(2, -1113.542149), (3, -1071.518361)]
+    )
+    def test_old_faithful(self, n_components, log_likelihood):
+        X = load_old_faithful().data
+        model = GaussianHMM(
+            n_components, covariance_type="diag", reg_covar=0.0, random_state=0
+        ).fit(X)
+        np.testing.assert_allclose(model.lower_bound_ * len(X), log_likelihood, atol=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_checks_of_scikit_learn(estimator):
+    for each, check in estimator_checks_generator(estimator):
+        check(each)
+
+
+class TestInference:
+    """What a model says of sequences, against a loop in long double."""
+
+    lengths = (50, 1, 40)
+
+    @pytest.fixture
+    def given(self):
+        model = two_states()
+        X, _ = model.sample(lengths=self.lengths, random_state=1)
+        logs = poisson.logpmf(X, model.rates_.T)
+        return model, X, by_loop(logs, model.startprob_, model.transmat_, self.lengths)
+
+    def test_posterior_and_likelihood(self, given):
+        model, X, (evidence, posterior, _) = given
+        found = model.predict_proba(X, lengths=self.lengths)
+        np.testing.assert_allclose(found, posterior.astype(float), atol=1e-12)
+        total = model.score_samples(X, lengths=self.lengths).sum()
+        np.testing.assert_allclose(total, float(evidence.sum()), rtol=1e-12)
+        by_posterior = model.predict(X, lengths=self.lengths, decoding="posterior")
+        np.testing.assert_array_equal(by_posterior, posterior.argmax(axis=1))
+
+    def test_filtered_state_is_smoothed_at_the_end(self, given):
+        model, X, _ = given
+        np.testing.assert_allclose(
+            model.filter_proba(X[:50])[[9, 49]],
+            [model.predict_proba(X[:10])[-1], model.predict_proba(X[:50])[-1]],
+            atol=1e-12,
+        )
+
+    def test_scores_predict_each_row_from_the_past(self, given):
+        model, X, _ = given
+        ahead = model.forecast(X[:20]).states[0, 0]
+        density = np.log(ahead @ poisson.pmf(X[20, 0], model.rates_.ravel()))
+        np.testing.assert_allclose(model.score_samples(X[:50])[20], density, rtol=1e-10)
+
+    def test_forecast_moments(self, given):
+        model, X, _ = given
+        ahead = model.forecast(X, 300, lengths=self.lengths)
+        assert ahead.states.shape == (3, 300, 2)
+        stationary = model.stationary_distribution_
+        np.testing.assert_allclose(ahead.states[:, -1], np.tile(stationary, (3, 1)), atol=1e-10)
+        mean = stationary @ model.rates_
+        second = stationary @ (model.rates_ + model.rates_**2)
+        np.testing.assert_allclose(ahead.mean[0, -1], mean)
+        np.testing.assert_allclose(ahead.variance[0, -1], second - mean**2)
+
+    def test_known_states_clamp(self, given):
+        model, X, _ = given
+        known = np.full(len(X), -1)
+        known[[3, 50]] = 0
+        known[4] = 1
+        posterior = model.predict_proba(X, lengths=self.lengths, known_labels=known)
+        np.testing.assert_allclose(posterior[[3, 50, 4], [0, 0, 1]], 1.0)
+        path = model.predict(X, lengths=self.lengths, known_labels=known)
+        np.testing.assert_array_equal(path[[3, 4, 50]], [0, 1, 0])
+
+    def test_missing_rows_say_nothing_and_the_chain_goes_on(self, given):
+        model, X, _ = given
+        X = X[:3].copy()
+        X[1] = np.nan
+        joint = model.startprob_[:, None] * poisson.pmf(X[0], model.rates_)
+        two_steps = np.linalg.matrix_power(model.transmat_, 2)
+        density = (joint.T @ two_steps @ poisson.pmf(X[2], model.rates_)).item()
+        np.testing.assert_allclose(model.score_samples(X).sum(), np.log(density), rtol=1e-12)
+        np.testing.assert_allclose(model.score(X), np.log(density) / 2, rtol=1e-12)
+        filled = model.impute(X)
+        np.testing.assert_allclose(filled[1], model.predict_proba(X)[1] @ model.rates_)
+        np.testing.assert_array_equal(filled[[0, 2]], X[[0, 2]])
+
+    def test_criteria(self, given):
+        model, X, (evidence, _, _) = given
+        total = float(evidence.sum())
+        assert model.n_parameters_ == 1 + 2 + 2
+        np.testing.assert_allclose(model.aic(X, lengths=self.lengths), -2 * total + 10)
+        bic = model.bic(X, lengths=self.lengths)
+        np.testing.assert_allclose(bic, -2 * total + 5 * np.log(91))
+        assert model.icl(X, lengths=self.lengths) >= bic
+
+
+class TestSequences:
+    """Groups, lengths and the index of a frame."""
+
+    def test_they_say_the_same(self, sequences):
+        pandas = pytest.importorskip("pandas")
+        X, groups, _ = sequences
+        by_groups = PoissonHMM(2, random_state=0).fit(X, groups=groups)
+        by_lengths = PoissonHMM(2, random_state=0).fit(X, lengths=[60] * 10)
+        index = pandas.MultiIndex.from_arrays([groups, np.arange(600)])
+        by_index = PoissonHMM(2, random_state=0).fit(pandas.DataFrame(X, index=index))
+        for other in (by_lengths, by_index):
+            np.testing.assert_array_equal(by_groups.transmat_, other.transmat_)
+        assert by_groups.score(X, groups=groups) == by_groups.lower_bound_
+        one = PoissonHMM(2, random_state=0).fit(X)
+        assert one.lower_bound_ != by_groups.lower_bound_
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"lengths": [10, 10]}, "lengths sum to 20"),
+            ({"lengths": [600.0]}, "integers"),
+            ({"lengths": [600, 0]}, "at least 1"),
+            ({"groups": [1, 2]}, "groups.shape"),
+            ({"lengths": [300, 300], "groups": np.zeros(600)}, "contradict"),
+        ],
+    )
+    def test_errors(self, sequences, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            PoissonHMM(2).fit(sequences[0], **arguments)
+
+    def test_search_by_held_out_sequences(self, sequences):
+        X, groups, _ = sequences
+        grid = {"n_components": [1, 2]}
+        with config_context(enable_metadata_routing=True):
+            search = GridSearchCV(PoissonHMM(n_init=1, random_state=0), grid, cv=GroupKFold(2))
+            search.fit(X, groups=groups)
+        assert search.best_params_ == {"n_components": 2}
+        train, test = next(GroupKFold(2).split(X, groups=groups))
+        model = PoissonHMM(2, n_init=1, random_state=0).fit(X[train], groups=groups[train])
+        np.testing.assert_allclose(
+            search.cv_results_["split0_test_score"][1],
+            model.score(X[test], groups=groups[test]),
+        )
+
+    def test_weights_count_sequences(self, sequences):
+        X, groups, _ = sequences
+        weights = np.repeat([2, 0, *[1] * 8], 60)
+        start = {"startprob_init": [0.5, 0.5], "transmat_init": [[0.7, 0.3], [0.3, 0.7]]}
+        model = PoissonHMM(2, rates_init=[[2.0], [12.0]], tol=1e-11, **start)
+        weighted = clone(model).fit(X, groups=groups, sample_weight=weights)
+        rows = np.concatenate([np.arange(60), np.arange(60), np.arange(120, 600)])
+        repeated = clone(model).fit(X[rows], lengths=[60] * 10)
+        np.testing.assert_allclose(weighted.transmat_, repeated.transmat_, rtol=1e-4)
+        np.testing.assert_allclose(weighted.lower_bound_, repeated.lower_bound_, rtol=1e-9)
+        with pytest.raises(ValueError, match="same in all rows of a sequence"):
+            model.fit(X, sample_weight=np.arange(1, 601))
+
+
+class TestFit:
+    """What a fit is told, and what it tells."""
+
+    def test_recovers_what_was_simulated(self, sequences):
+        X, groups, states = sequences
+        model = PoissonHMM(2, random_state=0).fit(X, groups=groups)
+        model = model.reordered(model.rates_.ravel().argsort())
+        errors = model.standard_errors(X, groups=groups)
+        assert (np.abs(model.rates_ - [[3], [10]]) < 4 * errors.rates).all()
+        assert (np.abs(model.transmat_ - [[0.9, 0.1], [0.2, 0.8]]) < 4 * errors.transmat).all()
+        assert (model.predict(X, groups=groups) == states).mean() > 0.9
+        np.testing.assert_allclose(errors.transmat[:, 0], errors.transmat[:, 1])
+
+    def test_same_seed_same_bits(self, sequences):
+        X, groups, _ = sequences
+        first, second = (PoissonHMM(2, random_state=3).fit(X, groups=groups) for _ in range(2))
+        np.testing.assert_array_equal(first.rates_, second.rates_)
+        np.testing.assert_array_equal(first.transmat_, second.transmat_)
+
+    def test_zeros_stay_zero(self, sequences):
+        X = sequences[0][:60]
+        nan = np.nan
+        model = PoissonHMM(
+            3,
+            startprob_init=[1, 0, 0],
+            transmat_init=[[nan, nan, 0], [0, nan, nan], [0, 0, 1]],
+            random_state=0,
+        ).fit(X)
+        assert (model.transmat_[np.tril_indices(3, -1)] == 0).all()
+        assert model.transmat_[0, 2] == 0
+        np.testing.assert_array_equal(model.startprob_, [1, 0, 0])
+        assert model.n_parameters_ == 2 + 3
+        assert (np.diff(model.predict(X)) >= 0).all()
+
+    def test_fixed(self, sequences):
+        X, groups, _ = sequences
+        A = np.array([[0.75, 0.25], [np.nan, np.nan]])
+        mask = np.array([[True, True], [False, False]])
+        model = PoissonHMM(
+            2,
+            transmat_init=A,
+            rates_init=[[3.0], [9.0]],
+            fixed={"transmat": mask, "rates": [True, False]},
+            random_state=0,
+        ).fit(X, groups=groups)
+        np.testing.assert_array_equal(model.transmat_[0], A[0])
+        assert model.rates_[0] == 3.0 and model.rates_[1] != 9.0
+        assert model.n_parameters_ == 1 + 1 + 1
+        with pytest.raises(ValueError, match="transmat_init"):
+            PoissonHMM(2, fixed={"transmat": True}).fit(X)
+        with pytest.raises(ValueError, match="fixed names 'weights'"):
+            PoissonHMM(2, fixed={"weights": True}).fit(X)
+
+    def test_prior_keeps_transitions_from_the_edge(self, sequences):
+        X = sequences[0][:30]
+        free = PoissonHMM(2, random_state=0, startprob_prior=1.0).fit(X)
+        held = PoissonHMM(2, random_state=0, startprob_prior=2.0, transmat_prior=2.0).fit(X)
+        assert free.startprob_.max() > 0.999
+        np.testing.assert_allclose(held.startprob_.max(), 2 / 3, atol=0.05)
+
+    def test_known_states_make_complete_data(self, sequences):
+        X, groups, states = sequences
+        model = PoissonHMM(2, random_state=0).fit(X, groups=groups, known_labels=states)
+        np.testing.assert_allclose(model.rates_[1], X[states == 1].mean(), rtol=1e-10)
+        same = np.flatnonzero(groups[1:] == groups[:-1])
+        stays = (states[same] == 0) & (states[same + 1] == 0)
+        np.testing.assert_allclose(
+            model.transmat_[0, 0], stays.sum() / (states[same] == 0).sum(), rtol=1e-8
+        )
+
+    def test_warm_start_continues(self, sequences):
+        X, groups, _ = sequences
+        model = PoissonHMM(2, random_state=0, max_iter=3, warm_start=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            first = model.fit(X, groups=groups).lower_bound_
+            second = model.fit(X, groups=groups).lower_bound_
+        assert second >= first
+
+    def test_one_state_is_one_component(self, sequences):
+        X = sequences[0]
+        np.testing.assert_allclose(
+            PoissonHMM().fit(X).lower_bound_, PoissonMixture().fit(X).lower_bound_, rtol=1e-12
+        )
+
+    def test_sequences_of_one_row_are_a_mixture(self, sequences):
+        X = sequences[0][:200]
+        mixture = PoissonMixture(2, random_state=0, tol=1e-12).fit(X)
+        chain = PoissonHMM(2, random_state=0, tol=1e-12).fit(X, groups=np.arange(200))
+        np.testing.assert_allclose(chain.lower_bound_, mixture.lower_bound_, atol=1e-8)
+        np.testing.assert_allclose(np.sort(chain.startprob_), np.sort(mixture.weights_), atol=1e-3)
+
+    def test_missing_cells_of_correlated_features(self):
+        rng = np.random.default_rng(0)
+        states = np.repeat([0, 1, 0, 1], 40)
+        X = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 160) + 4 * states[:, None]
+        X[::5, 0] = np.nan
+        X[7::11] = np.nan
+        model = GaussianHMM(2, random_state=0, reg_covar=0.0).fit(X)
+        order = model.means_[:, 0].argsort()
+        model = model.reordered(order)
+        assert (model.predict(X) == states).mean() > 0.95
+        logs = np.zeros((160, 2))
+        for t, row in enumerate(X):
+            seen = ~np.isnan(row)
+            for k in range(2):
+                if seen.any():
+                    C = model.covariances_[k][np.ix_(seen, seen)]
+                    logs[t, k] = multivariate_normal.logpdf(row[seen], model.means_[k][seen], C)
+        evidence, posterior, _ = by_loop(logs, model.startprob_, model.transmat_, [160])
+        np.testing.assert_allclose(model.predict_proba(X), posterior.astype(float), atol=1e-9)
+        np.testing.assert_allclose(model.lower_bound_ * 160, float(evidence[0]), rtol=1e-10)
+
+    def test_warnings_name_the_states(self):
+        X = np.concatenate([np.full((20, 1), 3.0), np.full((20, 1), 30.0)])
+        with pytest.warns(ConvergenceWarning, match="never leaves state"):
+            PoissonHMM(2, random_state=0).fit(X)
+        nan = np.nan
+        with pytest.warns(ConvergenceWarning, match="cannot reach state 1"):
+            PoissonHMM(
+                2, random_state=0, startprob_init=[1, 0], transmat_init=[[1, 0], [nan, nan]]
+            ).fit(X)
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"transmat_init": [[0.5, 0.4], [0.5, 0.5]]}, "transmat_init must sum to one"),
+            ({"startprob_init": [0.5, 0.5, 0]}, r"startprob_init must have the shape \(2,\)"),
+            ({"transmat_init": [[2.0, -1.0], [0.5, 0.5]]}, "probabilities, from 0 to 1"),
+            ({"n_init": 0}, "n_init"),
+        ],
+    )
+    def test_bad_parameters(self, sequences, params, message):
+        model = PoissonHMM(2, **params)
+        with pytest.raises(ValueError, match=message):
+            model.fit(sequences[0])
+        assert not hasattr(model, "transmat_")
+
+
+def test_gaussian_forecast():
+    model = GaussianHMM.from_parameters(
+        startprob=[1.0, 0.0],
+        transmat=[[0.0, 1.0], [1.0, 0.0]],
+        means=[[0.0], [5.0]],
+        covariances=[[[1.0]], [[4.0]]],
+    )
+    ahead = model.forecast([[0.1]], 2)
+    np.testing.assert_allclose(ahead.mean[0, :, 0], [5, 0])
+    np.testing.assert_allclose(ahead.variance[0, :, 0], [4, 1])
+    np.testing.assert_allclose(model.score([[0.1]]), norm.logpdf(0.1))
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_equal_rows_of_the_transitions_make_a_mixture(covariance_type):
+    X = load_old_faithful().data
+    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0).fit(X)
+    chain = GaussianHMM.from_parameters(
+        startprob=mixture.weights_,
+        transmat=np.tile(mixture.weights_, (2, 1)),
+        means=mixture.means_,
+        covariances=mixture.covariances_,
+        covariance_type=covariance_type,
+    )
+    np.testing.assert_allclose(chain.score_samples(X), mixture.score_samples(X), rtol=1e-9)
+    np.testing.assert_allclose(chain.predict_proba(X), mixture.predict_proba(X), atol=1e-9)
+
+
+def test_binomial_layouts():
+    rng = np.random.default_rng(0)
+    states = np.repeat([0, 1, 0], 30)
+    successes = rng.binomial(10, np.array([0.2, 0.7])[states])[:, None].astype(float)
+    one = BinomialHMM(2, n_trials=10, random_state=0).fit(successes)
+    two = BinomialHMM(2, random_state=0).fit(np.hstack([successes, 10 - successes]))
+    np.testing.assert_allclose(one.lower_bound_, two.lower_bound_, rtol=1e-9)
+    path = one.reordered(one.probabilities_.ravel().argsort()).predict(successes)
+    assert (path == states).mean() > 0.9
