@@ -3,7 +3,7 @@
 import io
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,16 +153,7 @@ def _read_text(
     header: str | None = None,
     **shared: Any,
 ) -> Table:
-    if path == STANDARD_INPUT:
-        everything = sys.stdin.buffer.read()
-        path = "standard input"
-    else:
-        everything = None
-        shared.setdefault("compression", "infer")
-
-    def source() -> Any:
-        return path if everything is None else io.BytesIO(everything)
-
+    path, source = _source(path)
     shared["skipinitialspace"] = True
     as_written = {"header": None, "dtype": str, "keep_default_na": False, "engine": "python"}
     if sep is None:
@@ -196,6 +187,14 @@ def _read_text(
         )
     dialect = {"sep": sep if len(sep) == 1 else ",", "decimal": decimal}
     return Table(path, _named(names, cells), cells, parsed, decimal, thousands, dialect)
+
+
+def _source(path: str) -> tuple[str, Callable[[], Any]]:
+    """Return what to call a file, and a function that opens it from the start."""
+    if path != STANDARD_INPUT:
+        return path, lambda: path
+    everything = sys.stdin.buffer.read()
+    return "standard input", lambda: io.BytesIO(everything)
 
 
 def _read_workbook(
