@@ -5,15 +5,19 @@ from skem.estimators import (
     BinomialMixture,
     GaussianHMM,
     GaussianMixtureEM,
+    Mixture,
     PoissonHMM,
     PoissonMixture,
 )
+from skem.families.density import Density
 
 __all__ = [
     "BinomialHMM",
     "BinomialMixture",
+    "Density",
     "GaussianHMM",
     "GaussianMixtureEM",
+    "Mixture",
     "PoissonHMM",
     "PoissonMixture",
 ]

@@ -7,7 +7,7 @@ import pytest
 
 import skem
 
-ESTIMATORS = [skem.BinomialMixture, skem.GaussianMixtureEM, skem.PoissonMixture]
+ESTIMATORS = [skem.BinomialMixture, skem.GaussianMixtureEM, skem.Mixture, skem.PoissonMixture]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

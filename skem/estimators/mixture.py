@@ -1,0 +1,187 @@
+"""Mixture: components of any distribution of scipy.stats, or of any density."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+from scipy import stats
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skem.estimators.base import MixtureEM
+from skem.estimators.validation import Check
+from skem.families.densities import Densities, DensityParameters
+from skem.families.density import Density
+
+__all__ = ["Mixture"]
+
+
+class Mixture(MixtureEM):
+    """Mixture of components of any density, fitted by EM.
+
+    The M-step is weighted maximum likelihood: in closed form for ``norm``, ``expon``, ``poisson``,
+    ``bernoulli`` and ``geom``, otherwise numerically, from the last estimate. For Gaussians,
+    binomials and Poisson counts the classes of these names are much faster, and do more.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components K.
+    components : distribution, callable, Density, or list of K such, default=None
+        What the components are: a distribution of ``scipy.stats``, continuous or discrete, or a
+        :class:`Density`, which says what is fixed, and can be made of a function. One for all of
+        them, or one for each. None is ``scipy.stats.norm``. Columns of X are independent given
+        the component, but for a function, which gets whole rows.
+    tol : float, default=1e-8
+        EM stops when the estimated gain still to come is below this, in nats per row.
+    max_iter : int, default=1000
+        Largest number of E/M evaluations in a run. With 0 the start itself is published.
+    n_init : int, default=1
+        Number of starts; the best run is kept.
+    init_params : {'short-runs', 'kmeans', 'k-means++', 'random', 'random_from_data'}, \
+array-like or callable, default='kmeans'
+        The start: a way to make one, labels or responsibilities, or a function that returns such.
+        Which cluster is which of several different components is left to chance: give several
+        starts (``n_init``), or labels.
+    weights_init : array-like of shape (n_components,), default=None
+        Weights to start from.
+    fixed, assignment, acceleration, n_jobs, random_state, warm_start, record_trace, verbose, \
+verbose_interval : as of all mixtures
+        Said once, in MixtureEM.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixing weights.
+    parameters_ : ndarray of shape (n_components, n_features, n_parameters)
+        Parameters of each component, in the order of scipy's (shapes, ``loc``, ``scale``), or of
+        ``start``; NaN beyond them.
+    components_ : list of dict
+        The same by name, an array (n_features,) each; of a function a number.
+    converged_, n_iter_ : as of all mixtures
+        Said once, in MixtureEM.
+    lower_bound_ : float
+        Mean log-likelihood of the published parameters: ``score(X)``, in nats per row.
+    lower_bounds_ : list of float
+        Mean log-likelihood at each evaluation of the best run, before its M-step.
+    trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
+        Said once, in MixtureEM.
+    n_features_in_ : int
+        Number of columns of X seen by fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    skem.em.fit : EM for models that are no mixtures.
+
+    Notes
+    -----
+    ``fixed`` can name weights alone: a :class:`Density` says which of its own parameters are
+    fixed. EM is plain, ``acceleration`` or not, since nothing is known of the densities' slopes.
+
+    Examples
+    --------
+    Waiting times of two kinds:
+
+    >>> import numpy as np
+    >>> from scipy.stats import expon, gamma
+    >>> from skem import Mixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.exponential(1, 300), rng.gamma(20, 0.5, 300)])[:, np.newaxis]
+    >>> start = (X[:, 0] > 4).astype(int)
+    >>> mixture = Mixture(2, components=[expon, gamma], init_params=start).fit(X)
+    >>> mixture.components_[1]["a"].round()
+    array([24.])
+    """
+
+    _Parameters = DensityParameters
+    _checks = {
+        **MixtureEM._checks,
+        "components": Check(lambda value: True, "a distribution, a Density, or a list of them"),
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        components: Any = None,
+        tol: float = 1e-8,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "kmeans",
+        weights_init: ArrayLike | None = None,
+        fixed: dict[str, Any] | None = None,
+        assignment: str = "soft",
+        acceleration: str | None = "quasi-newton",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        record_trace: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
+        super().__init__(
+            n_components,
+            tol=tol,
+            max_iter=max_iter,
+            n_init=n_init,
+            init_params=init_params,
+            weights_init=weights_init,
+            fixed=fixed,
+            assignment=assignment,
+            acceleration=acceleration,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            warm_start=warm_start,
+            record_trace=record_trace,
+            verbose=verbose,
+            verbose_interval=verbose_interval,
+        )
+        self.components = components
+
+    # The statistics of a stream would be the whole stream.
+    partial_fit = available_if(lambda self: False)(MixtureEM.partial_fit)
+
+    @property
+    def _fixable(self) -> tuple[str, ...]:
+        return ("weights",)
+
+    @property
+    def components_(self) -> list[dict[str, Any]]:
+        """Return the parameters of each component by name.
+
+        Returns
+        -------
+        components : list of dict
+            An array (n_features,) for each name; of a function a number.
+        """
+        check_is_fitted(self)
+        densities = self._densities(len(self.weights_))
+        return [
+            {
+                name: theta[:, i] if density.is_scipy else float(theta[0, i])
+                for i, name in enumerate(density.names)
+            }
+            for density, theta in zip(densities, self.parameters_, strict=True)
+        ]
+
+    def _data_options(self, reset: bool) -> dict[str, Any]:
+        # One row has no scale.
+        return {**super()._data_options(reset), "ensure_min_samples": 2 if reset else 1}
+
+    def _densities(self, n_components: int) -> tuple[Density, ...]:
+        """Return one density for each component."""
+        given = stats.norm if self.components is None else self.components
+        if isinstance(given, list | tuple):
+            if len(given) != n_components:
+                raise ValueError(
+                    f"components has {len(given)} densities, but n_components is {n_components}"
+                )
+        else:
+            given = [given] * n_components
+        return tuple(each if isinstance(each, Density) else Density(each) for each in given)
+
+    def _family(self, n_components: int, n_features: int) -> Densities:
+        return Densities(n_components, n_features, densities=self._densities(n_components))
