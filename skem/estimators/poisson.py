@@ -84,7 +84,7 @@ verbose_interval : as of all mixtures
     >>> X = np.concatenate([rng.poisson(3, (300, 1)), rng.poisson(15, (100, 1))])
     >>> mixture = PoissonMixture(n_components=2, random_state=0).fit(X)
     >>> np.sort(mixture.rates_.ravel()).round(1)
-    array([ 2.9, 14.9])
+    array([ 3.3, 15.3])
     """
 
     _Parameters = PoissonParameters
