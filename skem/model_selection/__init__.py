@@ -9,11 +9,12 @@ from skem.model_selection.criteria import (
     neg_icl,
 )
 from skem.model_selection.splitters import WholeSample
-from skem.model_selection.table import one_standard_error, selection_table
+from skem.model_selection.table import best_sound, one_standard_error, selection_table
 
 __all__ = [
     "LikelihoodRatioTest",
     "WholeSample",
+    "best_sound",
     "bootstrap_lrt",
     "held_out_score",
     "information_criteria",

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skem.estimators import MixtureEM
+from skem.model_selection.soundness import doubt_number, doubt_of
 
 __all__ = ["held_out_score", "information_criteria", "neg_aic", "neg_bic", "neg_icl"]
 
@@ -55,7 +56,8 @@ def neg_bic(
     Returns
     -------
     score : float
-        ``-estimator.bic(X)``, the greater the better.
+        ``-estimator.bic(X)``, the greater the better; NaN, which a search ranks last, where
+        ``doubts_`` say that the fit is not sound.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def neg_bic(
     """
     model, X, weights = _asked("neg_bic", ["bic"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.bic(X, **weights)
+    return -model.bic(X, **weights) if not doubt_of(model) else np.nan
 
 
 @_asks_for_weights
@@ -116,7 +118,7 @@ def neg_aic(
     Returns
     -------
     score : float
-        ``-estimator.aic(X)``, the greater the better.
+        ``-estimator.aic(X)``, the greater the better; NaN where the fit is not sound.
 
     See Also
     --------
@@ -124,7 +126,7 @@ def neg_aic(
     """
     model, X, weights = _asked("neg_aic", ["aic"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.aic(X, **weights)
+    return -model.aic(X, **weights) if not doubt_of(model) else np.nan
 
 
 @_asks_for_weights
@@ -147,7 +149,7 @@ def neg_icl(
     Returns
     -------
     score : float
-        ``-estimator.icl(X)``, the greater the better.
+        ``-estimator.icl(X)``, the greater the better; NaN where the fit is not sound.
 
     See Also
     --------
@@ -155,7 +157,7 @@ def neg_icl(
     """
     model, X, weights = _asked("neg_icl", ["icl"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.icl(X, **weights)
+    return -model.icl(X, **weights) if not doubt_of(model) else np.nan
 
 
 @_asks_for_weights
@@ -181,7 +183,8 @@ def information_criteria(
     -------
     scores : dict of str to float
         ``n_parameters``, ``log_likelihood`` (total, in nats), ``neg_bic``, ``neg_aic``,
-        ``neg_icl``, and ``converged``, which is 0 or 1.
+        ``neg_icl``, and ``converged``, which is 0 or 1. ``doubt`` is 0 where the fit is sound;
+        otherwise criteria are NaN, which a search ranks last.
 
     See Also
     --------
@@ -202,14 +205,15 @@ def information_criteria(
     needs = ["aic", "bic", "icl", "n_parameters_", "converged_"]
     model, X, weights = _asked("information_criteria", needs, estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    aic = model.aic(X, **weights)
+    aic, sound = model.aic(X, **weights), not doubt_of(model)
     return {
         "n_parameters": model.n_parameters_,
         "log_likelihood": model.n_parameters_ - aic / 2,
-        "neg_bic": -model.bic(X, **weights),
-        "neg_aic": -aic,
-        "neg_icl": -model.icl(X, **weights),
+        "neg_bic": -model.bic(X, **weights) if sound else np.nan,
+        "neg_aic": -aic if sound else np.nan,
+        "neg_icl": -model.icl(X, **weights) if sound else np.nan,
         "converged": float(model.converged_),
+        "doubt": doubt_number(model),
     }
 
 
@@ -222,7 +226,7 @@ def held_out_score(
     A search without ``scoring`` has the same scores. This one also tells
     :func:`one_standard_error` and :func:`selection_table` how many parameters each candidate
     has, which its parameters in the grid do not. The search must be told by what to refit:
-    ``refit="score"``, or ``refit=one_standard_error``.
+    ``refit=best_sound``, or ``refit=one_standard_error``.
 
     Parameters
     ----------
@@ -239,8 +243,8 @@ def held_out_score(
     Returns
     -------
     scores : dict of str to float
-        ``n_parameters``, ``score`` (mean log-likelihood, in nats per row), and ``converged``,
-        which is 0 or 1.
+        ``n_parameters``, ``score`` (mean log-likelihood, in nats per row), ``converged``, which
+        is 0 or 1, and ``doubt``, which is 0 where the fit is sound.
 
     Raises
     ------
@@ -256,10 +260,10 @@ def held_out_score(
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skem import GaussianMixtureEM
     >>> from skem.datasets import load_old_faithful
-    >>> from skem.model_selection import held_out_score
+    >>> from skem.model_selection import best_sound, held_out_score
     >>> mixture = GaussianMixtureEM(covariance_type="tied", random_state=0)
     >>> grid = {"n_components": [1, 2, 3]}
-    >>> search = GridSearchCV(mixture, grid, scoring=held_out_score, refit="score")
+    >>> search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=best_sound)
     >>> search.fit(load_old_faithful().data).best_params_
     {'n_components': 3}
     """
@@ -269,6 +273,7 @@ def held_out_score(
         "n_parameters": model.n_parameters_,
         "score": model.score(X, **weights),
         "converged": float(model.converged_),
+        "doubt": doubt_number(model),
     }
 
 

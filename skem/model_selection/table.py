@@ -1,5 +1,6 @@
 """What came of a search: one row for each candidate, and which to choose."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skem.model_selection.criteria import neg_aic, neg_bic, neg_icl
+from skem.model_selection.soundness import WORDS
 
-__all__ = ["one_standard_error", "selection_table"]
+__all__ = ["best_sound", "one_standard_error", "selection_table"]
 
 FloatArray = NDArray[np.float64]
 
@@ -46,6 +48,9 @@ def selection_table(search: Any, by: str | None = None) -> Any:
         - ``standard_error`` of the mean of the score to choose by, where there is more than
           one split: the standard deviation over the splits, divided by the root of their
           number. Splits that share test rows, as repeated ones do, make it too small.
+        - ``doubt``: what is wrong with the fits that are not sound, in a word of ``doubts_``. A
+          candidate is not sound if more than half of its splits' fits are not; it comes after
+          those that are, and is chosen only where there is no other.
         - ``best``: whether it is the candidate with the best score.
         - ``one_standard_error``: whether it is the simplest that is within one standard error
           of the best, where that is known; see :func:`one_standard_error`. Where the number of
@@ -92,13 +97,14 @@ def selection_table(search: Any, by: str | None = None) -> Any:
     parameters, scores = _parameters(search), _scores(search, by, errors)
     indices = range(len(means))
     columns = {"candidate": indices, **parameters, **scores}
-    best = _best(means)
+    sound = _sound(results)
+    best = _best(means, sound)
     columns["best"] = [i == best for i in indices]
     complexity = columns.get("n_parameters", columns.get("n_components"))
     if errors is not None and complexity is not None and None not in complexity:
-        simplest = _simplest(means, errors, complexity)
+        simplest = _simplest(means, errors, complexity, sound)
         columns["one_standard_error"] = [i == simplest for i in indices]
-    order = np.argsort(-means, kind="stable")  # NaN comes last
+    order = np.lexsort((-means, ~sound))  # NaN comes last
     rows = [{name: column[i] for name, column in columns.items()} for i in order.tolist()]
     try:
         import pandas as pd
@@ -112,7 +118,8 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
 
     Among the candidates whose mean score over the splits is at most one standard error (that of
     the best) below the best, it is the one with the fewest parameters, or else the fewest
-    components; among equals, the one with the best score. It is made to be given to a search,
+    components; among equals, the one with the best score. Candidates whose fits are not sound
+    count only where there is no other, with a warning. It is made to be given to a search,
     ``refit=one_standard_error``.
 
     Parameters
@@ -133,6 +140,11 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     ------
     ValueError
         If all candidates failed, or if ``cv_results`` lacks what it takes.
+
+    Warns
+    -----
+    UserWarning
+        If no candidate is sound.
 
     References
     ----------
@@ -156,10 +168,85 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     means, errors = _means_and_errors(cv_results, metric)
     if errors is None:
         raise ValueError("one_standard_error needs a search with two splits at least; got one")
-    index = _simplest(means, errors, _complexity(cv_results))
+    sound = _told_sound(cv_results)
+    index = _simplest(means, errors, _complexity(cv_results), sound)
     if index is None:
         raise ValueError(f"no candidate has a finite {metric}")
     return index
+
+
+def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
+    """Return the candidate with the best score among those whose fits are sound.
+
+    It is made to be given to a search, ``refit=best_sound``.
+
+    Parameters
+    ----------
+    cv_results : dict
+        ``cv_results_`` of a search with ``scoring=held_out_score`` or ``information_criteria``.
+        Of another scoring it is not known what is sound: then it is the best of all.
+    metric : str, default='score'
+        The score to go by.
+
+    Returns
+    -------
+    index : int
+        Which candidate.
+
+    Raises
+    ------
+    ValueError
+        If all candidates failed, or if ``cv_results`` does not have the score.
+
+    Warns
+    -----
+    UserWarning
+        If no candidate is sound; it is then the best of all.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skem import GaussianMixtureEM
+    >>> from skem.datasets import load_old_faithful
+    >>> from skem.model_selection import best_sound, held_out_score
+    >>> mixture = GaussianMixtureEM(covariance_type="tied", random_state=0)
+    >>> grid = {"n_components": [1, 2, 3]}
+    >>> search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=best_sound)
+    >>> search.fit(load_old_faithful().data).best_params_
+    {'n_components': 3}
+    """
+    if f"mean_test_{metric}" not in cv_results:
+        raise ValueError(f"metric={metric!r} is none of the scores: {_metrics(cv_results)}")
+    index = _best(cv_results[f"mean_test_{metric}"], _told_sound(cv_results))
+    if index is None:
+        raise ValueError(f"no candidate has a finite {metric}")
+    return index
+
+
+def _doubts(results: dict[str, Any]) -> NDArray[np.float64]:
+    """Return the numbers of doubts by split and candidate; none where nothing is known."""
+    splits = [key for key in results if key.startswith("split") and key.endswith("_test_doubt")]
+    none = np.zeros((1, len(results[f"mean_test_{_metrics(results)[0]}"])))
+    return np.array([results[key] for key in splits]) if splits else none
+
+
+def _sound(results: dict[str, Any]) -> NDArray[np.bool_]:
+    """Return which candidates are sound: those of which half the fits are, or more."""
+    sound: NDArray[np.bool_] = (_doubts(results) > 0).mean(axis=0) <= 1 / 2
+    return sound
+
+
+def _told_sound(results: dict[str, Any]) -> NDArray[np.bool_]:
+    """Return which candidates are sound, and warn if none is."""
+    sound = _sound(results)
+    if not sound.any():
+        warnings.warn(
+            "No candidate is sound, the one chosen included: see the column 'doubt' of "
+            "selection_table. Search fewer components or simpler covariances.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return sound
 
 
 def _metrics(results: dict[str, Any]) -> list[str]:
@@ -225,24 +312,34 @@ def _scores(search: Any, by: str, errors: FloatArray | None) -> dict[str, list[A
             values = [int(value) if np.isfinite(value) else value for value in values]
         elif name == "converged":
             values = [value == 1.0 for value in values]
+        elif name == "doubt":
+            values = [_in_words(numbers) for numbers in _doubts(search.cv_results_).T]
         columns[name] = values
         if metric == by and errors is not None:
             columns["standard_error"] = errors.tolist()
     return columns
 
 
-def _best(means: FloatArray) -> int | None:
-    """Return which mean is the best of those that are finite."""
-    finite = np.where(np.isfinite(means), means, -np.inf)
-    return int(finite.argmax()) if np.isfinite(finite).any() else None
+def _in_words(numbers: NDArray[np.float64]) -> str:
+    """Return the words for the doubts about the fits to all splits."""
+    return ", ".join(dict.fromkeys(WORDS[int(n)] for n in numbers if n > 0))
 
 
-def _simplest(means: FloatArray, errors: FloatArray, complexity: Any) -> int | None:
-    best = _best(means)
+def _best(means: FloatArray, sound: NDArray[np.bool_]) -> int | None:
+    """Return which mean is the best of those that are finite, sound ones first."""
+    finite = np.isfinite(means)
+    eligible = finite & sound if (finite & sound).any() else finite
+    return int(np.where(eligible, means, -np.inf).argmax()) if finite.any() else None
+
+
+def _simplest(
+    means: FloatArray, errors: FloatArray, complexity: Any, sound: NDArray[np.bool_]
+) -> int | None:
+    best = _best(means, sound)
     if best is None:
         return None
-    near = np.flatnonzero(np.isfinite(means) & (means >= means[best] - errors[best]))
-    return int(min(near, key=lambda i: (complexity[i], -means[i])))
+    near = np.isfinite(means) & (means >= means[best] - errors[best]) & (sound == sound[best])
+    return int(min(np.flatnonzero(near), key=lambda i: (complexity[i], -means[i])))
 
 
 def _complexity(results: dict[str, Any]) -> Any:

@@ -90,6 +90,7 @@ def test_scores_are_those_of_the_formulas(mixture, X, weight, log_joint, n_param
         "neg_aic": 2 * total - 2 * n_parameters,
         "neg_icl": 2 * completed - penalty,
         "converged": 1,
+        "doubt": 0,
     }
     scores = information_criteria(mixture, X, sample_weight=weight)
     assert list(scores) == list(expected)

@@ -23,10 +23,12 @@ from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful
 from skem.model_selection import (
     WholeSample,
+    best_sound,
     held_out_score,
     information_criteria,
     neg_aic,
     neg_bic,
+    neg_icl,
     one_standard_error,
     selection_table,
 )
@@ -60,7 +62,7 @@ def test_one_row_for_each_candidate_with_all_criteria(criteria):
     table = selection_table(criteria)
     assert list(table) == [
         *("n_components", "covariance_type", "n_parameters"),
-        *("log_likelihood", "bic", "aic", "icl", "converged", "best"),
+        *("log_likelihood", "bic", "aic", "icl", "converged", "doubt", "best"),
     ]
     assert table.index.name == "candidate"
     assert sorted(table.index) == list(range(6))
@@ -361,3 +363,58 @@ def test_without_pandas_it_is_a_list_of_dicts(criteria, monkeypatch):
     assert list(rows[0]) == ["candidate", *frame]
     assert rows == frame.reset_index().to_dict("records")
     assert type(rows[0]["bic"]) is float
+
+
+# What cannot be trusted is not chosen.
+
+
+def answers():
+    """Return 250 rows of four answers from 1 to 5, in two groups."""
+    centres = np.repeat([2.1, 3.9], 125)[:, np.newaxis]
+    noise = np.random.default_rng(0).normal(0, 0.8, (250, 4))
+    return np.clip(np.round(centres + noise), 1, 5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+@pytest.mark.parametrize("scoring", [neg_bic, neg_icl])
+def test_spikes_on_whole_numbers_are_not_chosen(scoring):
+    X, mixture = answers(), GaussianMixtureEM(reg_covar=1e-6, random_state=0)
+    grid = {"n_components": [1, 2, 8]}
+    search = GridSearchCV(mixture, grid, scoring=scoring, cv=WholeSample()).fit(X)
+    fits = {K: clone(mixture).set_params(n_components=K).fit(X) for K in (1, 2, 8)}
+    assert min(fits, key=lambda K: fits[K].bic(X)) == 8 and fits[8].doubts_
+    assert not fits[search.best_params_["n_components"]].doubts_
+    assert np.isnan(search.cv_results_["mean_test_score"][2])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:No candidate is sound")
+@pytest.mark.parametrize("choose", [best_sound, one_standard_error])
+def test_sound_candidates_come_first(choose):
+    X, mixture = answers(), GaussianMixtureEM(reg_covar=1e-6, random_state=0)
+    grid = {"n_components": [1, 8]}
+    search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=choose).fit(X)
+    table = selection_table(search, by="score")
+    assert table.score[1] > table.score[0]
+    assert table.index.tolist() == [0, 1]
+    assert table.best.tolist() == [True, False]
+    assert table.doubt[0] == "" and "flat" in table.doubt[1]
+    assert search.best_params_ == {"n_components": 1}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("choose", [best_sound, one_standard_error])
+def test_where_nothing_is_sound_that_is_told(choose):
+    mixture = GaussianMixtureEM(reg_covar=1e-6, random_state=0)
+    search = GridSearchCV(mixture, {"n_components": [7, 8]}, scoring=held_out_score, refit=choose)
+    with pytest.warns(UserWarning, match="No candidate is sound"):
+        search.fit(answers())
+
+
+def test_default_chooses_two_groups_of_answers():
+    grid = {"n_components": [1, 2, 3, 8]}
+    mixture = GaussianMixtureEM(random_state=0)
+    search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=one_standard_error, cv=5)
+    order = np.random.default_rng(0).permutation(250)
+    assert search.fit(answers()[order]).best_params_ == {"n_components": 2}
