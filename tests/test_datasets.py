@@ -9,15 +9,24 @@ import pytest
 from skem.datasets import (
     load_beta_blockers,
     load_earthquakes,
+    load_nile,
     load_old_faithful,
     load_saxony,
     load_two_coins,
 )
 
-LOADERS = [load_beta_blockers, load_earthquakes, load_old_faithful, load_saxony, load_two_coins]
+LOADERS = [
+    load_beta_blockers,
+    load_earthquakes,
+    load_nile,
+    load_old_faithful,
+    load_saxony,
+    load_two_coins,
+]
 SHAPES = {
     load_beta_blockers: (44, 2),
     load_earthquakes: (107, 1),
+    load_nile: (100, 1),
     load_old_faithful: (272, 2),
     load_saxony: (13, 2),
     load_two_coins: (5, 2),

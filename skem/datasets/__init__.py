@@ -3,6 +3,7 @@
 from ._loaders import (
     load_beta_blockers,
     load_earthquakes,
+    load_nile,
     load_old_faithful,
     load_saxony,
     load_two_coins,
@@ -11,6 +12,7 @@ from ._loaders import (
 __all__ = [
     "load_beta_blockers",
     "load_earthquakes",
+    "load_nile",
     "load_old_faithful",
     "load_saxony",
     "load_two_coins",

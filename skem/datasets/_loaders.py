@@ -343,6 +343,73 @@ def load_beta_blockers(*, return_X_y=False, as_frame=False):
     )
 
 
+def load_nile(*, return_X_y=False, as_frame=False):
+    """Load 100 years of the flow of the Nile.
+
+    The yearly flow at Aswan from 1871 to 1970 [1]_, as in R's ``Nile``: a level that changes,
+    seen through noise [2]_. Rows are in the order of the years.
+
+    =================   ========================
+    Rows                100 years
+    Columns             volume
+    Target              none
+    =================   ========================
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        If True, return ``(data, None)`` instead of a Bunch.
+    as_frame : bool, default=False
+        If True, ``data`` is a pandas DataFrame and ``year`` a Series. Requires pandas.
+
+    Returns
+    -------
+    nile : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : {ndarray, DataFrame} of shape (100, 1)
+            Flow of each year, in 10^8 cubic metres.
+        target : None
+            There is none.
+        year : {ndarray, Series} of shape (100,)
+            The years, 1871 to 1970.
+        feature_names : list of str
+            The name of the column of ``data``.
+        frame : DataFrame of shape (100, 2)
+            ``data`` and ``year``; None unless ``as_frame=True``.
+        DESCR : str
+            The description of the data set.
+        filename : str
+            The name of the file that holds the data.
+
+    (data, None) : tuple if ``return_X_y`` is True
+        The data, and None in the place of a target.
+
+    References
+    ----------
+    .. [1] Cobb, G. W. (1978). The problem of the Nile: conditional solution to a changepoint
+       problem. Biometrika, 65(2), 243-251.
+    .. [2] Durbin, J. and Koopman, S. J. (2012). Time Series Analysis by State Space Methods, 2nd
+       edition. Oxford University Press.
+
+    Examples
+    --------
+    >>> from skem.datasets import load_nile
+    >>> nile = load_nile()
+    >>> before = nile.year < 1899
+    >>> print(nile.data[before].mean().round(), nile.data[~before].mean().round())
+    1098.0 850.0
+    """
+    table = _read("nile")
+    return _present(
+        "nile",
+        {"volume": table["volume"]},
+        extras={"year": table["year"]},
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+    )
+
+
 def _read(name):
     """Read a table as a structured array, one field per named column."""
     with (_DATA / f"{name}.csv").open(encoding="utf-8") as file:

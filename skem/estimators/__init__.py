@@ -5,6 +5,7 @@ from skem.estimators.binomial import BinomialMixture
 from skem.estimators.binomial_hmm import BinomialHMM
 from skem.estimators.gaussian import GaussianMixtureEM
 from skem.estimators.gaussian_hmm import GaussianHMM
+from skem.estimators.linear_gaussian_ssm import LinearGaussianSSM
 from skem.estimators.mixture import Mixture
 from skem.estimators.poisson import PoissonMixture
 from skem.estimators.poisson_hmm import PoissonHMM
@@ -15,6 +16,7 @@ __all__ = [
     "BinomialMixture",
     "GaussianHMM",
     "GaussianMixtureEM",
+    "LinearGaussianSSM",
     "Mixture",
     "MixtureEM",
     "PoissonHMM",

@@ -71,6 +71,7 @@ class CovarianceForm:
         block = np.ix_(free, free)
         if self.kind == "full":
             matrix[block] = (scatter[block] + scatter[block].T) / (2 * counts[free])
+            np.linalg.cholesky(matrix[block])  # raises LinAlgError where it is singular
         elif self.kind == "diagonal":
             matrix[block] = np.diag(np.diag(scatter)[free] / counts[free])
         else:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from skem.errors import DegenerateError
 from skem.state_space.freedom import Freedom
+from skem.state_space.scalars import is_diagonal
 from skem.state_space.series import FloatArray, StateSpace
 from skem.state_space.statistics import Statistics
 
@@ -29,7 +30,8 @@ def maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSp
         new = _maximize(stats, params, freedom)
     except np.linalg.LinAlgError:
         raise DegenerateError(
-            "the states are collinear: decrease n_states, or hold more of the parameters"
+            "the states are collinear, or a covariance has become singular: decrease n_states, "
+            "or hold more of the parameters"
         ) from None
     for name, values in new._asdict().items():
         if not np.isfinite(values).all():
@@ -41,7 +43,8 @@ def _maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateS
     A, C, Q, R, m, P, d = params
     masks, forms = freedom.masks, freedom.forms
 
-    change = _regress(Q @ stats.transition_slope, stats.before, Q, masks["transition_matrix"])
+    free = masks["transition_matrix"] & (stats.n_transitions > 0)
+    change = _regress(Q @ stats.transition_slope, stats.before, Q, free)
     # Moments of w = x_t - A x_(t-1), first with the A before.
     cross = Q @ stats.transition_slope @ change.T
     scatter = 2 * Q @ stats.transition_covariance_slope @ Q + stats.n_transitions * Q
@@ -112,10 +115,12 @@ def _regress(
 
 
 def slopes(stats: Statistics, params: StateSpace, freedom: Freedom) -> dict[str, Any]:
-    """Return the slopes of the log-likelihood in the parameters, by Fisher's identity."""
-    forms = freedom.forms
+    """Return the slopes of the log-likelihood in the parameters, by Fisher's identity.
+
+    They are not finite in a covariance that is free and singular: an edge of its range.
+    """
     by_residual = _times_inverse(stats.residual, params.observation_covariance)
-    found = {
+    found: dict[str, Any] = {
         "transition_matrix": stats.transition_slope,
         "observation_matrix": by_residual[:, :-1],
         "initial_state_mean": _times_inverse(stats.start, params.initial_state_covariance),
@@ -126,23 +131,32 @@ def slopes(stats: Statistics, params: StateSpace, freedom: Freedom) -> dict[str,
         ("observation_covariance", stats.residual_scatter, stats.counts),
         ("initial_state_covariance", stats.start_scatter, stats.n_sequences),
     ):
-        matrix, free = getattr(params, name), forms[name].free
+        matrix, form = getattr(params, name), freedom.forms[name]
         found[name] = np.zeros(matrix.shape)
-        if free.any():
-            block = np.ix_(free, free)
-            inverse = np.linalg.inv(matrix[block])
-            counts = np.broadcast_to(counts, len(free))[free]
-            found[name][block] = inverse @ (scatter[block] @ inverse - np.diag(counts)) / 2
+        if form.free.any():
+            block = np.ix_(form.free, form.free)
+            counts = np.broadcast_to(counts, len(matrix))[form.free]
+            found[name][block] = _covariance_slope(matrix[block], scatter[block], counts)
     return found
 
 
-def _times_inverse(values: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Return the inverse of a covariance times values; 0 for variables without variance.
+def _covariance_slope(matrix: FloatArray, scatter: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the slope of ``-(counts log det S + trace(S^-1 scatter)) / 2`` in S."""
+    if is_diagonal(matrix):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            precisions = 1 / np.diag(matrix)
+            by_scatter = precisions[:, np.newaxis] * scatter * precisions
+            return (by_scatter - np.diag(counts * precisions)) / 2
+    inverse = np.linalg.inv(matrix)
+    return inverse @ (scatter @ inverse - np.diag(counts)) / 2
 
-    (Coefficients of these are held.)
-    """
-    there = np.flatnonzero(np.diag(covariance) > 0)
-    result = np.zeros(values.shape)
-    if len(there):
-        result[there] = np.linalg.solve(covariance[np.ix_(there, there)], values[there])
-    return result
+
+def _times_inverse(values: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the inverse of a covariance times values; 0 where a coefficient cannot move."""
+    if not is_diagonal(covariance):
+        try:
+            return np.linalg.solve(covariance, values)
+        except np.linalg.LinAlgError:
+            return np.linalg.pinv(covariance) @ values
+    variances = np.diag(covariance).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.divide(values, variances, out=np.zeros(values.shape), where=variances > 0)

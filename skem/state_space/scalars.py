@@ -37,7 +37,7 @@ class Scalars(NamedTuple):
 
 def is_diagonal(matrix: FloatArray) -> bool:
     """Whether all entries off the diagonal are zero."""
-    return np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0
+    return bool(np.count_nonzero(matrix) == np.count_nonzero(np.diagonal(matrix)))
 
 
 def scalar_observations(series: Series, params: StateSpace) -> Scalars:

@@ -1,0 +1,336 @@
+"""What a fitted state-space model says of sequences: states, densities, forecasts."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
+from skem.estimators.validation import InvalidParameterError, integer
+from skem.state_space.ahead import forecast, imputed, sample
+from skem.state_space.expectation import expect
+from skem.state_space.series import FloatArray, Series, StateSpace
+from skem.state_space.smoothing import rows_of
+
+__all__ = ["FittedStateSpace"]
+
+
+class FittedStateSpace(DensityMixin, BaseEstimator):
+    """The half of a state-space estimator that does not fit."""
+
+    __metadata_request__score = {"groups": True}
+    __metadata_request__score_samples = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+
+    def _series(
+        self,
+        X: Any,
+        groups: Any = None,
+        lengths: Any = None,
+        sample_weight: Any = None,
+        *,
+        reset: bool = False,
+    ) -> tuple[Series, FloatArray]:
+        """Return X as sequences about a centre, and the centre.
+
+        Observations of 1e8 with a spread of one would lose eight digits otherwise.
+        """
+        index = outer_index(X)
+        X = validate_data(
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=2 if reset else 1,
+            reset=reset,
+        )
+        X = np.asarray(X, dtype=np.float64)
+        ends = sequence_ends(len(X), groups, lengths, index)
+        weights = sequence_weights(sample_weight, ends)
+        there = ~np.isnan(X)
+        counts = there.sum(axis=0)
+        if reset:
+            self._check_columns(counts)
+            centre = np.where(there, X, 0.0).sum(axis=0) / counts
+        else:
+            centre = self.observation_offset_
+        return Series.of(X - centre, ends, weights), centre
+
+    def _check_columns(self, counts: NDArray[np.intp]) -> None:
+        if not counts.all():
+            column = int(np.argmin(counts > 0))
+            name = getattr(self, "feature_names_in_", {column: column})[column]
+            raise ValueError(
+                f"X has no observed value in column {name!r}: all of its cells are missing. "
+                "Leave it out"
+            )
+
+    def _published(self, centre: Any = 0.0) -> StateSpace:
+        """Return the published parameters, with the offset from a centre."""
+        params = StateSpace(*(getattr(self, f"{name}_") for name in StateSpace._fields))
+        return params._replace(observation_offset=params.observation_offset - centre)
+
+    def _by_row(self, X: Any, groups: Any, lengths: Any, smooths: bool) -> Any:
+        check_is_fitted(self)
+        series, centre = self._series(X, groups, lengths)
+        return rows_of(series, self._published(centre), smooths)
+
+    def filter(
+        self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what is known of the states given the rows up to their own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Sequences; NaN where a cell is missing.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        means : ndarray of shape (n_samples, n_states)
+            Of the state at each row.
+        covariances : ndarray of shape (n_samples, n_states, n_states)
+            Of the same.
+        """
+        found = self._by_row(X, groups, lengths, smooths=False)
+        return found.means, found.covariances
+
+    def smooth(
+        self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what is known of the states given all rows of their sequence.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Sequences; NaN where a cell is missing.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        means : ndarray of shape (n_samples, n_states)
+            Of the state at each row.
+        covariances : ndarray of shape (n_samples, n_states, n_states)
+            Of the same.
+        """
+        found = self._by_row(X, groups, lengths, smooths=True)
+        return found.means, found.covariances
+
+    def predict(
+        self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> FloatArray:
+        """Return the smoothed means of the states.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Sequences; NaN where a cell is missing.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        states : ndarray of shape (n_samples, n_states)
+            The first result of :meth:`smooth`, without the cost of covariances.
+        """
+        check_is_fitted(self)
+        series, centre = self._series(X, groups, lengths)
+        return expect(series, self._published(centre)).means
+
+    def impute(
+        self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> FloatArray:
+        """Return X with missing cells replaced by their expectations given all others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Sequences; NaN where a cell is missing.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            A copy; observed cells are as they were.
+        """
+        check_is_fitted(self)
+        series, centre = self._series(X, groups, lengths)
+        params = self._published(centre)
+        filled = imputed(series, params, expect(series, params).means) + centre
+        X = np.asarray(X, dtype=np.float64)
+        return np.where(np.isnan(X), filled, X)
+
+    def score_samples(
+        self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> FloatArray:
+        """Return the log-density of each row given the rows before it, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Sequences; NaN where a cell is missing.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        log_densities : ndarray of shape (n_samples,)
+            That of the observed cells; 0 where a row has none.
+        """
+        return self._by_row(X, groups, lengths, smooths=False).log_densities
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> float:
+        """Return the mean log-likelihood, in nats per row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Sequences; NaN where a cell is missing.
+        y : None
+            Ignored; present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sequence counts: the same in all of its rows.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        log_likelihood : float
+            The mean of :meth:`score_samples`.
+        """
+        total, weight = self._total(X, sample_weight, groups, lengths)
+        return total / weight
+
+    def _total(self, X: Any, sample_weight: Any, groups: Any, lengths: Any) -> tuple[float, float]:
+        """Return the log-likelihood, and the number of rows, by weight."""
+        check_is_fitted(self)
+        series, centre = self._series(X, groups, lengths, sample_weight)
+        expected = expect(series, self._published(centre))
+        return expected.log_likelihood, series.total_weight
+
+    def aic(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> float:
+        """Return Akaike's information criterion: the lower, the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data of the fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of the fit.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        aic : float
+            In total, not by row.
+        """
+        total, _ = self._total(X, sample_weight, groups, lengths)
+        return 2 * self.n_parameters_ - 2 * total
+
+    def bic(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> float:
+        """Return the Bayesian information criterion: the lower, the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data of the fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of the fit.
+        groups, lengths : array-like, default=None
+            Where sequences begin, as in :meth:`fit`.
+
+        Returns
+        -------
+        bic : float
+            In total, not by row; rows are the units of data.
+        """
+        total, weight = self._total(X, sample_weight, groups, lengths)
+        return float(self.n_parameters_ * np.log(weight) - 2 * total)
+
+    def forecast(self, n_steps: int, X: ArrayLike | None = None) -> Bunch:
+        """Return what is known of the rows to come.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many rows ahead.
+        X : array-like of shape (n_samples, n_features), default=None
+            One sequence, after whose end the rows come. None means the last sequence of the fit.
+
+        Returns
+        -------
+        forecast : Bunch
+            ``means`` (n_steps, n_features) and ``covariances`` (n_steps, n_features, n_features)
+            of the rows, ``state_means`` (n_steps, n_states) and ``state_covariances`` of the
+            states. The parameters are taken for known.
+        """
+        check_is_fitted(self)
+        if not integer(1).accepts(n_steps):
+            raise InvalidParameterError(f"n_steps must be {integer(1).description}, got {n_steps}")
+        if X is None:
+            if not hasattr(self, "_last_state"):
+                raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
+            mean, covariance = self._last_state
+        else:
+            means, covariances = self.filter(X)
+            mean, covariance = means[-1], covariances[-1]
+        found = forecast(self._published(), mean, covariance, n_steps)
+        names = ("state_means", "state_covariances", "means", "covariances")
+        return Bunch(**dict(zip(names, found, strict=True)))
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return one sequence at random.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Its number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness. None takes the estimator's.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows.
+        states : ndarray of shape (n_samples, n_states)
+            The states that led to them.
+        """
+        check_is_fitted(self)
+        if not integer(1).accepts(n_samples):
+            raise InvalidParameterError(
+                f"n_samples must be {integer(1).description}, got {n_samples}"
+            )
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        return sample(self._published(), n_samples, rng)
