@@ -3,6 +3,8 @@
 from skem.estimators import (
     BinomialHMM,
     BinomialMixture,
+    CategoricalHMM,
+    CategoricalMixture,
     GaussianHMM,
     GaussianMixtureEM,
     LinearGaussianSSM,
@@ -15,6 +17,8 @@ from skem.families.density import Density
 __all__ = [
     "BinomialHMM",
     "BinomialMixture",
+    "CategoricalHMM",
+    "CategoricalMixture",
     "Density",
     "GaussianHMM",
     "GaussianMixtureEM",

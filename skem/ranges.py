@@ -195,7 +195,7 @@ class _Simplex(Range):
         """Return rows of log-ratios."""
         if held is None:
             return _shares(np.reshape(vector, (*np.shape(like)[:-1], np.shape(like)[-1] - 1)))
-        values, start = np.array(like, dtype=np.float64), 0
+        values, start = np.array(like, dtype=np.float64, order="C"), 0  # rows are views then
         for row, fixed in _by_row(values, held):
             n = max(int((~fixed).sum()) - 1, 0)
             if not fixed.all():

@@ -143,3 +143,11 @@ def test_several_parameters_one_after_another():
         coordinates.check(like._replace(weights=np.array([1.0, 1.0])))
     with pytest.raises(TypeError, match="named tuple or a dict"):
         coordinates.check(np.ones(3))
+
+
+def test_held_rows_come_back_whatever_the_memory_order():
+    like = np.asfortranarray([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])
+    held = np.array([[True, False, False], [False, False, False]])
+    vector = SIMPLEX.to_vector(like, held)
+    moved = SIMPLEX.from_vector(vector + 1.0, like, held)
+    np.testing.assert_allclose(SIMPLEX.to_vector(moved, held), vector + 1.0)

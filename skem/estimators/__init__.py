@@ -3,6 +3,8 @@
 from skem.estimators.base import MixtureEM
 from skem.estimators.binomial import BinomialMixture
 from skem.estimators.binomial_hmm import BinomialHMM
+from skem.estimators.categorical import CategoricalMixture
+from skem.estimators.categorical_hmm import CategoricalHMM
 from skem.estimators.gaussian import GaussianMixtureEM
 from skem.estimators.gaussian_hmm import GaussianHMM
 from skem.estimators.linear_gaussian_ssm import LinearGaussianSSM
@@ -14,6 +16,8 @@ from skem.estimators.summary import Summary
 __all__ = [
     "BinomialHMM",
     "BinomialMixture",
+    "CategoricalHMM",
+    "CategoricalMixture",
     "GaussianHMM",
     "GaussianMixtureEM",
     "LinearGaussianSSM",

@@ -51,6 +51,9 @@ __all__ = ["HiddenMarkovModel"]
 #: A state that fewer rows than this are expected in is empty.
 NEXT_TO_NOTHING = 0.01
 
+#: A probability of the chain below this is on its way to zero, which no run quite reaches.
+EDGE = 1e-6
+
 #: A probability to stay from which on a state counts as never left.
 FOR_EVER = 1 - 1e-10
 
@@ -416,6 +419,8 @@ class HiddenMarkovModel(FittedChain):
         )
         model, family, given, _ = self._model(rows, lanes, continuing=True)
         names = tuple(name for name in self._mixture()._fixable if name != "weights")
+        chain = (np.where(values < EDGE, 0.0, values) for values in given.labels)
+        given = given._replace(labels=Chain(*chain))
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = replace(model, workers=crew)
             return standard_errors_of(model, given, (*Chain._fields, *names), robust=False)

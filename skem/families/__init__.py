@@ -6,12 +6,15 @@ A family states its sufficient statistics, natural parameters and M-step; the al
 
 from skem.families.base import ExponentialFamily, Family, Kernel, LinearKernel
 from skem.families.binomial import Binomial, BinomialParameters
+from skem.families.categorical import Categorical, CategoricalParameters
 from skem.families.gaussian import Gaussian, GaussianParameters
 from skem.families.poisson import Poisson, PoissonParameters
 
 __all__ = [
     "Binomial",
     "BinomialParameters",
+    "Categorical",
+    "CategoricalParameters",
     "ExponentialFamily",
     "Family",
     "Gaussian",

@@ -6,7 +6,15 @@ import numpy as np
 from scipy.stats import binom, multivariate_normal, poisson
 
 from skem.data.rows import Rows
-from skem.families import Binomial, BinomialParameters, Gaussian, Poisson, PoissonParameters
+from skem.families import (
+    Binomial,
+    BinomialParameters,
+    Categorical,
+    CategoricalParameters,
+    Gaussian,
+    Poisson,
+    PoissonParameters,
+)
 from skem.families.covariance import STRUCTURES
 from skem.mixture.labels import MixtureParameters, Weights
 from tests.laws import Case
@@ -207,5 +215,44 @@ INCOMPLETE = [
     for K, d, ridge in [(3, 2, 0.0), (2, 5, 0.0), (3, 3, 0.2)]
 ] + [binomial_case(2, 3, n_trials=7, missing=0.3), binomial_case(3, 3, missing=0.3)]
 WIDE = [gaussian_case("full", K, d, 0.2, kind=Wide) for K, d in ((3, 3), (2, 5))]
+
+
+def categorical_case(n_levels, K, missing=0.0):
+    """Return a case of categories in columns with so many levels."""
+    rng = np.random.default_rng(K)
+    m, most = len(n_levels), max(n_levels)
+    probabilities = np.zeros((K, m, most))
+    for j, n in enumerate(n_levels):
+        probabilities[:, j, :n] = rng.dirichlet(np.full(n, 0.7), K)
+    weights = rng.dirichlet(np.full(K, 5.0))
+    family = Categorical(K, m, tuple(np.arange(n) + 1.0 for n in n_levels))
+    counts = rng.multinomial(N_ROWS, weights)
+    X = family.sample(CategoricalParameters(probabilities), counts, rng)
+    X[rng.random(X.shape) < missing] = np.nan
+
+    def log_densities(params, X):
+        """Return the log-probability of what is observed, level by level."""
+        density = np.ones((len(X), K))
+        for j, n in enumerate(n_levels):
+            for level in range(n):
+                density[X[:, j] == level + 1] *= params.probabilities[:, j, level]
+        with np.errstate(divide="ignore"):
+            return np.log(density)
+
+    return Case(
+        name=f"categorical-{'x'.join(map(str, n_levels))}{'-missing' if missing else ''}",
+        family=family,
+        params=MixtureParameters(Weights(weights), CategoricalParameters(probabilities)),
+        X=X,
+        n_parameters=K - 1 + K * (sum(n_levels) - m),
+        log_densities=log_densities,
+    )
+
+
+CATEGORICALS = [
+    categorical_case((3, 3, 3), 2),
+    categorical_case((2, 4, 3, 2), 3),
+    categorical_case((3, 2, 4), 2, missing=0.2),
+]
 POISSONS = [poisson_case(2, 1), poisson_case(3, 4), poisson_case(3, 3, missing=0.3)]
-CASES = GAUSSIANS + CENTRED + WIDE + POOLED + BINOMIALS + POISSONS + INCOMPLETE
+CASES = GAUSSIANS + CENTRED + WIDE + POOLED + BINOMIALS + POISSONS + CATEGORICALS + INCOMPLETE
