@@ -247,7 +247,7 @@ class Gaussian:
 
     def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
         """Return the centred kernel where others are not accurate, else the fastest."""
-        wide = self.n_features >= self.structure.wide_from
+        wide = self.structure.is_wide(self.n_features)
         if params is None:
             if wide:
                 return WideKernel(self.origin, self.n_components)

@@ -7,7 +7,8 @@ structure keeps of ``z z'``, in ``n_second(d)`` numbers.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,19 +56,27 @@ def first_degenerate(variances: FloatArray, floor: FloatArray) -> None:
         )
 
 
+@dataclass(frozen=True)
 class Structure(ABC):
-    """A covariance structure: what is shared, what is zero, and all that follows from it."""
+    """A covariance structure: what is shared, what is zero, and all that follows from it.
+
+    Parameters
+    ----------
+    name : str
+        What ``covariance_type`` calls it.
+    shared : bool, default=False
+        Whether all components have one covariance in common.
+    """
 
     name: str
-
-    #: Whether all components have one covariance in common.
-    shared = False
+    shared: bool = False
 
     #: Whether features may be correlated within a component.
-    correlated = True
+    correlated: ClassVar[bool]
 
-    #: Number of features from which the kernel for many of them is the faster one (measured).
-    wide_from: float = float("inf")
+    def is_wide(self, n_features: int) -> bool:
+        """Say whether so many features are better served by the kernel for many of them."""
+        return False
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:

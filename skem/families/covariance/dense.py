@@ -1,5 +1,6 @@
-"""Full and tied: structures with whole matrices."""
+"""Whole matrices: one for each component, or one for all."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,7 @@ from skem.families.base import DegenerateComponentError, FloatArray
 from skem.families.covariance.base import EPS, Counts, Structure, first_degenerate
 from skem.families.triangles import inverse_triangles, multiply_lower, upper_triangle
 
-__all__ = ["Full", "Tied"]
+__all__ = ["Dense"]
 
 
 def _unpack(second: FloatArray, d: int) -> FloatArray:
@@ -82,37 +83,69 @@ def _first_indefinite(matrices: FloatArray) -> int:
     raise AssertionError("all matrices have a Cholesky factor")
 
 
-def _check_definite(matrices: FloatArray, what: str) -> None:
-    symmetric = np.allclose(matrices, matrices.swapaxes(1, 2))
-    if not (symmetric and np.all(np.linalg.eigvalsh(matrices) > 0.0)):
-        raise ValueError(f"'{what}' should be symmetric, positive-definite")
+#: Number of features from which the kernel for many of them is the faster one (measured).
+WIDE_FROM = 35
 
 
-class Full(Structure):
-    """Each component has its own covariance matrix, (K, d, d)."""
+@dataclass(frozen=True)
+class Dense(Structure):
+    """Whole covariance matrices, of G groups of components that have one each.
 
-    name = "full"
-    wide_from: float = 35
+    Every component is a group (G = K), or all together are one (G = 1). Covariances, precisions
+    and U have the shape (K, d, d) or (d, d).
+
+    Parameters
+    ----------
+    name : str
+        What ``covariance_type`` calls it.
+    shared : bool
+        Whether all components have one matrix in common.
+    """
+
+    correlated = True
+
+    def is_wide(self, n_features: int) -> bool:
+        """Say so from 35 features on, where each component has its own matrix."""
+        return not self.shared and n_features >= WIDE_FROM
+
+    def _by_group(self, matrices: FloatArray) -> FloatArray:
+        """Return matrices as (G, d, d)."""
+        return matrices[np.newaxis] if self.shared else matrices
+
+    def _as_given(self, by_group: FloatArray) -> FloatArray:
+        """Undo :meth:`_by_group`."""
+        return by_group[0] if self.shared else by_group
+
+    def _grouped(self, values: FloatArray) -> FloatArray:
+        """Return rows (K, m) of components as (G, K / G, m)."""
+        return values[np.newaxis] if self.shared else values[:, np.newaxis]
+
+    def _count(self, counts: Counts) -> FloatArray:
+        """Return the divisor of each group's scatter, (G, 1, 1)."""
+        return self._grouped(counts.scatter[:, :1]).sum(axis=1, keepdims=True)
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Return (K, d, d)."""
-        return (n_components, n_features, n_features)
+        """Return (K, d, d), or (d, d)."""
+        matrix = (n_features, n_features)
+        return matrix if self.shared else (n_components, *matrix)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Return K d(d+1)/2."""
-        return n_components * self.n_second(n_features)
+        """Return d(d+1)/2 for each matrix, if it is any component's at all."""
+        n_matrices = min(n_components, 1) if self.shared else n_components
+        return n_matrices * self.n_second(n_features)
 
     def rows_needed(self, n_features: int) -> int:
-        """Return d + 1."""
-        return n_features + 1
+        """Return d + 1, or 0 for what is no component's own."""
+        return 0 if self.shared else n_features + 1
 
     def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
-        """Return the exponent of the inverse Wishart density, and one for the mean."""
-        return degrees + n_features + 2
+        """Return a share of the exponent of the inverse Wishart density, and one for the mean."""
+        sharing = n_components if self.shared else 1
+        return 1 + (degrees + n_features + 1) / sharing
 
     def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
         """Return the least eigenvalues."""
-        scaled = precisions_cholesky * unit[:, np.newaxis]
+        scaled = self._by_group(precisions_cholesky) * unit[:, np.newaxis]
         return np.linalg.svd(scaled, compute_uv=False).max(axis=-1) ** -2.0
 
     def n_second(self, n_features: int) -> int:
@@ -136,16 +169,19 @@ class Full(Structure):
         return matrix[upper_triangle(len(matrix))]
 
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
-        """Return the second moments less the outer product of the means."""
-        C = _unpack(second / counts.scatter[:, :1], means.shape[1])
-        return self.about(C, counts, means, sign=-1.0)
+        """Return the second moments less the outer products of the means."""
+        if self.shared:
+            second = second.sum(axis=0, keepdims=True)
+        C = _unpack(second / self._count(counts)[:, 0], means.shape[1])
+        return self.about(self._as_given(C), counts, means, sign=-1.0)
 
     def about(
         self, covariances: FloatArray, counts: Counts, shifts: FloatArray, sign: float = 1.0
     ) -> FloatArray:
-        """Add the outer products of the shifts."""
-        scaled = sign * counts.mean[:, :1] / counts.scatter[:, :1] * shifts
-        return covariances + scaled[:, :, np.newaxis] * shifts[:, np.newaxis, :]
+        """Add the outer products of the shifts, each by its component's share of the group."""
+        shares = sign * self._grouped(counts.mean[:, :1]) / self._count(counts)
+        shifts = self._grouped(shifts)
+        return covariances + self._as_given((shares * shifts).swapaxes(1, 2) @ shifts)
 
     def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add ridge to the diagonals."""
@@ -157,78 +193,99 @@ class Full(Structure):
             np.linalg.cholesky(covariances - np.diag(least))
             return covariances
         except np.linalg.LinAlgError:
-            return _widened(covariances, np.sqrt(least))
+            return self._as_given(_widened(self._by_group(covariances), np.sqrt(least)))
+
+    def keep(
+        self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
+    ) -> FloatArray:
+        """Return previous ones of unseen components, unless the one is nobody's own."""
+        return covariances if self.shared else super().keep(covariances, previous, unseen)
 
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return the inverse Cholesky factors, transposed."""
-        return _factor(covariances, floor)
+        try:
+            return self._as_given(_factor(self._by_group(covariances), floor))
+        except DegenerateComponentError as error:
+            if not self.shared:
+                raise
+            raise DegenerateComponentError(None, error.reason) from None
 
     def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return covariances and U."""
         covariances = np.linalg.inv(precisions)
-        covariances = (covariances + covariances.swapaxes(1, 2)) / 2
-        return covariances, _factor(covariances, np.zeros(1))
+        covariances = (covariances + covariances.swapaxes(-1, -2)) / 2
+        return covariances, self.factor(covariances, np.zeros(1))
 
     def precisions(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return U U'."""
         return precisions_cholesky @ precisions_cholesky.swapaxes(-1, -2)
 
+    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return inv(U U')."""
+        L = inverse_triangles(self._by_group(precisions_cholesky).swapaxes(1, 2))
+        return self._as_given(L @ L.swapaxes(1, 2))
+
     def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return the packed precisions, off-diagonal elements doubled."""
-        return _pack_quadratic(self.precisions(precisions_cholesky))
-
-    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
-        """Return U' Z."""
-        return multiply_lower(precisions_cholesky[component].T, Z)
-
-    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
-        """Return U_k' mean_k."""
-        return np.einsum("kij,ki->kj", precisions_cholesky, means)
-
-    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
-        """Return P_k mean_k."""
-        whitened = self.whiten_means(precisions_cholesky, means)
-        return np.einsum("kij,kj->ki", precisions_cholesky, whitened)
-
-    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Sum the logs of the diagonal."""
-        return np.log(_diagonals(precisions_cholesky)).sum(axis=1)
-
-    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
-        """Return the squared norms of the rows of U, weighted and summed."""
-        return np.einsum("kij,kij->ki", precisions_cholesky, precisions_cholesky) @ ridge
-
-    def amplification(
-        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
-    ) -> FloatArray:
-        """Bound by the diagonals of precisions and second moments."""
-        U = precisions_cholesky
-        moments = _diagonals(covariances) + means**2
-        return np.sqrt(np.einsum("kij,kij->ki", U, U) * moments).sum(axis=1) ** 2
+        """Return the packed precisions, off-diagonal elements doubled, (G, n_second)."""
+        return _pack_quadratic(self._by_group(self.precisions(precisions_cholesky)))
 
     def expanded(
         self, precisions_cholesky: FloatArray, means: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Multiply the means, and pack the precisions."""
-        P = self.precisions(precisions_cholesky)
-        return (P @ means[:, :, np.newaxis])[:, :, 0], _pack_quadratic(P) / -2
+        P = self._by_group(self.precisions(precisions_cholesky))
+        return (self._grouped(means) @ P).reshape(means.shape), _pack_quadratic(P) / -2
+
+    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
+        """Return U' Z."""
+        group = 0 if self.shared else component
+        return multiply_lower(self._by_group(precisions_cholesky)[group].T, Z)
+
+    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return U_k' mean_k."""
+        return (self._grouped(means) @ self._by_group(precisions_cholesky)).reshape(means.shape)
+
+    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
+        """Return P_k mean_k."""
+        return self.expanded(precisions_cholesky, means)[0]
+
+    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
+        """Sum the logs of the diagonals, (G,)."""
+        return np.log(_diagonals(self._by_group(precisions_cholesky))).sum(axis=1)
+
+    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
+        """Return the squared norms of the rows of U, weighted and summed, (G,)."""
+        U = self._by_group(precisions_cholesky)
+        return np.einsum("kij,kij->ki", U, U) @ ridge
+
+    def amplification(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
+    ) -> FloatArray:
+        """Bound by the diagonals of precisions and second moments."""
+        U = self._by_group(precisions_cholesky)
+        moments = _diagonals(self._by_group(covariances)) + means**2
+        return np.sqrt(np.einsum("kij,kij->ki", U, U) * moments).sum(axis=1) ** 2
 
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        """Return them as they are."""
-        return covariances
+        """Return a matrix for each component."""
+        return (
+            np.repeat(covariances[np.newaxis], n_components, axis=0)
+            if self.shared
+            else covariances
+        )
 
     def noise(
         self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
     ) -> FloatArray:
         """Draw from each component's covariance."""
+        pairs = zip(self.expand(covariances, len(counts), n_features), counts, strict=True)
         centre = np.zeros(n_features)
-        pairs = zip(covariances, counts, strict=True)
         return np.concatenate([rng.multivariate_normal(centre, C, n) for C, n in pairs])
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""
         places, times = _packing(precisions_cholesky.shape[-1])
-        scaled = precisions_cholesky * scale[:, np.newaxis]
+        scaled = self._by_group(precisions_cholesky) * scale[:, np.newaxis]
         coordinates = scaled.reshape(len(scaled), -1)[:, places]
         np.log(coordinates, out=coordinates, where=times == 1.0)
         return coordinates.ravel()
@@ -237,13 +294,13 @@ class Full(Structure):
         self, vector: FloatArray, like: FloatArray, scale: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Undo to_vector."""
-        K, d, _ = like.shape
+        n, d, _ = self._by_group(like).shape
         places, times = _packing(d)
-        coordinates = vector.reshape(K, -1).copy()
+        coordinates = vector.reshape(n, -1).copy()
         np.exp(coordinates, out=coordinates, where=times == 1.0)
-        U = np.zeros((K, d * d))
+        U = np.zeros((n, d * d))
         U[:, places] = coordinates
-        U = U.reshape(K, d, d) / scale[:, np.newaxis]
+        U = self._as_given(U.reshape(n, d, d) / scale[:, np.newaxis])
         return self.covariances(U), U
 
     def gradient(
@@ -255,188 +312,17 @@ class Full(Structure):
         scale: FloatArray,
     ) -> FloatArray:
         """Return the upper triangles of ``n (inv(diag(U)) - S U)``, by scaled coordinates."""
-        U, d = precisions_cholesky, precisions_cholesky.shape[-1]
-        G = -(self.about(covariances, counts, deltas) @ U)
+        U, d = self._by_group(precisions_cholesky), precisions_cholesky.shape[-1]
+        G = -(self._by_group(self.about(covariances, counts, deltas)) @ U)
         # By the logarithm of a diagonal element: d/dlog u = u d/du, in any units.
         factors = np.broadcast_to(1 / scale[:, np.newaxis], U.shape).copy()
         factors.reshape(len(U), -1)[:, :: d + 1] = _diagonals(U)
         G *= factors
         G.reshape(len(G), -1)[:, :: d + 1] += 1
-        return counts.scatter[:, :1] * G.reshape(len(G), -1)[:, _packing(d)[0]]
-
-    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return inv(U U')."""
-        L = inverse_triangles(precisions_cholesky.swapaxes(1, 2))
-        return L @ L.swapaxes(1, 2)
+        return self._count(counts)[:, 0] * G.reshape(len(G), -1)[:, _packing(d)[0]]
 
     def check_definite(self, values: FloatArray, kind: str) -> None:
         """Require every matrix to be symmetric, positive-definite."""
-        _check_definite(values, f"{self.name} {kind}")
-
-
-class Tied(Structure):
-    """All components share one covariance matrix, (d, d)."""
-
-    name = "tied"
-    shared = True
-    _full = Full()
-
-    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Return (d, d)."""
-        return (n_features, n_features)
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Return d(d+1)/2, for any components at all."""
-        return self.n_second(n_features) if n_components else 0
-
-    def rows_needed(self, n_features: int) -> int:
-        """Return 0."""
-        return 0
-
-    def prior_count(self, degrees: float, n_components: int, n_features: int) -> float:
-        """Return one for each mean, and a share of the exponent of the one covariance."""
-        return 1 + (degrees + n_features + 1) / n_components
-
-    def least_variances(self, precisions_cholesky: FloatArray, unit: FloatArray) -> FloatArray:
-        """Return that of the one covariance."""
-        return self._full.least_variances(precisions_cholesky[np.newaxis], unit)
-
-    def n_second(self, n_features: int) -> int:
-        """Return d(d+1)/2."""
-        return self._full.n_second(n_features)
-
-    def second_moments(self, Z: FloatArray, out: FloatArray) -> None:
-        """Write the upper triangle of ``z z'``."""
-        self._full.second_moments(Z, out)
-
-    def weighted_second(self, Z: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return a packed symmetric product."""
-        return self._full.weighted_second(Z, weights)
-
-    def pack(self, matrix: FloatArray) -> FloatArray:
-        """Return the upper triangle."""
-        return self._full.pack(matrix)
-
-    def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
-        """Return the pooled second moments less those of the means."""
-        scatter = _unpack(second.sum(axis=0, keepdims=True), means.shape[1])[0]
-        return (scatter - (means.T * counts.mean[:, 0]) @ means) / counts.scatter[:, 0].sum()
-
-    def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
-        """Add the outer products of the shifts, each by its component's share."""
-        shares = counts.mean[:, 0] / counts.scatter[:, 0].sum()
-        return covariances + (shifts.T * shares) @ shifts
-
-    def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
-        """Add ridge to the diagonal."""
-        return self._full.add_ridge(covariances[np.newaxis], ridge)[0]
-
-    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
-        """Raise the eigenvalues, in units of ``least``, to one."""
-        return self._full.widen(covariances[np.newaxis], least)[0]
-
-    def keep(
-        self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
-    ) -> FloatArray:
-        """Return the covariance: it is nobody's own."""
-        return covariances
-
-    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
-        """Return the inverse Cholesky factor, transposed."""
-        try:
-            return _factor(covariances[np.newaxis], floor)[0]
-        except DegenerateComponentError as error:
-            raise DegenerateComponentError(None, error.reason) from None
-
-    def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the covariance and U."""
-        covariances, U = self._full.invert(precisions[np.newaxis])
-        return covariances[0], U[0]
-
-    def precisions(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return U U'."""
-        return self._full.precisions(precisions_cholesky)
-
-    def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return the packed precision, shape (1, n_second)."""
-        return self._full.quadratic(precisions_cholesky[np.newaxis])
-
-    def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
-        """Return U' Z."""
-        return multiply_lower(precisions_cholesky.T, Z)
-
-    def whiten_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
-        """Return U' mean_k."""
-        return means @ precisions_cholesky
-
-    def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
-        """Return P mean_k."""
-        return means @ precisions_cholesky @ precisions_cholesky.T
-
-    def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
-        """Sum the logs of the diagonal."""
-        return self._full.log_det(precisions_cholesky[np.newaxis], n_features)
-
-    def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
-        """Return the squared norms of the rows of U, weighted and summed."""
-        return self._full.trace(precisions_cholesky[np.newaxis], ridge)
-
-    def amplification(
-        self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
-    ) -> FloatArray:
-        """Bound by the diagonals of the precision and of second moments."""
-        return self._full.amplification(
-            covariances[np.newaxis], precisions_cholesky[np.newaxis], means
-        )
-
-    def expanded(
-        self, precisions_cholesky: FloatArray, means: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Multiply the means, and pack the precision."""
-        P = self.precisions(precisions_cholesky)
-        return means @ P, _pack_quadratic(P[np.newaxis]) / -2
-
-    def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        """Repeat the one matrix."""
-        return np.repeat(covariances[np.newaxis], n_components, axis=0)
-
-    def noise(
-        self, covariances: FloatArray, counts: NDArray[np.int_], n_features: int, rng: Any
-    ) -> FloatArray:
-        """Draw from the one covariance."""
-        covariances = self.expand(covariances, len(counts), n_features)
-        return self._full.noise(covariances, counts, n_features, rng)
-
-    def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
-        """Return U with the logarithm of its diagonal."""
-        return self._full.to_vector(precisions_cholesky[np.newaxis], scale)
-
-    def from_vector(
-        self, vector: FloatArray, like: FloatArray, scale: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Undo to_vector."""
-        covariances, U = self._full.from_vector(vector, like[np.newaxis], scale)
-        return covariances[0], U[0]
-
-    def gradient(
-        self,
-        precisions_cholesky: FloatArray,
-        counts: Counts,
-        covariances: FloatArray,
-        deltas: FloatArray,
-        scale: FloatArray,
-    ) -> FloatArray:
-        """Return that of one full component with all the counts."""
-        S = self.about(covariances, counts, deltas)[np.newaxis]
-        total = counts.scatter.sum(axis=0, keepdims=True)
-        return self._full.gradient(
-            precisions_cholesky[np.newaxis], Counts(total, total), S, np.zeros_like(total), scale
-        )
-
-    def covariances(self, precisions_cholesky: FloatArray) -> FloatArray:
-        """Return inv(U U')."""
-        return self._full.covariances(precisions_cholesky[np.newaxis])[0]
-
-    def check_definite(self, values: FloatArray, kind: str) -> None:
-        """Require the matrix to be symmetric, positive-definite."""
-        _check_definite(values[np.newaxis], f"{self.name} {kind}")
+        symmetric = np.allclose(values, values.swapaxes(-1, -2))
+        if not (symmetric and np.all(np.linalg.eigvalsh(values) > 0.0)):
+            raise ValueError(f"'{self.name} {kind}' should be symmetric, positive-definite")
