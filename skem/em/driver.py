@@ -239,7 +239,7 @@ def _attempt(model: Model, params: Any) -> Evaluation | None:
     try:
         with np.errstate(all="ignore"):
             return model.evaluate(params)
-    except (ArithmeticError, ValueError):
+    except (ArithmeticError, ValueError):  # such as log(0), or a matrix that is singular
         return None
 
 

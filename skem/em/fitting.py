@@ -261,5 +261,7 @@ def _warn(best: Run, restarts: Sequence[Restart]) -> None:
     ]
     if fallen:
         warnings.warn(
-            f"{len(fallen)} starts failed: {fallen[0]}. {ADVICE}", EMWarning, stacklevel=3
+            f"{len(fallen)} of {len(restarts)} starts failed: {fallen[0]}. {ADVICE}",
+            EMWarning,
+            stacklevel=3,
         )

@@ -6,13 +6,13 @@ one (Anderson 1965; Walker & Ni 2011, type II). Only points are asked for, and w
 them. That the objective never falls is the driver's affair: it drops a point that is lower, and
 the history is forgotten.
 
-On the problems of ``tests/em/own_models.py`` from 21 starts, to a tolerance of 1e-8, evaluations
-add up to: plain EM 20,072, SQUAREM (Varadhan & Roland 2008, S3) 2,366, Anderson damped as DAAREM
-is (Henderson & Varadhan 2019) 1,112, Anderson undamped 844 (902 with the guess of the gain below,
-without which it stops early now and then), and with a slope quasi-Newton 671.
+On four problems from 21 starts, to a tolerance of 1e-8 (``python -m benchmarks.fixed_points``),
+evaluations add up to: plain EM 20,162, SQUAREM (Varadhan & Roland 2008) 2,689, Anderson damped as
+DAAREM is (Henderson & Varadhan 2019) 1,182, Anderson undamped 910; with a slope quasi-Newton 675.
 """
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 
@@ -59,9 +59,13 @@ class Anderson:
         point, em_step = self._last
         points, em_steps = (np.array(each).T for each in zip(*self._differences, strict=True))
         with np.errstate(all="ignore"):
-            weights = np.linalg.lstsq(em_steps, em_step, rcond=LEAST_SHARE)[0]
+            weights = self._weights(em_steps, em_step)
             step = em_step - (points + em_steps) @ weights
             longer = np.linalg.norm(step) / np.linalg.norm(em_step)
         if not (np.isfinite(step).all() and np.isfinite(longer)):
             return None
         return Climb(point + step, max(self._gains) * max(1.0, float(longer)))
+
+    def _weights(self, em_steps: Vector, em_step: Vector) -> Any:
+        """Return the combination of differences (n, m) that is nearest to an EM step (n,)."""
+        return np.linalg.lstsq(em_steps, em_step, rcond=LEAST_SHARE)[0]

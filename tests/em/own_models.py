@@ -273,10 +273,10 @@ def factor_analyser(S, n_factors, n_samples, seed=0):
     return TwoSteps(e_step, m_step, n_samples, ranges, expected), start
 
 
-def abilities(n_factors):
+def abilities(n_factors, seed=0):
     """Return the model of the correlations of the tests of ability."""
     sd = np.sqrt(np.diag(ABILITIES))
-    return factor_analyser(ABILITIES / np.outer(sd, sd), n_factors, 112)
+    return factor_analyser(ABILITIES / np.outer(sd, sd), n_factors, 112, seed)
 
 
 MODELS = {

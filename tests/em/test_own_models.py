@@ -254,7 +254,7 @@ def test_fall_from_one_start_of_several_is_a_warning():
         statistics, total = model.e_step(params)
         return statistics, total + (1000 if params["share"] == 0.123 else 0)
 
-    with pytest.warns(EMWarning, match="1 starts failed: the log-likelihood fell"):
+    with pytest.warns(EMWarning, match="1 of 2 starts failed: the log-likelihood fell"):
         result = fit(replace(model, e_step=e_step), [start, {**start, "share": 0.123}])
     assert "at evaluation 2" in result.restarts[1].failure
     assert result.converged
