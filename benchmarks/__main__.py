@@ -16,6 +16,7 @@ from benchmarks import (
     outside,
     small,
     starts,
+    state_space,
 )
 from benchmarks.machine import describe, measure
 from benchmarks.race import PACKAGES, Settings, set_up
@@ -35,6 +36,7 @@ TABLES = {
     "missing": missing.table,
     "outside": outside.table,
     "online": online.table,
+    "state-space": state_space.table,
 }
 
 
