@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.machine import Machine
 from benchmarks.race import Settings
 from benchmarks.report import Row, Table, at_least
+from skem.data.blocks import workers
 from skem.state_space.freedom import COEFFICIENTS, COVARIANCES, CovarianceForm, Freedom
 from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import Series, StateSpace
@@ -94,7 +95,12 @@ def _skem(params: StateSpace, Y: Any) -> Callable[[], Any]:
         forms[name] = CovarianceForm(kind, np.ones(d, dtype=bool), np.ones(d))
     scales = {name: np.ones(mask.shape) for name, mask in masks.items()}
     model = StateSpaceModel(Series.of(Y), Freedom(masks, forms, scales))
-    return lambda: model.evaluate(params)
+
+    def iteration() -> Any:
+        with workers(0):
+            return model.evaluate(params)
+
+    return iteration
 
 
 def _statsmodels(params: StateSpace, Y: Any) -> Callable[[], Any]:

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skem.data.blocks import workers
 from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
 from skem.estimators.validation import InvalidParameterError, integer
 from skem.state_space.ahead import forecast, imputed, sample
@@ -76,7 +77,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
     def _by_row(self, X: Any, groups: Any, lengths: Any, smooths: bool) -> Any:
         check_is_fitted(self)
         series, centre = self._series(X, groups, lengths)
-        return rows_of(series, self._published(centre), smooths)
+        with workers(0):
+            return rows_of(series, self._published(centre), smooths)
 
     def filter(
         self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
@@ -141,7 +143,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         series, centre = self._series(X, groups, lengths)
-        return expect(series, self._published(centre)).means
+        with workers(0):
+            return expect(series, self._published(centre)).means
 
     def impute(
         self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
@@ -163,7 +166,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         series, centre = self._series(X, groups, lengths)
         params = self._published(centre)
-        filled = imputed(series, params, expect(series, params).means) + centre
+        with workers(0):
+            filled = imputed(series, params, expect(series, params).means) + centre
         X = np.asarray(X, dtype=np.float64)
         return np.where(np.isnan(X), filled, X)
 
@@ -220,7 +224,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
         """Return the log-likelihood, and the number of rows, by weight."""
         check_is_fitted(self)
         series, centre = self._series(X, groups, lengths, sample_weight)
-        expected = expect(series, self._published(centre))
+        with workers(0):
+            expected = expect(series, self._published(centre))
         return expected.log_likelihood, series.total_weight
 
     def aic(

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skem.data.blocks import workers
 from skem.em.driver import Run, run
 from skem.em.information import delta_method
 from skem.em.restarts import AllStartsFailedError, best_run
@@ -325,7 +326,8 @@ class LinearGaussianSSM(FittedStateSpace):
             check_parameters(self, self._checks)
             continuing = self.warm_start and hasattr(self, "transition_matrix_")
             series, centre = self._series(X, groups, lengths, sample_weight, reset=not continuing)
-            best = self._fit(series, centre, continuing)
+            with workers(0):  # products are small: a BLAS of one thread, and the same bits
+                best = self._fit(series, centre, continuing)
             if not best.converged:
                 warnings.warn(
                     f"EM did not converge: after max_iter={self.max_iter} evaluations more than "
@@ -499,7 +501,8 @@ class LinearGaussianSSM(FittedStateSpace):
         params = self._published(centre)
         model = StateSpaceModel(series, self._freedom(series, params, params))
         advice = "hold more of the parameters (fixed), or decrease n_states"
-        variances, doubt = delta_method(model, params, _flat, advice)
+        with workers(0):
+            variances, doubt = delta_method(model, params, _flat, advice)
         if doubt is not None:
             warnings.warn(doubt, ConvergenceWarning, stacklevel=2)
         errors, place = Bunch(), 0

@@ -19,6 +19,10 @@ from skem.state_space.series import FloatArray, StateSpace
 
 __all__ = ["Pass", "Step"]
 
+#: Below this share of the innovation's variance the noise's would be lost to rounding in what the
+#: plain update subtracts: it keeps at least 12 digits here.
+LEAST_NOISE = 1e-4
+
 
 @dataclass(frozen=True)
 class Step:
@@ -143,17 +147,12 @@ class Pass:
             k = np.multiply(M, w, out=self._gain[step, i])
             self.log_densities[step] -= 0.5 * (o * np.log(2 * np.pi * f) + w * v * v)
             a += k * v
-            # Joseph's form, ``(I - k z') P (I - k z')' + r k k'``, which holds where r is next to
-            # nothing too: first ``P (I - k z')'``, then what that times z lacks.
-            np.multiply(M[:, np.newaxis], k, out=work)
-            P -= work
-            if z.ndim == 1:
-                lack = (z @ P.reshape(n, n * B)).reshape(n, B)
+            if (variances[i] > LEAST_NOISE * f).all():
+                M *= np.sqrt(w)
+                np.multiply(M[:, np.newaxis], M, out=work)
+                P -= work
             else:
-                lack = (z[:, np.newaxis] * P).sum(axis=0)
-            lack -= variances[i] * k
-            np.multiply(k[:, np.newaxis], lack, out=work)
-            P -= work
+                _update_by_joseph(P, z, M, k, variances[i], work)
 
     def smooth(self) -> Iterator[Step]:
         """Go backward, step by step. Arrays of a step are overwritten by the next."""
@@ -197,6 +196,25 @@ class Pass:
             np.multiply(z[:, np.newaxis], h, out=work)
             N -= work
             N -= work.transpose(1, 0, 2)
+
+
+def _update_by_joseph(
+    P: FloatArray, z: FloatArray, M: FloatArray, k: FloatArray, r: Any, work: FloatArray
+) -> None:
+    """Write ``(I - k z') P (I - k z')' + r k k'``, which holds where r is next to nothing too.
+
+    First ``P (I - k z')'``, then what that times z lacks.
+    """
+    n, B = k.shape
+    np.multiply(M[:, np.newaxis], k, out=work)
+    P -= work
+    if z.ndim == 1:
+        lack = (z @ P.reshape(n, n * B)).reshape(n, B)
+    else:
+        lack = (z[:, np.newaxis] * P).sum(axis=0)
+    lack -= r * k
+    np.multiply(k[:, np.newaxis], lack, out=work)
+    P -= work
 
 
 def _product(X: FloatArray, Y: FloatArray, out: FloatArray, work: FloatArray) -> None:
