@@ -66,7 +66,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_examples",
     "subsection_order": [
-        f"gallery/{name}" for name in ("em", "gaussian", "binomial", "own_model", "tools")
+        f"gallery/{name}"
+        for name in ("em", "gaussian", "binomial", "state_space", "own_model", "tools")
     ],
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"/plot_",
