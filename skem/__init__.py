@@ -13,6 +13,7 @@ from skem.estimators import (
     PoissonMixture,
 )
 from skem.families.density import Density
+from skem.version import __version__ as __version__
 
 __all__ = [
     "BinomialHMM",
@@ -27,5 +28,3 @@ __all__ = [
     "PoissonHMM",
     "PoissonMixture",
 ]
-
-__version__ = "0.1.0"

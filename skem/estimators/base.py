@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 
 from skem.data.blocks import workers
-from skem.data.rows import Rows
 from skem.em.driver import Run
-from skem.em.restarts import AllStartsFailedError, best_run
-from skem.errors import Doubt
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.documentation import inherit_documentation
+from skem.estimators.doubts import (
+    doubts_of,
+    warn_about_copies,
+    warn_about_few_rows,
+    warn_about_fit,
+)
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
-from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
 from skem.estimators.reordering import ReorderMixin
 from skem.estimators.sources import (
     clamped,
     evaluated,
-    is_lazy,
     labelled,
     opened,
     opened_labels,
     opened_weights,
 )
-from skem.estimators.summary import Estimate
 from skem.estimators.validation import (
     Check,
     array_like,
     boolean,
-    check_cells,
-    check_finite_array,
-    check_initial_weights,
     check_parameters,
-    check_range,
-    check_shape,
-    check_starting_values,
-    check_weights,
     function,
     integer,
     mapping,
@@ -57,28 +47,12 @@ from skem.estimators.validation import (
     unchanged_on_error,
 )
 from skem.families.base import FloatArray
-from skem.families.held import Held
-from skem.mixture.labels import Independent, MixtureParameters, Weights
 from skem.mixture.online import Online
 from skem.mixture.posterior import normalise
 from skem.mixture.problem import Problem
-from skem.mixture.scoring import components_alike
 from skem.mixture.starts import STRATEGIES
 
 __all__ = ["MixtureEM"]
-
-#: A component that has no more of all rows together is empty, or is becoming so.
-NEXT_TO_NOTHING = 0.01
-
-#: Rows that tell whether two components are alike.
-ROWS_TO_TELL_APART = 1000
-
-
-def _version() -> str:
-    """Return the version of the package, which imports this module first."""
-    from skem import __version__
-
-    return __version__
 
 
 class MixtureEM(CallbackSupportMixin, InferenceMixin, ReorderMixin, OnlineMixin):
@@ -146,22 +120,6 @@ array-like or callable, default='short-runs'
         Labels that there are: 0 to K - 1.
     """
 
-    #: NamedTuple of the components' parameters: field ``x`` is published as the attribute ``x_``.
-    _Parameters: Any
-
-    #: Parameters that can be fixed, and those of them that all components share.
-    @property
-    def _fixable(self) -> tuple[str, ...]:
-        return ("weights", *self._Parameters._fields)
-
-    _shared: tuple[str, ...] = ()
-
-    #: Whether negative values in X are an error.
-    _non_negative = False
-
-    #: Whether cells of X may be missing, which are NaN.
-    _missing = False
-
     _checks: dict[str, Check] = {
         "n_components": integer(1),
         "tol": real(0.0),
@@ -179,9 +137,6 @@ array-like or callable, default='short-runs'
         "verbose": integer(0) | boolean,
         "verbose_interval": integer(1),
     }
-
-    #: What to do when no start leads to a fit.
-    _advice = "No start led to a fit. Try to decrease the number of components."
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Let a subclass have the documentation that it leaves to this class."""
@@ -222,112 +177,6 @@ array-like or callable, default='short-runs'
         self.record_trace = record_trace
         self.verbose = verbose
         self.verbose_interval = verbose_interval
-
-    # The family: what a subclass says of it.
-
-    def _family(self, n_components: int, n_features: int) -> Any:
-        """Return the family, without penalty, for so many components and columns of X."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement _family")
-
-    def _data_options(self, reset: bool) -> dict[str, Any]:
-        return {
-            "dtype": [np.float64, np.float32],
-            "ensure_all_finite": "allow-nan" if self._missing else True,
-        }
-
-    def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
-        if self._non_negative:
-            message = f"Negative values in data passed to {type(self).__name__}"
-            check_cells(X, X < 0, message, first_row)
-        return X
-
-    def __sklearn_tags__(self) -> Any:
-        """Declare whether X may be negative, or have missing cells."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = self._non_negative
-        tags.input_tags.allow_nan = self._missing
-        return tags
-
-    def _training_family(self, rows: Rows) -> Any:
-        """Return the family to fit, with what it needs to know of the rows."""
-        return self._family(self.n_components, rows.X.shape[1])
-
-    def _fitted(self) -> tuple[Any, Any]:
-        """Return the family, without penalty, and the parameters that are published."""
-        return self._family(len(self.weights_), self.n_features_in_), self._published()
-
-    def _published(self) -> Any:
-        """Return the published parameters, in float64."""
-        return MixtureParameters(
-            *(
-                kind(*(np.asarray(getattr(self, f"{name}_"), np.float64) for name in kind._fields))
-                for kind in (Weights, self._Parameters)
-            )
-        )
-
-    def _given(self, family: Any) -> Any:
-        """Return the user's starting values, in the fields of the parameters; NaN where none."""
-        nothing = np.array(np.nan)
-        weights = nothing
-        if self.weights_init is not None:
-            weights = check_initial_weights(self.weights_init, family.n_components)
-        components = self._Parameters(*(nothing for _ in self._Parameters._fields))
-        given = MixtureParameters(Weights(weights), components)
-        for name, shape in getattr(family, "shapes", {}).items():
-            if (values := getattr(self, f"{name}_init", None)) is not None:
-                array = check_starting_values(values, shape, f"{name}_init")
-                check_range(family.ranges[name], array, f"{name}_init")
-                given = given.with_arrays(**{name: array})
-        return given
-
-    def _continued(self, family: Any) -> Any:
-        """Return the published parameters as parameters of a family to be fitted."""
-        if self.n_components != (K := len(self.weights_)):
-            raise ValueError(
-                f"n_components is {self.n_components}, but the mixture so far has {K}: "
-                f"set it to {K}, or fit anew with warm_start=False"
-            )
-        params = self._published()
-        for name, shape in getattr(family, "shapes", {}).items():
-            check_shape(params.by_name()[name], shape, f"{name}_ to continue from")
-        weights = params.labels.weights
-        return params.with_arrays(weights=weights / weights.sum())  # of float32, not quite one
-
-    def _publish(self, family: Any, params: Any, dtype: Any) -> None:
-        """Set the fitted attributes that hold the parameters."""
-        for name, values in params.by_name().items():
-            setattr(self, f"{name}_", values.astype(dtype))
-
-    def _component_attributes(self) -> list[str]:
-        own = [name for name in self._published().by_name() if name not in self._shared]
-        return [f"{name}_" for name in own]
-
-    def _estimates(self, errors: Any) -> dict[str, Estimate]:
-        """Return the parameters that each component has for each column."""
-        return {
-            name: Estimate(values, None if errors is None else errors.get(name))
-            for name, values in self._published().by_name().items()
-            if name not in self._shared and values.ndim == 2
-        }
-
-    def _warn_about_data(self, rows: Rows) -> None:
-        """Warn where the data cannot support the model."""
-
-    def _with_parameters(self, weights: ArrayLike, n_features: int, **arrays: ArrayLike) -> Self:
-        """Publish given parameters as if they had been fitted, after checks."""
-        check_parameters(self, self._checks)
-        K = self.n_components
-        family = self._family(K, n_features)
-        for name, shape in family.shapes.items():
-            values = check_finite_array(arrays[name], shape, name)
-            family.ranges[name].check(name, values)
-            setattr(self, f"{name}_", values)
-        self.weights_ = check_weights(weights, K)
-        self.n_features_in_ = n_features
-        self.n_parameters_ = self._n_parameters()
-        return self
-
-    # Fitting.
 
     def fit(
         self,
@@ -375,7 +224,7 @@ array-like or callable, default='short-runs'
         """
         with unchanged_on_error(self):
             best = self._fit(X, y, sample_weight, known_labels)
-            self._warn_about_fit(best)
+            warn_about_fit(self, best)
         return self
 
     def fit_predict(
@@ -416,51 +265,23 @@ array-like or callable, default='short-runs'
         self._check_rows(rows, self.n_components)
         if continuing or isinstance(self.init_params, str):
             rows = rows.condensed()
-        if rows.in_memory and (n := rows.n_distinct(self.n_components)) < self.n_components:
-            warnings.warn(
-                f"X has only {n} distinct rows, fewer than the {self.n_components} components: "
-                "some of these can but be copies of others, or empty. Decrease n_components.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
+        warn_about_few_rows(self, rows)
         labels_model, family, given, held = self._prepared(
             rows, self._continued if continuing else self._given
         )
         with workers(0):
             family = family.bound(rows)
 
-        history = getattr(self, "_ascent", []) if continuing else []
         data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         as_published = partial(self._as_published, family, held, X.dtype)
         task = FitTask(self, Fit.n_starts(self, given), data, as_published)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             problem = Problem(labels_model, family, rows, crew, ASSIGNMENTS[self.assignment])
             fit = Fit(self, problem, given, held, index, len(X), task)
-            if continuing:
-                attempts, seeds = [lambda: fit.run(given, history)], [None]
-            else:
-                attempts, seeds = fit.attempts()
-            try:
-                with warnings.catch_warnings():
-                    # k-means on fewer distinct rows than clusters: the fit says so itself.
-                    warnings.filterwarnings("ignore", "Number of distinct clusters")
-                    best, restarts = best_run(attempts, self._advice, self.n_jobs)
-            except AllStartsFailedError as error:
-                raise ValueError(str(error)) from None
-            exact = {
-                name: getattr(self, f"{name}_" if continuing else f"{name}_init")
-                for name in held.masks
-            }
-            self._publish(family, best.params, X.dtype)
-            self._publish_held(held, exact)
-            self._publish_run(best, history)
-            self.restarts_ = tuple(
-                replace(restart, seed=seed) for restart, seed in zip(restarts, seeds, strict=True)
-            )
+            best = self._publish_best(fit, continuing, X.dtype)
             self._publish_rows(X, weights, labels, problem)
-            self.doubts_ = self._doubts(best, problem)
-        self._warn_about_copies(rows)
+            self.doubts_ = doubts_of(self, best, problem)
+        warn_about_copies(self, rows)
         self._held = dict(held.masks)
         self.n_parameters_ = self._n_parameters()
         self._total_weight = rows.total_weight
@@ -470,45 +291,16 @@ array-like or callable, default='short-runs'
         task.end(best.params)
         return best
 
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
-        """Return labels and components to fit to rows, starting values, and which are held."""
-        with workers(0):
-            family = self._training_family(rows)
-            given = values(family)
-            held = check_fixed(self.fixed, given, self.n_components, self._fixable, self._shared)
-            return *with_held(family, held), given, held
-
-    def _as_published(self, family: Any, held: Held, dtype: Any, params: Any) -> dict[str, Any]:
-        """Return the attributes that some parameters would be published as."""
-        image = copy.copy(self)
-        vars(image).clear()
-        vars(image).update({name: getattr(self, name) for name in self.get_params(deep=False)})
-        before = set(vars(image))
-        image._publish(family, params, dtype)
-        image._held = dict(held.masks)
-        return {name: value for name, value in vars(image).items() if name not in before}
-
-    def _check_rows(self, rows: Rows, least: int) -> None:
-        if rows.effective < least:
-            raise ValueError(
-                "Expected n_samples >= n_components but got "
-                f"n_components = {self.n_components}, n_samples = {int(rows.effective)}"
-            )
-        if rows.has_missing and (nothing := rows.summary.nothing).any():
-            column = int(nothing.argmax())
-            name = getattr(self, "feature_names_in_", {column: column})[column]
-            raise ValueError(
-                f"X has no observed value in column {name!r}: all of its cells are missing. "
-                "Leave it out"
-            )
-        self._warn_about_data(rows)
-
-    def _publish_held(self, held: Held, exact: dict[str, Any]) -> None:
-        """Put back what was held, to the last bit: it went through other coordinates."""
-        for name, values in exact.items():
-            if values is not None:
-                where = ... if name in self._shared else held.masks[name]
-                getattr(self, f"{name}_")[where] = np.asarray(values)[where]
+    def _publish_best(self, fit: Fit, continuing: bool, dtype: Any) -> Run:
+        """Run EM from all starts, and publish the best run."""
+        history = getattr(self, "_ascent", []) if continuing else None
+        best, self.restarts_ = fit.best_run(history)
+        suffix = "_" if continuing else "_init"
+        exact = {name: getattr(self, f"{name}{suffix}") for name in fit.held.masks}
+        self._publish(fit.problem.components, best.params, dtype)
+        self._publish_held(fit.held, exact)
+        self._publish_run(best, history or [])
+        return best
 
     def _publish_run(self, best: Run, history: list[float]) -> None:
         """Set the fitted attributes that say how the run went."""
@@ -532,74 +324,3 @@ array-like or callable, default='short-runs'
             self.labels_ = clamped(self.labels_, labels)
         family = family.for_missing() if problem.rows.has_missing else family
         self.lower_bound_ = replace(problem, components=family).objective(params)
-
-    def _doubts(self, best: Run, problem: Problem) -> dict[str, str]:
-        """Return why the fit cannot be trusted, by a word, in words that do not depend on K."""
-        doubts = self._explain(best.spurious, problem, best.params) if self.max_iter else {}
-        if self.max_iter and (self.weights_ * problem.rows.effective <= NEXT_TO_NOTHING).any():
-            doubts["empty"] = "a component is empty: no row belongs to it. Decrease n_components."
-        return doubts
-
-    def _explain(self, doubt: Doubt | None, problem: Problem, params: Any) -> dict[str, str]:
-        """Return why the parameters cannot be trusted and what helps, by a word."""
-        if doubt is None:
-            return {}
-        advice = "Decrease n_components, or give more starts (n_init)."
-        return {doubt.word: f"{doubt.sentence}. {advice}"}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out labels that are lazy: they hold on to the data, or to a cluster."""
-        state = super().__getstate__()
-        kept = {name: value for name, value in state.items() if not is_lazy(value)}
-        return {**kept, "_skem_version": _version()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Warn where another version of the package has written the state."""
-        state = dict(state)
-        version = state.pop("_skem_version", "unknown")
-        if version != _version():
-            warnings.warn(
-                InconsistentVersionWarning(
-                    estimator_name=f"skem.{type(self).__name__}",
-                    current_sklearn_version=_version(),
-                    original_sklearn_version=version,
-                ),
-                stacklevel=2,
-            )
-        super().__setstate__(state)
-
-    def _warn_about_copies(self, rows: Rows) -> None:
-        """Warn where two components have come out alike, as some of the rows tell."""
-        if self.n_components == 1 or self.max_iter == 0:
-            return
-        step = -(-rows.n_rows // ROWS_TO_TELL_APART)
-        X = rows.X[::step] if rows.in_memory else rows.first(ROWS_TO_TELL_APART)
-        pair = components_alike(*self._fitted(), X)
-        if pair is not None:
-            warnings.warn(
-                f"Components {pair[0]} and {pair[1]} have come out alike: no row tells them "
-                "apart, so that only the sum of their weights means something. Decrease "
-                "n_components.",
-                UserWarning,
-                stacklevel=5,
-            )
-
-    def _warn_about_fit(self, best: Run) -> None:
-        if self.max_iter == 0:
-            return
-        doubts = []
-        if not best.converged:
-            doubts.append(
-                "Best performing initialization did not converge. Try different init parameters, "
-                "or increase max_iter, tol, or check for degenerate data. "
-                + (
-                    f"(After max_iter={self.max_iter} evaluations more than tol={self.tol:g} nats "
-                    "per row were left to gain.)"
-                    if best.n_evaluations == self.max_iter
-                    else f"(A callback stopped it after {best.n_evaluations} evaluations.)"
-                )
-            )
-        if self.doubts_:
-            doubts.append(f"The fit cannot be trusted: {' '.join(self.doubts_.values())}")
-        for doubt in doubts:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=3)

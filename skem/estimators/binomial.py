@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 from skem.data.rows import Rows, has_missing
 from skem.estimators.base import MixtureEM
 from skem.estimators.frames import frame_for_frame
+from skem.estimators.parameters import Estimate
 from skem.estimators.priors import beta_prior
 from skem.estimators.sources import imputed
-from skem.estimators.summary import Estimate
 from skem.estimators.validation import (
     InvalidParameterError,
     array_like,

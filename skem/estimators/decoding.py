@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,6 +16,7 @@ from skem.chains.markov import expected_dwell_times, forecast, stationary_distri
 from skem.chains.viterbi import likeliest_path
 from skem.data.blocks import workers
 from skem.data.rows import Rows, has_missing
+from skem.estimators.pickling import VersionedEstimator
 from skem.estimators.sequences import outer_index, sequence_ends
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import integer, one_of, weighted_mean
@@ -63,7 +64,7 @@ class _Sequences:
         return ForwardBackward(self.lanes, len(self.logs))
 
 
-class FittedChain(DensityMixin, BaseEstimator):
+class FittedChain(DensityMixin, VersionedEstimator):
     """The half of a hidden Markov model that does not fit."""
 
     _mixture_class: Any

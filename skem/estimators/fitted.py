@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,6 +15,7 @@ from skem.data.blocks import workers
 from skem.data.rows import has_missing
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.holding import with_held
+from skem.estimators.pickling import VersionedEstimator
 from skem.estimators.sources import evaluated, imputed, mean_of, opened, opened_weights
 from skem.estimators.transform import PosteriorMixin
 from skem.estimators.validation import integer
@@ -29,7 +30,7 @@ __all__ = ["FittedMixture"]
 FEWEST_OF_FREQUENCIES = 0.5
 
 
-class FittedMixture(PosteriorMixin, DensityMixin, BaseEstimator):
+class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
     """The half of a mixture estimator that does not fit.
 
     All its methods follow from the family and the published parameters (``_fitted``) and from

@@ -1,5 +1,6 @@
 """The starts of one call of fit, and the runs of EM from them."""
 
+import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from skem.data.rows import Rows
 from skem.em.driver import LikelihoodFellError, Run, run
+from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.callbacks import FitTask
 from skem.estimators.holding import all_given, left_behind, merged
 from skem.estimators.sources import is_lazy, rows_of
@@ -92,6 +94,26 @@ class Fit:
         seeds = [state if isinstance(state, Integral) else None, *map(int, further)]
         generators = [rng, *map(np.random.RandomState, seeds[1:])]
         return [partial(self._attempt, i, each) for i, each in enumerate(generators)], seeds
+
+    def best_run(self, history: list[float] | None = None) -> tuple[Run, tuple[Restart, ...]]:
+        """Run EM from all starts, and return the best run and what each start came to.
+
+        With a history, the last objectives of an earlier run, that is continued from the values
+        given.
+        """
+        if history is None:
+            attempts, seeds = self.attempts()
+        else:
+            attempts, seeds = [lambda: self.run(self.given, history)], [None]
+        try:
+            with warnings.catch_warnings():
+                # k-means on fewer distinct rows than clusters: the fit says so itself.
+                warnings.filterwarnings("ignore", "Number of distinct clusters")
+                best, restarts = best_run(attempts, self.estimator._advice, self.estimator.n_jobs)
+        except AllStartsFailedError as error:
+            raise ValueError(str(error)) from None
+        pairs = zip(restarts, seeds, strict=True)
+        return best, tuple(replace(restart, seed=seed) for restart, seed in pairs)
 
     @staticmethod
     def n_starts(estimator: Any, given: Any) -> int:

@@ -13,8 +13,8 @@ from skem.data.rows import Rows
 from skem.errors import Doubt
 from skem.estimators.advice import doubts_about
 from skem.estimators.base import MixtureEM
+from skem.estimators.parameters import Estimate
 from skem.estimators.priors import conjugate_prior
-from skem.estimators.summary import Estimate
 from skem.estimators.validation import (
     array_like,
     check_finite_array,
@@ -369,7 +369,8 @@ verbose_interval : as of all mixtures
     def _explain(
         self, doubt: Doubt | None, problem: Problem, params: MixtureParameters
     ) -> dict[str, str]:
-        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_)).tolist()
+        n_columns = params.components.means.shape[1]
+        names = getattr(self, "feature_names_in_", np.arange(n_columns)).tolist()
         counts = params.labels.weights * problem.rows.effective
         family: Any = problem.components
         rows, quoted = problem.rows, list(map(repr, names))

@@ -13,33 +13,19 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
-from skem.data.rows import Rows
 from skem.em.information import delta_method
 from skem.estimators.fitting import training_rows
+from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
-from skem.families.held import Held
-from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 
 __all__ = ["InferenceMixin", "standard_errors_of"]
 
 
-class InferenceMixin:
+class InferenceMixin(ParametricMixture):
     """The part of a mixture estimator that says how sure its parameters are."""
-
-    n_components: int
-    assignment: str
-    _fixable: tuple[str, ...]
-
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
-        """Return labels and components to fit to rows, starting values, and which are held."""
-        raise NotImplementedError
-
-    def _continued(self, family: Any) -> Any:
-        """Return the published parameters as parameters of a family to be fitted."""
-        raise NotImplementedError
 
     def standard_errors(
         self,

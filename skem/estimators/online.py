@@ -11,12 +11,10 @@ from sklearn.utils import check_random_state
 
 from skem.data.blocks import workers
 from skem.data.rows import Rows
-from skem.estimators.fitted import FittedMixture
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
+from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import opened, opened_weights
-from skem.estimators.validation import Check, check_parameters, unchanged_on_error
-from skem.families.held import Held
-from skem.mixture.labels import Independent
+from skem.estimators.validation import check_parameters, unchanged_on_error
 from skem.mixture.online import Online, advance
 from skem.mixture.problem import Problem
 
@@ -38,33 +36,8 @@ OF_FITS = frozenset(
 )
 
 
-class OnlineMixin(FittedMixture):
+class OnlineMixin(ParametricMixture):
     """The part of a mixture estimator that follows a stream of batches."""
-
-    n_components: int
-    assignment: str
-    random_state: Any
-    _checks: dict[str, Check]
-
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
-        """Return labels and components to fit to rows, starting values, and which are held."""
-        raise NotImplementedError
-
-    def _given(self, family: Any) -> Any:
-        """Return the user's starting values, in the fields of the parameters; NaN where none."""
-        raise NotImplementedError
-
-    def _continued(self, family: Any) -> Any:
-        """Return the published parameters as parameters of a family to be fitted."""
-        raise NotImplementedError
-
-    def _check_rows(self, rows: Rows, least: int) -> None:
-        """Raise ValueError where the rows are too few, or warn where they cannot do."""
-        raise NotImplementedError
-
-    def _publish(self, family: Any, params: Any, dtype: Any) -> None:
-        """Set the fitted attributes that hold the parameters."""
-        raise NotImplementedError
 
     def partial_fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None

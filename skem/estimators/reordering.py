@@ -20,17 +20,7 @@ Order = NDArray[np.intp]
 
 
 class ReorderMixin(SummaryMixin):
-    """The part of an estimator that numbers its components anew.
-
-    It asks an estimator for ``_component_attributes``, and for ``_shared``, the parameters that
-    all components have in common.
-    """
-
-    _shared: tuple[str, ...]
-
-    def _component_attributes(self) -> list[str]:
-        """Return the fitted attributes whose first axis is that of the components."""
-        raise NotImplementedError
+    """The part of an estimator that numbers its components anew."""
 
     def reordered(self, order: str | int | ArrayLike = "weights") -> Self:
         """Return a copy of the mixture with its components in another order.

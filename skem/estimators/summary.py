@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skem.estimators.parameters import Estimate, ParametricMixture
 from skem.estimators.text import WIDTH, lay_out, spell
 from skem.families.base import FloatArray
 
@@ -18,21 +19,6 @@ __all__ = ["Estimate", "Summary", "SummaryMixin"]
 
 #: A label whose probability is less than 1 - this is in doubt.
 UNCERTAIN = 0.1
-
-
-class Estimate(NamedTuple):
-    """Estimates of one kind of parameter.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_components, n_columns)
-        By component and column of the data.
-    errors : ndarray of shape (n_components, n_columns) or None
-        Their standard errors, if those are known.
-    """
-
-    values: FloatArray
-    errors: FloatArray | None = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -178,16 +164,8 @@ def _entry(
     return entry
 
 
-class SummaryMixin:
-    """The part of an estimator that tells a person what was fitted.
-
-    It asks an estimator for ``weights_``, ``n_parameters_`` and ``_estimates``, which describes
-    the components; for rows it asks ``score``, ``bic``, ``uncertainty`` and ``standard_errors``.
-    """
-
-    def _estimates(self, errors: Any) -> dict[str, Estimate]:
-        """Return what describes a component, by name, with errors if there are any."""
-        raise NotImplementedError
+class SummaryMixin(ParametricMixture):
+    """The part of a mixture estimator that tells a person what was fitted."""
 
     def summary(
         self,

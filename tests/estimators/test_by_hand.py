@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import InconsistentVersionWarning
 
-import skem
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.families.covariance import STRUCTURES
 
@@ -77,7 +76,7 @@ def test_a_pickle_of_another_version_warns(mixture, monkeypatch):
     with warnings.catch_warnings(action="error"):
         back = pickle.loads(same)
     assert vars(back).keys() == vars(mixture).keys()
-    monkeypatch.setattr(skem, "__version__", "99.0")
+    monkeypatch.setattr("skem.estimators.pickling.__version__", "99.0")
     with pytest.warns(
         InconsistentVersionWarning, match=r"skem\.\w+ from version 0.*version 99\.0"
     ):
