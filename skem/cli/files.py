@@ -137,8 +137,8 @@ def _pandas(path: str) -> Any:
         import pandas
     except ImportError:
         raise CommandError(
-            f"reading {path} needs pandas, which is not installed: python -m pip install pandas "
-            '(the extra "files" also brings what reads workbooks and parquet)'
+            f"reading {path} needs pandas, which is not installed: "
+            'python -m pip install "scikit-em[files]"'
         ) from None
     return pandas
 

@@ -58,8 +58,8 @@ def _figure(path: str) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise CommandError(
-            f"drawing {path} needs matplotlib, which is not installed: python -m pip install "
-            'matplotlib (or the extra "plot")'
+            f"drawing {path} needs matplotlib, which is not installed: "
+            'python -m pip install "scikit-em[plot]"'
         ) from None
     matplotlib.use("agg")
     suffix = Path(path).suffix.removeprefix(".").lower()

@@ -34,7 +34,8 @@ def pyplot(caller: str) -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib, which is not installed: python -m pip install matplotlib"
+            f"{caller} needs matplotlib, which is not installed: "
+            'python -m pip install "scikit-em[plot]"'
         ) from error
     return plt
 

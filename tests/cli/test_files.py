@@ -149,7 +149,7 @@ def test_standard_input(run, monkeypatch):
 
 def test_pandas_is_named_where_it_is_missing(run, write, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    refused(run(write("a\n1\n2\n"), *ONE), "needs pandas", "pip install")
+    refused(run(write("a\n1\n2\n"), *ONE), "needs pandas", 'pip install "scikit-em[files]"')
 
 
 WITHOUT_PANDAS = """

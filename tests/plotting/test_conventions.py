@@ -73,7 +73,7 @@ def test_the_constructor_stores_its_arguments(draw):
 def test_without_matplotlib_it_says_what_to_install(draw, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"from_estimator.* pip install matplotlib$"):
+    with pytest.raises(ImportError, match=r"from_estimator.* pip install \"scikit-em\[plot\]\"$"):
         draw()
 
 
@@ -82,7 +82,7 @@ def test_plot_without_matplotlib_says_what_to_install(draw, monkeypatch):
     display = draw()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"\.plot.* pip install matplotlib$"):
+    with pytest.raises(ImportError, match=r"\.plot.* pip install \"scikit-em\[plot\]\"$"):
         display.plot()
 
 
