@@ -10,7 +10,7 @@ With ``b`` a row's densities relative to the largest, and step l - 1 the row bef
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.chains.expected import LOG_IMPOSSIBLE, LOG_ZERO, FloatArray
+from skem.chains.expected import LOG_IMPOSSIBLE, LOG_ZERO, FloatArray, logarithm
 from skem.chains.handing_over import EVERY, differ, each_group, hand_over
 from skem.chains.lanes import Group, Index, Lanes
 from skem.chains.operators import LogArithmetic, ScaledArithmetic, handed_over
@@ -18,7 +18,7 @@ from skem.data.blocks import Workers
 
 __all__ = ["BLOCK_NUMBERS", "Forward", "Space"]
 
-#: With all probabilities of the chain above this, EVERY steps without a division are safe: in each
+#: With all transition probabilities above this, EVERY steps without a division are safe: in each
 #: a sum falls by that factor at most, and what underflows is no part of any result.
 SAFE = 1e-30
 
@@ -27,6 +27,9 @@ SAFE = 1e-30
 #: that is a number still, and that is nothing beside LOST.
 LOST, LEAST_TRANSITION = 1e-140, 1e-160
 LOG_LOST = np.log(LOST)
+
+#: Log of the largest density relative to another one.
+LOG_LARGEST = 690.0
 
 #: Numbers that are worked on at a time where the order of columns does not matter.
 BLOCK_NUMBERS = 2**15
@@ -79,7 +82,7 @@ class Forward:
     ) -> None:
         self.lanes, self.groups, self.workers = lanes, groups, workers
         self.log_densities, self.startprob, self.transmat = log_densities, startprob, transmat
-        self.is_safe = bool(min(startprob.min(), transmat.min()) > SAFE)
+        self.is_safe = bool(transmat.min() > SAFE)
         self.every = every if self.is_safe else 1
         self.b = log_densities if self.is_safe else np.empty_like(log_densities)
         self.A = transmat if self.is_safe else _at_least(transmat, LEAST_TRANSITION)
@@ -96,8 +99,13 @@ class Forward:
         Where it does, ``weights_of_ends`` are what the rows after each lane say of its last state.
         """
         K, lanes = len(self.A), self.lanes
+        at_starts = None
+        if self.is_safe and self.startprob.min() <= SAFE:
+            at_starts = self.log_densities[:, lanes.start_columns]
         for _ in self.workers.map(self._exponentiate, lanes.n_rows, max(1, BLOCK_NUMBERS // K)):
             pass
+        if at_starts is not None:
+            self._begin_within_reach(at_starts)
         first = self.p[:, : lanes.n_lanes]
         first[:] = 1 / K
         first[:, lanes.is_start[:-1]] = self.start
@@ -156,6 +164,21 @@ class Forward:
                 out[:] = logs
                 np.maximum(out, LOG_LOST - 1, out=out, where=out > LOG_IMPOSSIBLE)
             np.exp(out, out=out)
+
+    def _begin_within_reach(self, logs: FloatArray) -> None:
+        """Make densities of first rows relative to the best state that a sequence can start in.
+
+        Relative to one that it cannot start in all others might vanish.
+        """
+        log_joint = logs + logarithm(self.startprob)[:, np.newaxis]
+        top = log_joint.max(axis=0)
+        possible = top > LOG_IMPOSSIBLE
+        top = np.where(possible, top, LOG_ZERO)
+        b = np.exp(np.minimum(logs - top, LOG_LARGEST))
+        b[self.startprob == 0] = 0.0
+        columns = self.lanes.start_columns
+        self.b[:, columns] = np.where(possible, b, 1.0)
+        self.evidence[columns] = top
 
     def _sums_of(self, step: int, group: Group) -> FloatArray:
         return self.sums[step, group.members.start : group.members.stop]

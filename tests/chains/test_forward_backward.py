@@ -169,6 +169,38 @@ class TestWhereScalingFails:
             np.testing.assert_allclose(result[1][20 * i : 20 * i + 20], alone[1], atol=1e-12)
 
 
+@pytest.mark.parametrize("most_steps", [0, 3, 50])
+@pytest.mark.parametrize("startprob", [[1.0, 0.0, 0.0], [1 - 1e-200, 1e-200, 0.0]])
+def test_start_in_a_state_far_from_the_best(startprob, most_steps):
+    rng = np.random.default_rng(8)
+    A, pi, logs = KINDS["dense"](3, rng) / 2 + 1 / 6, np.array(startprob), rng.normal(size=(40, 3))
+    logs[[0, 15]] = [-900, -600, 0.0]
+    log_alpha, evidence = None, []
+    for t, row in enumerate(logs):
+        if t in (0, 15):
+            with np.errstate(divide="ignore"):
+                log_alpha = np.log(pi)
+        else:
+            log_alpha = np.logaddexp.reduce(log_alpha[:, None] + np.log(A), axis=0)
+        log_alpha = log_alpha + row
+        if t in (14, 39):
+            evidence.append(np.logaddexp.reduce(log_alpha))
+    result = expect(logs, pi, A, [15, 25], most_steps)
+    np.testing.assert_allclose(result[0], evidence, rtol=1e-13)
+    np.testing.assert_allclose(result[1].sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(result[2].sum(), 38, rtol=1e-12)
+
+
+def test_impossible_start():
+    A, pi = np.full((2, 2), 0.5), np.array([1.0, 0.0])
+    logs = np.zeros((10, 2))
+    logs[0, 0] = -np.inf
+    evidence, posterior, _, _ = expect(logs, pi, A, [5, 5], 3)
+    assert evidence[0] == -np.inf
+    np.testing.assert_allclose(evidence[1], 0.0, atol=1e-14)
+    np.testing.assert_allclose(posterior[0], [1.0, 0.0])
+
+
 def test_missing_row_says_nothing():
     rng = np.random.default_rng(6)
     A, pi, logs = KINDS["dense"](3, rng), rng.dirichlet(np.ones(3)), rng.normal(size=(4, 3))
