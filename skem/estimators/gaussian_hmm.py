@@ -26,7 +26,7 @@ class GaussianHMM(HiddenMarkovModel):
         Structure of the covariances.
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
-    reg_covar : float or 'scale', default=1e-6
+    reg_covar : float or 'scale', default='scale'
         Added to the variances, as in :class:`GaussianMixtureEM`.
     prior : 'conjugate', dict or None, default=None
         Prior of means and covariances, as in :class:`GaussianMixtureEM`.
@@ -130,7 +130,7 @@ class GaussianHMM(HiddenMarkovModel):
         *,
         covariance_type: str = "full",
         tol: float = 1e-8,
-        reg_covar: float | str = 1e-6,
+        reg_covar: float | str = "scale",
         prior: str | dict[str, Any] | None = None,
         startprob_prior: Any = 1.0,
         transmat_prior: Any = 1.0,
