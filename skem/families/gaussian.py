@@ -325,7 +325,7 @@ class Gaussian:
         form and their difference would have lost its digits; DegenerateComponentError where a
         centred covariance is singular to rounding.
         """
-        exact = hasattr(kernel, "centres")
+        exact = getattr(kernel, "exact", False)
         centres: FloatArray = getattr(kernel, "centres", np.zeros((1, self.n_features)))
         responsible, counts, first, second = self._moments(totals, centres)
         deltas = first / counts.mean

@@ -5,17 +5,18 @@ drops out: ``T = (1, o, o z, second moments of o z)`` with ``o`` 1 where a cell 
 them, the E-step takes the expected moments of the complete row (:mod:`.patterns`).
 """
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.base import FloatArray, Kernel, LinearKernel
+from skem.families.base import FloatArray, Kernel, LinearKernel, LossOfPrecision
 from skem.families.centred import CellKernel, CentredKernel
 from skem.families.covariance import STRUCTURES, Counts
 from skem.families.gaussian import LOG_2PI, Gaussian, GaussianParameters
+from skem.families.partly_complete import PartlyCompleteKernel
 from skem.families.patterns import PatternKernel
 
 __all__ = ["IncompleteGaussian"]
@@ -81,12 +82,31 @@ class IncompleteGaussian(Gaussian):
     def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
         """Return the kernel of patterns, or, without correlations, that of observed cells."""
         if self.structure.correlated:
-            return self.pattern_kernel(self._of_reference() if params is None else params, bias)
+            if params is None:
+                return self.pattern_kernel(self._of_reference(), bias)
+            patterns = self.pattern_kernel(params, bias)
+            if self._amplification(params) > self.max_amplification:
+                return patterns
+            return PartlyCompleteKernel(self._complete.expanded_kernel(params, bias), patterns)
         if params is None:
             return LinearKernel(self, None, self.n_statistics, self.n_components)
         if self._amplification(params) > self.max_amplification:
             return self.centred_kernel(params, bias, params.means)
         return self.expanded_kernel(params, bias)
+
+    @cached_property
+    def _complete(self) -> Gaussian:
+        """The same components for rows without missing cells."""
+        mine = {each.name: getattr(self, each.name) for each in fields(Gaussian)}
+        return Gaussian(**{**mine, "pooled": None})
+
+    def _loss_of_precision(
+        self, previous: GaussianParameters | None, centres: FloatArray
+    ) -> LossOfPrecision:
+        if not self.structure.correlated:
+            return super()._loss_of_precision(previous, centres)
+        params = self._of_reference() if previous is None else previous
+        return LossOfPrecision(lambda bias: self.pattern_kernel(params, bias))
 
     def pattern_kernel(self, params: GaussianParameters, bias: FloatArray) -> PatternKernel:
         """Return the kernel that completes rows, for any structure."""

@@ -118,6 +118,9 @@ class PatternKernel:
 
     offset = 0.0
 
+    #: Nothing cancels in its totals: there is no kernel to be had that is more accurate.
+    exact = True
+
     @property
     def n_components(self) -> int:
         """Number of components K."""

@@ -8,16 +8,20 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
+from skem.data.blocks import Workers
 from skem.data.rows import Rows
 from skem.families import Gaussian, GaussianParameters, LinearKernel
 from skem.families.base import DegenerateComponentError
 from skem.families.centred import CentredKernel
 from skem.families.covariance import STRUCTURES
+from skem.families.partly_complete import PartlyCompleteKernel
+from skem.families.patterns import PatternKernel
 from skem.families.wide import WideKernel
 from skem.mixture.labels import Independent
 from skem.mixture.problem import Problem
 from skem.mixture.scoring import evaluate
-from tests.families.cases import GAUSSIANS, POOLED
+from skem.mixture.sweep import sweep
+from tests.families.cases import GAUSSIANS, POOLED, gaussian_case
 
 structures = pytest.mark.parametrize("structure", STRUCTURES)
 
@@ -255,3 +259,30 @@ def test_collinear_features_are_degenerate(structure):
     X = np.column_stack([x, 2 * x])
     with pytest.raises(DegenerateComponentError, match="collinear"):
         Problem(Independent(), family_for(X, structure, 1), Rows(X)).start(np.zeros(50, dtype=int))
+
+
+@pytest.mark.parametrize("structure", ["full", "tied"])
+def test_complete_rows_among_others_come_to_the_same_by_their_own_kernel(structure):
+    case = gaussian_case(structure, 3, 4, ridge=0.2)
+    X = case.X.copy()
+    X[::20, 1] = X[5::40, 3] = np.nan
+    rows = Rows(X)
+    family = case.family.for_missing().bound(rows)
+    problem = Problem(Independent(), family, rows)
+    mixed = problem.kernel(case.params)
+    assert isinstance(mixed, PartlyCompleteKernel)
+    patterns = mixed.patterns
+    (a, totals), (b, expected) = (
+        sweep(kernel, rows, problem.e_step(case.params), Workers()) for kernel in (mixed, patterns)
+    )
+    assert_allclose(a, b, rtol=1e-12)
+    assert_allclose(totals, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def test_tight_components_among_incomplete_rows_are_left_to_the_patterns():
+    X, labels = clusters(1e6)
+    X[::7, 1] = np.nan
+    rows = Rows(X)
+    family = family_for(np.nan_to_num(X, nan=1e6), "full", 2).for_missing().bound(rows)
+    problem = Problem(Independent(), family, rows)
+    assert isinstance(problem.kernel(problem.start(labels)), PatternKernel)
