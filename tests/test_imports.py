@@ -15,6 +15,7 @@ BENEATH = {
     "errors",
     "ranges",
     "coordinates",
+    "missing",
     "version",
     "numpy",
     "scipy",
@@ -27,6 +28,7 @@ RULES = {
     "errors": set(),
     "ranges": set(),
     "coordinates": set(),
+    "missing": set(),
     "version": set(),
     "em": {"joblib"},
     "families": set(),
@@ -46,14 +48,6 @@ RULES = {
         "dask",
         "pandas",
     },
-}
-
-#: Imports that break the rules, until they are gone.
-EXCEPTIONS = {
-    ("skem.data.blocks", "skem.families.base"),
-    ("skem.data.rows", "skem.families.patterns"),
-    ("skem.data.dask_rows", "skem.mixture.sweep"),
-    ("skem.data.stored", "skem.mixture.sweep"),
 }
 
 
@@ -85,11 +79,7 @@ def offences(room):
 
 @pytest.mark.parametrize("room", RULES)
 def test_room_imports_only_what_it_may(room):
-    assert offences(room) - EXCEPTIONS == set()
-
-
-def test_exceptions_are_still_needed():
-    assert set().union(*map(offences, RULES)) == EXCEPTIONS
+    assert offences(room) == set()
 
 
 def test_imports_are_found_wherever_they_are():

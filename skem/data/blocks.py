@@ -16,17 +16,13 @@ from math import ceil
 from threading import Lock
 from typing import Any, TypeVar
 
-import numpy as np
 from sklearn import get_config
 from threadpoolctl import ThreadpoolController
-
-from skem.families.base import FloatArray, Kernel
 
 __all__ = [
     "SERIAL",
     "Workers",
     "block_rows",
-    "loaded",
     "segments",
     "within_working_memory",
     "workers",
@@ -70,38 +66,6 @@ def segments(n_rows: int, block: int) -> list[range]:
     bounds = [i * n_blocks // n_segments * block for i in range(n_segments + 1)]
     bounds[-1] = n_rows
     return [range(a, b, block) for a, b in pairwise(bounds)]
-
-
-def loaded(
-    kernel: Kernel, X: FloatArray, starts: range
-) -> Iterator[tuple[slice, Any, FloatArray]]:
-    """Load a segment block by block, each into the space of the one before.
-
-    Parameters
-    ----------
-    kernel : Kernel
-        Says what the working form of a block is.
-    X : ndarray of shape (n_rows, n_features)
-        All rows.
-    starts : range
-        The segment: where its blocks start.
-
-    Yields
-    ------
-    rows : slice
-        Which rows.
-    block : object
-        Their working form, mostly an ndarray of shape (kernel.width, b).
-    work : ndarray of shape (2, kernel.n_components, b)
-        Uninitialised space.
-    """
-    K, most = kernel.n_components, min(starts.step, starts.stop - starts.start)
-    space, work = np.empty(kernel.width * most), np.empty(2 * K * most)
-    for start in starts:
-        rows = slice(start, min(start + starts.step, starts.stop))
-        b = rows.stop - rows.start
-        block = kernel.load(X[rows], space[: kernel.width * b].reshape(-1, b))
-        yield rows, block, work[: 2 * K * b].reshape(2, K, b)
 
 
 class _Blas:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.data.blocks import Workers, workers
-from skem.data.rows import Rows, together
-from skem.mixture.sweep import Assignment
+from skem.data.rows import Divisible, Rows, together
 
 __all__ = ["DaskArray", "DaskRows"]
 
@@ -132,7 +131,7 @@ class DaskRows(Rows):
         return self._reduced(partial(_fold, function, block, combine), combine)
 
     def sweep(
-        self, function: Callable[..., Any], assignment: Assignment, block: int, workers: Workers
+        self, function: Callable[..., Any], assignment: Divisible, block: int, workers: Workers
     ) -> Iterator[Any]:
         """Yield the sum over all chunks of ``function(X, weights, assignment, starts)``."""
         own = None

@@ -4,27 +4,21 @@ import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial, reduce
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.random import sample_without_replacement
 
 from skem.data.blocks import Workers
-from skem.families.patterns import by_pattern
+from skem.missing import by_pattern, has_missing
 
-__all__ = ["Rows", "Summary", "has_missing", "together"]
+__all__ = ["Divisible", "Rows", "Summary", "together"]
 
 Result = TypeVar("Result")
 
 #: How many possible rows :meth:`Rows.condensed` is ready to count.
 MOST_POSSIBLE_ROWS = 2**20
-
-
-def has_missing(X: NDArray[Any]) -> bool:
-    """Whether some cell is NaN; a sum tells, at little cost, that none is."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isnan(X.sum()) and np.isnan(X).any())
 
 
 class Summary(NamedTuple):
@@ -57,6 +51,17 @@ def _summands(
 def _combined(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Combine the summands of two blocks: the first three add up, the others do not."""
     return np.concatenate([a[:3] + b[:3], np.maximum(a[3:], b[3:])])
+
+
+class Divisible(Protocol):
+    """What is known of rows besides themselves, and is cut as they are."""
+
+    @property
+    def by_row(self) -> bool:
+        """Whether it knows more of each row than its label."""
+
+    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> Self:
+        """Return what is known of some of the rows, with their known labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +148,7 @@ class Rows:
         return reduce(combine, (function(X, weights) for X, weights in self.read(block)))
 
     def sweep(
-        self, function: Callable[..., Result], assignment: Any, block: int, workers: Workers
+        self, function: Callable[..., Result], assignment: Divisible, block: int, workers: Workers
     ) -> Iterator[Result]:
         """Yield ``function(X, weights, assignment, starts)`` of all segments, in their order.
 
@@ -151,7 +156,7 @@ class Rows:
         ----------
         function : callable
             Takes all rows, and the block starts of the segment that it is to work on.
-        assignment : Assignment
+        assignment : Divisible
             How the rows are shared out.
         block : int
             Rows in a block.
@@ -300,7 +305,7 @@ def _how_often(
     return counts.astype(np.float64, copy=False)
 
 
-def together(rows: Rows, assignment: Any) -> tuple[Rows, Any]:
+def together(rows: Rows, assignment: Divisible) -> tuple[Rows, Divisible]:
     """Return rows in an order in which those that miss the same cells are together."""
     order = by_pattern(np.isnan(rows.X))
     rows = rows.take(order)

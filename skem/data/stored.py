@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.data.blocks import Workers, within_working_memory
-from skem.data.rows import Rows, together
-from skem.mixture.sweep import Assignment
+from skem.data.rows import Divisible, Rows, together
 
 __all__ = ["StoredArray", "StoredRows"]
 
@@ -167,7 +166,7 @@ class StoredRows(Rows):
             yield from part.read(block)
 
     def sweep(
-        self, function: Callable[..., Result], assignment: Assignment, block: int, workers: Workers
+        self, function: Callable[..., Result], assignment: Divisible, block: int, workers: Workers
     ) -> Iterator[Result]:
         """Yield ``function(X, weights, assignment, starts)`` of all segments of all pieces."""
         for rows, part in self._parts():

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skem.data.rows import Rows, has_missing
+from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.parameters import Estimate
@@ -30,6 +30,7 @@ from skem.estimators.validation import (
 )
 from skem.families.base import FloatArray
 from skem.families.binomial import Binomial, BinomialParameters
+from skem.missing import has_missing
 from skem.mixture.scoring import evaluate
 
 __all__ = ["BinomialMixture"]

@@ -15,12 +15,13 @@ from skem.chains.lanes import Lanes
 from skem.chains.markov import expected_dwell_times, forecast, stationary_distribution
 from skem.chains.viterbi import likeliest_path
 from skem.data.blocks import workers
-from skem.data.rows import Rows, has_missing
+from skem.data.rows import Rows
 from skem.estimators.pickling import VersionedEstimator
 from skem.estimators.sequences import outer_index, sequence_ends
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import integer, one_of, weighted_mean
 from skem.families.base import FloatArray
+from skem.missing import has_missing
 from skem.mixture.hidden_chain import log_densities
 
 __all__ = ["FittedChain"]

@@ -12,7 +12,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
-from skem.data.rows import has_missing
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.holding import with_held
 from skem.estimators.pickling import VersionedEstimator
@@ -21,7 +20,7 @@ from skem.estimators.transform import PosteriorMixin
 from skem.estimators.validation import integer
 from skem.families.base import FloatArray
 from skem.families.held import Held
-from skem.families.patterns import by_pattern
+from skem.missing import by_pattern, has_missing
 from skem.mixture.scoring import evaluate
 
 __all__ = ["FittedMixture"]

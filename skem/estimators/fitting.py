@@ -22,7 +22,7 @@ from skem.estimators.validation import check_partition
 from skem.estimators.verbose import Reporter
 from skem.families.base import DegenerateComponentError
 from skem.families.held import Held
-from skem.families.patterns import by_pattern
+from skem.missing import by_pattern
 from skem.mixture.posterior import classify, normalise
 from skem.mixture.problem import Problem
 from skem.mixture.revival import revived

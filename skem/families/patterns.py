@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from skem.families.base import FloatArray
 from skem.families.covariance import Structure
 from skem.families.triangles import inverse_triangles
+from skem.missing import by_pattern
 
-__all__ = ["PatternKernel", "by_pattern"]
+__all__ = ["PatternKernel"]
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -57,12 +58,6 @@ class _Patterns(NamedTuple):
     deviations: FloatArray
     whitened: FloatArray
     W: FloatArray
-
-
-def by_pattern(missing: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return an order of rows in which those that miss the same cells are together."""
-    bits = np.packbits(missing, axis=1)
-    return np.lexsort(bits.T[::-1])
 
 
 def _batches(

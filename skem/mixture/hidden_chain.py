@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skem.chains.expected import Expected
 from skem.chains.forward_backward import ForwardBackward
 from skem.chains.lanes import Lanes
-from skem.data.blocks import SERIAL, Workers, block_rows, loaded
+from skem.data.blocks import SERIAL, Workers, block_rows
 from skem.data.rows import Rows
 from skem.em.model import Evaluation
 from skem.errors import Doubt
@@ -23,6 +23,7 @@ from skem.families.base import (
 from skem.mixture.labels import MixtureParameters
 from skem.mixture.markov import Markov
 from skem.mixture.posterior import mask_known
+from skem.mixture.sweep import load_blocks
 
 __all__ = ["ChainStatistics", "HiddenChain", "log_densities", "sum_totals"]
 
@@ -181,7 +182,7 @@ def log_densities(kernel: Kernel, rows: Rows, workers: Workers = SERIAL) -> Floa
     out = np.empty((kernel.n_components, rows.n_rows))
 
     def fill(starts: range) -> None:
-        for these, block, work in loaded(kernel, rows.X, starts):
+        for these, block, work in load_blocks(kernel, rows.X, starts):
             out[:, these] = kernel.log_joint(block, work[0])
             if rows.labels is not None:
                 mask_known(out[:, these], rows.labels[these])
@@ -199,7 +200,7 @@ def sum_totals(
 
     def sums(starts: range) -> FloatArray:
         totals: FloatArray = np.zeros(())
-        for these, block, work in loaded(kernel, rows.X, starts):
+        for these, block, work in load_blocks(kernel, rows.X, starts):
             work[1] = responsibilities[:, these]
             totals = totals + kernel.totals(block, work[1])
         return totals

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.data.blocks import block_rows, loaded, workers
-from skem.data.rows import has_missing
+from skem.data.blocks import block_rows, workers
 from skem.families.base import LOG_IMPOSSIBLE, Family
-from skem.families.patterns import by_pattern
+from skem.missing import by_pattern, has_missing
 from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.posterior import normalise
+from skem.mixture.sweep import load_blocks
 
 __all__ = ["components_alike", "evaluate"]
 
@@ -117,7 +117,7 @@ def _evaluate(
 
     @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component
     def evaluate_segment(starts: range) -> None:
-        for these, block, (log_joint, r) in loaded(kernel, X, starts):
+        for these, block, (log_joint, r) in load_blocks(kernel, X, starts):
             kernel.log_joint(block, out=log_joint)
             if np.isnan(np.add.reduce(log_joint, axis=None)):
                 # Squares that overflow, with either sign: no component reaches as far as that.

@@ -1,24 +1,32 @@
 """One E/M pass over the data: log-joint, responsibilities, totals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.data.blocks import Workers, block_rows, loaded
-from skem.data.rows import Rows
+from skem.data.blocks import Workers, block_rows
+from skem.data.rows import Divisible, Rows
 from skem.families.base import FloatArray, Kernel
 from skem.mixture.posterior import mask_known, normalise
 
-__all__ = ["Assignment", "EStep", "GivenResponsibilities", "Share", "sweep", "sweep_block"]
+__all__ = [
+    "Assignment",
+    "EStep",
+    "GivenResponsibilities",
+    "Share",
+    "load_blocks",
+    "sweep",
+    "sweep_block",
+]
 
 #: ``share(log_joint, weights, responsibilities)`` writes these and returns each row's evidence.
 Share = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
-class Assignment(Protocol):
+class Assignment(Divisible, Protocol):
     """How the rows of a block are shared out among the components."""
 
     def assign(
@@ -28,13 +36,6 @@ class Assignment(Protocol):
 
         ``work`` is uninitialised space of shape (2, K, b).
         """
-
-    @property
-    def by_row(self) -> bool:
-        """Whether it knows more of each row than its label."""
-
-    def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "Assignment":
-        """Return the assignment of some of the rows, with their known labels."""
 
 
 class EStep:
@@ -151,13 +152,45 @@ def sweep(
     return objective + kernel.offset * rows.total_weight + kernel.constant, totals
 
 
+def load_blocks(
+    kernel: Kernel, X: FloatArray, starts: range
+) -> Iterator[tuple[slice, Any, FloatArray]]:
+    """Load a segment block by block, each into the space of the one before.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Says what the working form of a block is.
+    X : ndarray of shape (n_rows, n_features)
+        All rows.
+    starts : range
+        The segment: where its blocks start.
+
+    Yields
+    ------
+    rows : slice
+        Which rows.
+    block : object
+        Their working form, mostly an ndarray of shape (kernel.width, b).
+    work : ndarray of shape (2, kernel.n_components, b)
+        Uninitialised space.
+    """
+    K, most = kernel.n_components, min(starts.step, starts.stop - starts.start)
+    space, work = np.empty(kernel.width * most), np.empty(2 * K * most)
+    for start in starts:
+        rows = slice(start, min(start + starts.step, starts.stop))
+        b = rows.stop - rows.start
+        block = kernel.load(X[rows], space[: kernel.width * b].reshape(-1, b))
+        yield rows, block, work[: 2 * K * b].reshape(2, K, b)
+
+
 def sweep_segment(
     kernel: Kernel, X: Any, weights: FloatArray | None, assignment: Assignment, starts: range
 ) -> tuple[Any, FloatArray]:
     """Return objective and totals of a segment of rows, less the kernel's constants."""
     objective: Any = 0.0
     totals = np.zeros(())
-    for these, block, work in loaded(kernel, X, starts):
+    for these, block, work in load_blocks(kernel, X, starts):
         of_block = sweep_block(kernel, block, weights, assignment, these, work)
         objective, totals = objective + of_block[0], totals + of_block[1]
     return objective, totals
