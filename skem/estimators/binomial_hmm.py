@@ -1,5 +1,7 @@
 """BinomialHMM: hidden Markov models with binomial states."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

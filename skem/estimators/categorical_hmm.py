@@ -1,5 +1,7 @@
 """CategoricalHMM: hidden Markov models with categories in each state."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from numpy.typing import ArrayLike

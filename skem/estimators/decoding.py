@@ -1,5 +1,7 @@
 """What a fitted hidden Markov model says of sequences: states, densities, what comes next."""
 
+from __future__ import annotations
+
 from copy import copy
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What a fitted state-space model says of sequences: states, densities, forecasts."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """GaussianHMM: hidden Markov models with Gaussian states."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

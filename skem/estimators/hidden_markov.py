@@ -5,6 +5,8 @@ All that concerns the components is asked of a mixture estimator with the same p
 (``_mixture``).
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from dataclasses import replace

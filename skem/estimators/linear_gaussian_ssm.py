@@ -1,5 +1,7 @@
 """Linear-Gaussian state-space models: the Kalman filter whose parameters EM fits."""
 
+from __future__ import annotations
+
 import warnings
 from functools import partial
 from typing import Any, Self

@@ -1,5 +1,7 @@
 """PoissonHMM: hidden Markov models with Poisson states."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from numpy.typing import ArrayLike

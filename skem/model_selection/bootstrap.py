@@ -1,5 +1,7 @@
 """Is one component more really needed? A test by parametric bootstrap."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

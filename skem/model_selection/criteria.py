@@ -5,6 +5,8 @@ mixture, or a Pipeline that ends with one. Criteria are given with their sign tu
 search maximises.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,7 @@
 """Whether a fit may be chosen."""
 
+from __future__ import annotations
+
 from typing import Any
 
 __all__ = ["WORDS", "doubt_number", "doubt_of"]

@@ -1,5 +1,7 @@
 """How a search splits the rows where nothing is held out."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

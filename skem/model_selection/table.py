@@ -1,5 +1,7 @@
 """What came of a search: one row for each candidate, and which to choose."""
 
+from __future__ import annotations
+
 import warnings
 from typing import Any
 
