@@ -19,7 +19,7 @@ from scipy.stats import chi2
 from skem.data.blocks import Workers
 from skem.data.rows import Rows
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.scoring import evaluate
 from skem.mixture.sweep import EStep, sweep
 
@@ -78,10 +78,12 @@ class Case:
     def __str__(self) -> str:
         return self.name
 
-    def problem(self, X: np.ndarray | None = None, weights: np.ndarray | None = None) -> Problem:
-        """Return the problem of fitting to rows; to those of the case, if not told."""
+    def model(
+        self, X: np.ndarray | None = None, weights: np.ndarray | None = None
+    ) -> MixtureModel:
+        """Return the mixture with rows to fit to: those of the case, if not told."""
         rows = Rows(self.X if X is None else X, weights)
-        return Problem(self.labels, self.trained(self.family, rows), rows)
+        return MixtureModel(self.labels, self.trained(self.family, rows), rows)
 
     def log_joint(self, params: Any) -> np.ndarray:
         """Return the penalised log-joint of the rows, from the reference, (n, K)."""
@@ -98,7 +100,7 @@ class Case:
     def start(self, seed: int) -> Any:
         """Return parameters to start from: not the answer, nor on the plateau of even shares."""
         hint = softmax(self.log_joint(self.params), axis=1)
-        return self.problem().start((hint + 2 * self.responsibilities(seed)) / 3)
+        return self.model().start((hint + 2 * self.responsibilities(seed)) / 3)
 
     def permuted(self, params: Any, order: np.ndarray) -> Any:
         """Return the parameters with their components in another order."""
@@ -131,14 +133,12 @@ def log_density_is_that_of_the_reference(case: Case) -> None:
 def objective_is_the_mean_penalised_log_likelihood(case: Case) -> None:
     """It belongs to the parameters that the step starts from, not to those it returns."""
     expected = logsumexp(case.log_joint(case.params), axis=1).mean()
-    assert_allclose(
-        case.problem().evaluate(case.params).objective, expected, rtol=1e-12, atol=1e-12
-    )
+    assert_allclose(case.model().evaluate(case.params).objective, expected, rtol=1e-12, atol=1e-12)
 
 
 def totals_add_up_over_any_split(case: Case) -> None:
     """Objective and totals of A and B make those of A and B together."""
-    kernel = case.problem().kernel(case.params)
+    kernel = case.model().kernel(case.params)
 
     def swept(X: np.ndarray) -> tuple[float, np.ndarray]:
         objective, totals = sweep(kernel, Rows(X), EStep(case.params.labels.weights), Workers())
@@ -160,62 +160,62 @@ def totals_add_up_over_any_split(case: Case) -> None:
 def nothing_near_beats_the_m_step(case: Case) -> None:
     """The M-step maximises the expected complete-data log-likelihood of any responsibilities."""
     r = case.responsibilities(seed=1)
-    problem = case.problem()
-    answer = problem.start(r)
+    model = case.model()
+    answer = model.start(r)
     best = np.sum(r * case.log_joint(answer))
-    vector = problem.to_vector(answer)
+    vector = model.to_vector(answer)
     rng = np.random.default_rng(2)
     for distance in (1e-3, 1e-2, 1e-1):
         for direction in rng.standard_normal((8, vector.size)):
             for step in (distance * direction, -distance * direction):
-                rival = problem.from_vector(vector + step, answer)
+                rival = model.from_vector(vector + step, answer)
                 assert np.sum(r * case.log_joint(rival)) < best
 
 
 def bound_touches_the_log_likelihood_and_lifts_it(case: Case) -> None:
     """Q + entropy is the log-likelihood at the old parameters, and below it at the new ones."""
-    problem, old = case.problem(), case.start(seed=3)
+    model, old = case.model(), case.start(seed=3)
     r = softmax(case.log_joint(old), axis=1)
 
     def bound(params: Any) -> float:
         return (np.sum(r * case.log_joint(params)) - xlogy(r, r).sum()) / len(r)
 
-    step = problem.evaluate(old)
+    step = model.evaluate(old)
     assert_allclose(bound(old), step.objective, rtol=1e-12)
-    assert step.objective < bound(step.params) < problem.evaluate(step.params).objective
+    assert step.objective < bound(step.params) < model.evaluate(step.params).objective
 
 
 def integer_weights_are_repeated_rows(case: Case) -> None:
     """In the objective and in the M-step."""
     weights = np.random.default_rng(4).integers(1, 5, len(case.X))
     start = case.start(seed=4)
-    weighted = case.problem(weights=weights.astype(float)).evaluate(start)
-    repeated = case.problem(np.repeat(case.X, weights, axis=0)).evaluate(start)
+    weighted = case.model(weights=weights.astype(float)).evaluate(start)
+    repeated = case.model(np.repeat(case.X, weights, axis=0)).evaluate(start)
     assert_allclose(weighted.objective, repeated.objective, rtol=1e-12)
     assert_same(weighted.params, repeated.params)
 
 
 def permuting_components_permutes_the_answer(case: Case) -> None:
     """No component is special."""
-    problem, start = case.problem(), case.start(seed=5)
+    model, start = case.model(), case.start(seed=5)
     order = np.roll(np.arange(len(start.labels.weights)), 1)
-    straight, permuted = problem.evaluate(start), problem.evaluate(case.permuted(start, order))
+    straight, permuted = model.evaluate(start), model.evaluate(case.permuted(start, order))
     assert_allclose(permuted.objective, straight.objective, rtol=1e-12)
     assert_same(permuted.params, case.permuted(straight.params, order))
 
 
 def parameters_are_counted(case: Case) -> None:
     """As the formula has it."""
-    assert case.problem().n_parameters(case.params) == case.n_parameters
+    assert case.model().n_parameters(case.params) == case.n_parameters
 
 
 def coordinates_round_trip(case: Case) -> None:
     """There are as many as parameters, and any are those of some parameters."""
-    problem = case.problem()
-    assert problem.to_vector(case.params).size == case.n_parameters
-    assert_same(problem.from_vector(problem.to_vector(case.params), case.params), case.params)
+    model = case.model()
+    assert model.to_vector(case.params).size == case.n_parameters
+    assert_same(model.from_vector(model.to_vector(case.params), case.params), case.params)
     vector = np.random.default_rng(6).standard_normal(case.n_parameters)
-    back = problem.to_vector(problem.from_vector(vector, case.params))
+    back = model.to_vector(model.from_vector(vector, case.params))
     assert_allclose(back, vector, rtol=1e-10, atol=1e-10)
 
 
@@ -224,7 +224,7 @@ def empty_component_keeps_its_shape(case: Case) -> None:
     weights = case.params.labels.weights.copy()
     weights[0] = 0.0
     old = case.params.with_arrays(weights=weights / weights.sum())
-    step = case.problem().evaluate(old)
+    step = case.model().evaluate(old)
     assert np.isfinite(step.objective)
     after_step = step.params.by_name()
     for name, before in old.by_name().items():
@@ -237,23 +237,23 @@ def empty_component_keeps_its_shape(case: Case) -> None:
 def single_precision_and_memory_order_change_nothing(case: Case) -> None:
     """Rows of float32, by columns or with gaps between them, count for what they hold."""
     start = case.start(seed=7)
-    expected = case.problem().evaluate(start)
+    expected = case.model().evaluate(start)
     single = case.X.astype(np.float32)
     assert_array_equal(single, case.X, err_msg="the case is not of single precision")
     for X in (single, np.asfortranarray(case.X), np.repeat(case.X, 2, axis=0)[::2]):
-        step = case.problem(X).evaluate(start)
+        step = case.model(X).evaluate(start)
         assert_allclose(step.objective, expected.objective, rtol=1e-13)
         assert_same(step.params, expected.params, rtol=1e-12)
 
 
 def gradient_is_the_slope_of_the_objective(case: Case) -> None:
     """In unconstrained coordinates, from the totals of one E-step."""
-    problem, params = case.problem(), case.start(seed=9)
-    step, vector = problem.evaluate(params), problem.to_vector(params)
-    gradient = len(case.X) * problem.gradient(params, step)
+    model, params = case.model(), case.start(seed=9)
+    step, vector = model.evaluate(params), model.to_vector(params)
+    gradient = len(case.X) * model.gradient(params, step)
 
     def log_likelihood(vector: np.ndarray) -> float:
-        return logsumexp(case.log_joint(problem.from_vector(vector, params)), axis=1).sum()
+        return logsumexp(case.log_joint(model.from_vector(vector, params)), axis=1).sum()
 
     h = 1e-5  # an error of h^2 from the third derivative, of 1e-13 / h from rounding
     slopes = [
@@ -266,9 +266,9 @@ def gradient_is_the_slope_of_the_objective(case: Case) -> None:
 def trace_never_falls(case: Case) -> None:
     """And rises at first: the start is not the answer."""
     for seed in range(3):
-        problem, params, trace = case.problem(), case.start(seed), []
+        model, params, trace = case.model(), case.start(seed), []
         for _ in range(40):
-            step = problem.evaluate(params)
+            step = model.evaluate(params)
             params = step.params
             trace.append(step.objective)
         gains = np.diff(trace)
@@ -284,7 +284,7 @@ def samples_follow_the_parameters(case: Case) -> None:
     X = scorer.sample(case.params.components, counts, rng)
     drawn = replace(case, X=X, penalties=lambda params: 0.0)
     labels = np.repeat(np.arange(len(counts)), counts)
-    best = Problem(case.labels, scorer, Rows(drawn.X)).start(labels)
+    best = MixtureModel(case.labels, scorer, Rows(drawn.X)).start(labels)
 
     def log_likelihood(params: Any) -> float:
         return drawn.log_joint(params)[np.arange(len(labels)), labels].sum()

@@ -47,9 +47,9 @@ from skem.estimators.validation import (
     unchanged_on_error,
 )
 from skem.families.base import FloatArray
+from skem.mixture.model import MixtureModel
 from skem.mixture.online import Online
 from skem.mixture.posterior import normalise
-from skem.mixture.problem import Problem
 from skem.mixture.starts import STRATEGIES
 
 __all__ = ["MixtureEM"]
@@ -276,11 +276,11 @@ array-like or callable, default='short-runs'
         as_published = partial(self._as_published, family, held, X.dtype)
         task = FitTask(self, Fit.n_starts(self, given), data, as_published)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(labels_model, family, rows, crew, ASSIGNMENTS[self.assignment])
-            fit = Fit(self, problem, given, held, index, len(X), task)
+            model = MixtureModel(labels_model, family, rows, crew, ASSIGNMENTS[self.assignment])
+            fit = Fit(self, model, given, held, index, len(X), task)
             best = self._publish_best(fit, continuing, X.dtype)
-            self._publish_rows(X, weights, labels, problem)
-            self.doubts_ = doubts_of(self, best, problem)
+            self._publish_rows(X, weights, labels, model)
+            self.doubts_ = doubts_of(self, best, model)
         warn_about_copies(self, rows)
         self._held = dict(held.masks)
         self.n_parameters_ = self._n_parameters()
@@ -297,7 +297,7 @@ array-like or callable, default='short-runs'
         best, self.restarts_ = fit.best_run(history)
         suffix = "_" if continuing else "_init"
         exact = {name: getattr(self, f"{name}{suffix}") for name in fit.held.masks}
-        self._publish(fit.problem.components, best.params, dtype)
+        self._publish(fit.model.components, best.params, dtype)
         self._publish_held(fit.held, exact)
         self._publish_run(best, history or [])
         return best
@@ -313,14 +313,14 @@ array-like or callable, default='short-runs'
         if self.record_trace:
             self.trace_ = best.record
 
-    def _publish_rows(self, X: FloatArray, weights: Any, labels: Any, problem: Problem) -> None:
+    def _publish_rows(self, X: FloatArray, weights: Any, labels: Any, model: MixtureModel) -> None:
         """Set the fitted attributes that say what the published parameters make of the rows."""
         family, params = self._fitted()
-        if labels is None and problem.share is normalise:
+        if labels is None and model.share is normalise:
             self.labels_, self.lower_bound_ = labelled(self, X, weights)
             return
         (self.labels_,) = evaluated(family, params, X, labels=np.int32)
         if labels is not None:
             self.labels_ = clamped(self.labels_, labels)
-        family = family.for_missing() if problem.rows.has_missing else family
-        self.lower_bound_ = replace(problem, components=family).objective(params)
+        family = family.for_missing() if model.rows.has_missing else family
+        self.lower_bound_ = replace(model, components=family).objective(params)

@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem.data.rows import Rows
 from skem.em.driver import Run
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.scoring import components_alike
 
 __all__ = ["doubts_of", "warn_about_copies", "warn_about_few_rows", "warn_about_fit"]
@@ -19,12 +19,12 @@ NEXT_TO_NOTHING = 0.01
 ROWS_TO_TELL_APART = 1000
 
 
-def doubts_of(estimator: Any, best: Run, problem: Problem) -> dict[str, str]:
+def doubts_of(estimator: Any, best: Run, model: MixtureModel) -> dict[str, str]:
     """Return why the fit cannot be trusted, by a word, in words that do not depend on K."""
     if estimator.max_iter == 0:
         return {}
-    doubts: dict[str, str] = estimator._explain(best.spurious, problem, best.params)
-    if (estimator.weights_ * problem.rows.effective <= NEXT_TO_NOTHING).any():
+    doubts: dict[str, str] = estimator._explain(best.spurious, model, best.params)
+    if (estimator.weights_ * model.rows.effective <= NEXT_TO_NOTHING).any():
         doubts["empty"] = "a component is empty: no row belongs to it. Decrease n_components."
     return doubts
 

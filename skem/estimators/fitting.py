@@ -23,8 +23,8 @@ from skem.estimators.verbose import Reporter
 from skem.families.base import DegenerateComponentError
 from skem.families.held import Held
 from skem.missing import by_pattern
+from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import classify, normalise
-from skem.mixture.problem import Problem
 from skem.mixture.revival import revived
 from skem.mixture.starts import SHORT_RUNS, first_parameters, start
 from skem.mixture.sweep import Share
@@ -59,14 +59,14 @@ class Fit:
     ----------
     estimator : MixtureEM
         Whose constructor parameters say how to fit.
-    problem : Problem
+    model : MixtureModel
         What is fitted.
     given : NamedTuple
         Starting values, NaN where not given.
     held : Held
         Which of them EM does not leave.
     index : slice or ndarray
-        Which of the user's rows those of the problem are.
+        Which of the user's rows the model has.
     n_samples : int
         Number of the user's rows.
     task : FitTask
@@ -74,7 +74,7 @@ class Fit:
     """
 
     estimator: Any
-    problem: Problem
+    model: MixtureModel
     given: Any
     held: Held
     index: Any
@@ -124,7 +124,7 @@ class Fit:
 
     def run(self, start: Any, history: Any = (), number: int = 0) -> Run:
         """Run EM from a start."""
-        estimator, problem = self.estimator, self.problem
+        estimator, model = self.estimator, self.model
         reporter = Reporter(estimator.verbose, estimator.verbose_interval)
         task = self.task.start(number, estimator.max_iter)
         recorded: list[tuple[int, Any, float]] = []
@@ -136,7 +136,7 @@ class Fit:
         if task is not None:
             listeners.append(lambda n, objective, params: task.evaluation(params))
         if self.held.masks:
-            _check_possible(problem, start)
+            _check_possible(model, start)
         reporter.begin(number)
         try:
             result = self._climb(start, history, _all_of(listeners))
@@ -146,7 +146,7 @@ class Fit:
             raise
         if not result.converged and estimator.n_init > 1:
             # The last step of a run that was cut short may decide between starts.
-            result = replace(result, final=problem.objective(result.params))
+            result = replace(result, final=model.objective(result.params))
         reporter.end(result)
         if task is not None:
             task.end(result.params)
@@ -154,22 +154,22 @@ class Fit:
             result = replace(result, record=tuple(self._entries(recorded)))
         if not estimator.max_iter:
             return result
-        spurious = problem.spurious(result.params)
+        spurious = model.spurious(result.params)
         return replace(result, spurious=spurious)
 
     def _climb(self, start: Any, history: Any, report: Any) -> Run:
         """Run EM, and further where a component had died that is to live."""
-        estimator, problem = self.estimator, self.problem
+        estimator, model = self.estimator, self.model
         trace: tuple[float, ...] = ()
         while True:
             result = run(
-                problem,
+                model,
                 start,
                 tol=estimator.tol,
                 max_iter=estimator.max_iter - len(trace),
                 accelerate=estimator.acceleration is not None
-                and problem.components.accelerable
-                and problem.share is normalise,
+                and model.components.accelerable
+                and model.share is normalise,
                 history=history,
                 report=report,
             )
@@ -177,7 +177,7 @@ class Fit:
             result = replace(result, trace=trace)
             if not result.converged or len(trace) >= estimator.max_iter:
                 return result
-            start, history = revived(problem, result.params), ()
+            start, history = revived(model, result.params), ()
             if start is None:
                 return result
 
@@ -190,12 +190,12 @@ class Fit:
 
     def _begin(self, rng: Any) -> Any:
         """Return the parameters of a start, before any that are given take their places."""
-        problem, strategy = self.problem, self.estimator.init_params
+        model, strategy = self.model, self.estimator.init_params
         if isinstance(strategy, str):
             if strategy == SHORT_RUNS and left_behind(self.given, self.held):
                 strategy = "kmeans"
-            return start(strategy, problem, rng)
-        K, rows = problem.components.n_components, problem.rows
+            return start(strategy, model, rng)
+        K, rows = model.components.n_components, model.rows
         if callable(strategy):
             if not rows.in_memory:
                 raise TypeError(
@@ -210,28 +210,28 @@ class Fit:
             shares[order] = given
         else:
             shares = check_partition(strategy, self.n_samples, K)[self.index]
-        return first_parameters(problem, shares)
+        return first_parameters(model, shares)
 
     def _entries(self, recorded: list[tuple[int, Any, float]]) -> Any:
         """Complete what was recorded, leaving out evaluations that were no improvement."""
         previous = None
         for n, params, objective in recorded:
             if params is not previous:
-                expected, entropy = decompose(self.problem, params)
+                expected, entropy = decompose(self.model, params)
                 attributes = self.task.attributes(params).items()
                 public = {name: value for name, value in attributes if name.endswith("_")}
                 yield TraceEntry(n, public, objective, expected, entropy)
             previous = params
 
 
-def _check_possible(problem: Problem, start: Any) -> None:
+def _check_possible(model: MixtureModel, start: Any) -> None:
     """Raise ValueError where held parameters rule out a row, or what is known of it.
 
     A step moves all that is free to where every row is possible, if it can.
     """
-    if problem.objective(start) > -np.inf:
+    if model.objective(start) > -np.inf:
         return
-    if problem.objective(problem.evaluate(start).params) == -np.inf:
+    if model.objective(model.evaluate(start).params) == -np.inf:
         raise ValueError(
             "fixed contradicts the data: with the parameters that it holds, some row cannot come "
             "from any component, or not from the one that known_labels names"

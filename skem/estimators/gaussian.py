@@ -31,7 +31,7 @@ from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters, admissible_amplification
 from skem.mixture.labels import MixtureParameters, Weights
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 
 __all__ = ["GaussianMixtureEM"]
 
@@ -367,13 +367,13 @@ verbose_interval : as of all mixtures
         return labels, family, given, held
 
     def _explain(
-        self, doubt: Doubt | None, problem: Problem, params: MixtureParameters
+        self, doubt: Doubt | None, model: MixtureModel, params: MixtureParameters
     ) -> dict[str, str]:
         n_columns = params.components.means.shape[1]
         names = getattr(self, "feature_names_in_", np.arange(n_columns)).tolist()
-        counts = params.labels.weights * problem.rows.effective
-        family: Any = problem.components
-        rows, quoted = problem.rows, list(map(repr, names))
+        counts = params.labels.weights * model.rows.effective
+        family: Any = model.components
+        rows, quoted = model.rows, list(map(repr, names))
         return doubts_about(doubt, family, params.components, counts, rows, quoted)
 
     def _published(self) -> MixtureParameters:

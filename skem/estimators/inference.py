@@ -19,7 +19,7 @@ from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import opened, opened_labels, opened_weights
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 
 __all__ = ["InferenceMixin", "standard_errors_of"]
 
@@ -82,16 +82,16 @@ class InferenceMixin(ParametricMixture):
         labels_model, family, params, _ = self._prepared(rows, self._continued)
         family = family.for_missing() if rows.has_missing else family
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            problem = Problem(labels_model, family, rows, crew)
-            return standard_errors_of(problem, params, self._fixable, robust)
+            model = MixtureModel(labels_model, family, rows, crew)
+            return standard_errors_of(model, params, self._fixable, robust)
 
 
-def standard_errors_of(problem: Any, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:
+def standard_errors_of(model: Any, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:
     """Return standard errors in the shapes of the parameters.
 
     Parameters
     ----------
-    problem : Smooth
+    model : Smooth
         What was fitted.
     params : MixtureParameters
         The estimates.
@@ -112,7 +112,7 @@ def standard_errors_of(problem: Any, params: Any, names: tuple[str, ...], robust
     """
     arrays = params.by_name()
     flat = partial(_flat, names)
-    variances, doubt = delta_method(problem, params, flat, "decrease n_components", robust)
+    variances, doubt = delta_method(model, params, flat, "decrease n_components", robust)
     if doubt:
         warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
     errors, start = Bunch(), 0

@@ -15,8 +15,8 @@ from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import opened, opened_weights
 from skem.estimators.validation import check_parameters, unchanged_on_error
+from skem.mixture.model import MixtureModel
 from skem.mixture.online import Online, advance
-from skem.mixture.problem import Problem
 
 __all__ = ["OnlineMixin"]
 
@@ -93,8 +93,8 @@ class OnlineMixin(ParametricMixture):
         family = state.components
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             share = ASSIGNMENTS[self.assignment]
-            problem = Problem(state.labels, family, rows, crew, share)
-            state, new = advance(state, problem, params)
+            model = MixtureModel(state.labels, family, rows, crew, share)
+            state, new = advance(state, model, params)
         if new is None:
             warnings.warn(
                 "The parameters stay as they are: some component has not seen enough rows for an "
@@ -118,8 +118,8 @@ class OnlineMixin(ParametricMixture):
         if known:
             return Online(labels, family.for_streams(), rows.total_weight), given
         share = ASSIGNMENTS[self.assignment]
-        problem = Problem(labels, family.bound(rows), rows, share=share)
-        fit = Fit(self, problem, given, held, slice(None), rows.n_rows, None)
+        model = MixtureModel(labels, family.bound(rows), rows, share=share)
+        fit = Fit(self, model, given, held, slice(None), rows.n_rows, None)
         return Online(labels, family.for_streams()), fit.first(
             check_random_state(self.random_state)
         )

@@ -20,8 +20,8 @@ from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.markov import Chain
+from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import normalise
-from skem.mixture.problem import Problem
 from skem.mixture.starts import SHORT_RUNS, partition, start
 
 __all__ = ["some_sequences", "starts"]
@@ -111,7 +111,7 @@ def _candidates(
     if K == 1:
         yield _from_labels(model, chain, np.zeros(lanes.n_rows, dtype=np.intp), None)
         return
-    mixture = Problem(Independent(), model.components, rows, model.workers)
+    mixture = MixtureModel(Independent(), model.components, rows, model.workers)
     try:
         params = start(SHORT_RUNS, mixture, rng)
         posterior = _posterior(mixture, params)
@@ -134,7 +134,7 @@ def _candidates(
         yield _from_labels(model, chain, labels, position)
 
 
-def _posterior(mixture: Problem, params: MixtureParameters) -> FloatArray:
+def _posterior(mixture: MixtureModel, params: MixtureParameters) -> FloatArray:
     """Return the posterior probabilities of a mixture's components, (K, n_rows)."""
     kernel = mixture.kernel(params)
     log_joint = np.empty((kernel.n_components, mixture.rows.n_rows))

@@ -11,19 +11,19 @@ from skem.data.rows import Rows
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.families.held import Held
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 
 __all__ = ["agreeing"]
 
 
-def agreeing(labels: NDArray[Any], problem: Problem) -> NDArray[np.intp]:
+def agreeing(labels: NDArray[Any], model: MixtureModel) -> NDArray[np.intp]:
     """Number clusters so that they agree with what is known of the components.
 
     Parameters
     ----------
     labels : integer ndarray of shape (n_rows,)
-        Clusters of the rows of the problem, each with one.
-    problem : Problem
+        Clusters of the rows of the model, each with one.
+    model : MixtureModel
         What is to be fitted. Some of its rows may be known to come from a component, some
         parameters of its components may be held.
 
@@ -34,24 +34,24 @@ def agreeing(labels: NDArray[Any], problem: Problem) -> NDArray[np.intp]:
         known to belong, and the others have been moved there; or else such that clusters are as
         like as possible to what their components are held at.
     """
-    rows, K = problem.rows, problem.components.n_components
+    rows, K = model.rows, model.components.n_components
     if rows.labels is not None:
         return np.where(
             rows.labels >= 0, rows.labels, _best_matching(_agreement(labels, rows, K))[labels]
         )
-    components: Any = problem.components
+    components: Any = model.components
     held = getattr(components, "held", Held())
-    weights = problem.labels.held
+    weights = model.labels.held
     if weights is None and not held.masks:
         return labels
     free = components if not held.masks else replace(components, held=Held())
     try:
-        found = replace(problem, labels=Independent(), components=free).start(labels)
+        found = replace(model, labels=Independent(), components=free).start(labels)
     except DegenerateComponentError:
         return labels
     likeness = np.zeros((K, K))
     if weights is not None:
-        likeness[:, weights] -= _distances(found.labels, problem.labels.values, "weights", weights)
+        likeness[:, weights] -= _distances(found.labels, model.labels.values, "weights", weights)
     for name, mask in held.masks.items():
         if name not in held.shared:
             likeness[:, mask] -= _distances(found.components, held.values, name, mask)

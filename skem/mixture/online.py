@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from skem.families.base import DegenerateComponentError, FloatArray, LossOfPrecision
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.sweep import sweep
 
 __all__ = ["EXPONENT", "Online", "advance", "step_size"]
@@ -76,14 +76,14 @@ def step_size(total_weight: float, weight: float) -> float:
     return float((weight / (total_weight + weight)) ** EXPONENT)
 
 
-def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
+def advance(state: Online, model: MixtureModel, params: Any) -> tuple[Online, Any]:
     """Take a step.
 
     Parameters
     ----------
     state : Online
         Where online EM is.
-    problem : Problem
+    model : MixtureModel
         The labels and components of the state, and the batch as its rows.
     params : object
         The parameters so far.
@@ -95,11 +95,11 @@ def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
     params : object
         The next parameters; None where the M-step has no solution, because too little was seen.
     """
-    family, rows = state.components, problem.rows
+    family, rows = state.components, model.rows
     seen = family.for_missing() if rows.has_missing else family
-    kernel = replace(problem, components=seen).kernel(params)
+    kernel = replace(model, components=seen).kernel(params)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
-        _, totals = sweep(kernel, rows, problem.e_step(params), problem.workers)
+        _, totals = sweep(kernel, rows, model.e_step(params), model.workers)
         means = family.about_origin(totals, kernel) / rows.total_weight
     if not np.isfinite(means).all():
         raise ValueError("X is too large: its squares overflow. Scale it")
@@ -113,6 +113,6 @@ def advance(state: Online, problem: Problem, params: Any) -> tuple[Online, Any]:
     total = state.total_weight + rows.total_weight
     state = replace(state, total_weight=total, statistics=means, n_steps=state.n_steps + 1)
     try:
-        return state, problem.m_step(means * total, problem.kernel(None), params)
+        return state, model.m_step(means * total, model.kernel(None), params)
     except (DegenerateComponentError, LossOfPrecision):
         return state, None

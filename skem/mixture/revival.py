@@ -14,8 +14,8 @@ import numpy as np
 
 from skem.families.base import DegenerateComponentError
 from skem.mixture.labels import MixtureParameters
+from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import normalise
-from skem.mixture.problem import Problem
 
 __all__ = ["revived"]
 
@@ -26,12 +26,12 @@ DEAD, TRIED = 0.01, 0.5
 GROWTH = 1e-3
 
 
-def revived(problem: Problem, params: MixtureParameters) -> MixtureParameters | None:
+def revived(model: MixtureModel, params: MixtureParameters) -> MixtureParameters | None:
     """Return parameters with a higher likelihood, in which dead components live again.
 
     Parameters
     ----------
-    problem : Problem
+    model : MixtureModel
         What is fitted.
     params : MixtureParameters
         What EM has come to.
@@ -41,13 +41,13 @@ def revived(problem: Problem, params: MixtureParameters) -> MixtureParameters | 
     params : MixtureParameters or None
         Params with a little weight on those; None where none is dead, or none would grow.
     """
-    weights, n_rows = params.labels.weights, problem.rows.total_weight
+    weights, n_rows = params.labels.weights, model.rows.total_weight
     dead = weights * n_rows < DEAD
-    if not dead.any() or problem.labels.held is not None or problem.share is not normalise:
+    if not dead.any() or model.labels.held is not None or model.share is not normalise:
         return None
     tried = np.where(dead, TRIED / n_rows, weights)
     try:
-        new = problem.evaluate(params.with_arrays(weights=tried / tried.sum())).params
+        new = model.evaluate(params.with_arrays(weights=tried / tried.sum())).params
     except DegenerateComponentError:
         return None
     growing = dead & (new.labels.weights > (1 + GROWTH) * tried)

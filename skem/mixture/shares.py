@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 
 __all__ = ["Partition", "first_parameters", "lend_rows_to_empty"]
 
@@ -13,12 +13,12 @@ __all__ = ["Partition", "first_parameters", "lend_rows_to_empty"]
 Partition = NDArray[Any]
 
 
-def first_parameters(problem: Problem, shares: Partition) -> Any:
+def first_parameters(model: MixtureModel, shares: Partition) -> Any:
     """Return the M-step of a first sharing-out of the rows.
 
     Parameters
     ----------
-    problem : Problem
+    model : MixtureModel
         What is to be fitted.
     shares : ndarray of shape (n_rows,) or (n_rows, n_components)
         Labels, or responsibilities. Rows of known component go there.
@@ -28,13 +28,13 @@ def first_parameters(problem: Problem, shares: Partition) -> Any:
     params : object
         Parameters.
     """
-    rows, K = problem.rows, problem.components.n_components
+    rows, K = model.rows, model.components.n_components
     if rows.labels is not None:
         labels = np.asarray(rows.labels)
         known = labels >= 0
         shares = shares.copy()
         shares[known] = labels[known] if shares.ndim == 1 else np.eye(K)[labels[known]]
-    return problem.start(lend_rows_to_empty(shares, K, rows.total_weight))
+    return model.start(lend_rows_to_empty(shares, K, rows.total_weight))
 
 
 def lend_rows_to_empty(

@@ -19,9 +19,9 @@ from sklearn.cluster import KMeans
 from skem.data.blocks import workers
 from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.families.base import DegenerateComponentError, FloatArray
+from skem.mixture.model import MixtureModel
 from skem.mixture.numbering import agreeing
 from skem.mixture.posterior import normalise
-from skem.mixture.problem import Problem
 from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
 
@@ -41,15 +41,15 @@ TOL, MOST_EVALUATIONS = 1e-4, 40
 MOST_WORK, WORK_OF_MOVES = 5 * 10**7, 10**8
 
 
-def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
+def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     """Return the parameters of the best mixture found in short runs of EM.
 
     Parameters
     ----------
-    problem : Problem
+    model : MixtureModel
         What is to be fitted.
     places : ndarray of shape (n_rows, n_coordinates)
-        The rows of the problem, in coordinates where Euclidean distances make sense once they
+        The rows of the model, in coordinates where Euclidean distances make sense once they
         are divided by their spread.
     rng : RandomState
         Source of randomness.
@@ -64,8 +64,8 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
     DegenerateComponentError
         Where every run collapsed.
     """
-    rows, K = problem.rows, problem.components.n_components
-    work = rows.n_rows * problem.components.n_statistics * K
+    rows, K = model.rows, model.components.n_components
+    work = rows.n_rows * model.components.n_statistics * K
     if work > MOST_WORK:
         return None
     weights = rows.each_weight
@@ -76,9 +76,9 @@ def short_runs(problem: Problem, places: FloatArray, rng: Any) -> Any:
         starts.append(clusters_in_a_background(places, weights, clusters))
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
     with workers(work) as crew:
-        search = _Search(replace(problem, workers=crew))
+        search = _Search(replace(model, workers=crew))
         for labels in starts:
-            search.try_from(agreeing(labels, problem))
+            search.try_from(agreeing(labels, model))
         for _ in range(n_moves):
             search.try_from(moved(search.posterior(), places, weights, rng))
         return search.best().params
@@ -193,8 +193,8 @@ def _nearer_half(places: FloatArray, weights: FloatArray, centre: FloatArray) ->
 class _Search:
     """The best mixture that short runs of EM have found so far."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, model: MixtureModel) -> None:
+        self.model = model
         self._best: Run | None = None
         self._is_sound = False
         self._posterior: FloatArray | None = None
@@ -210,9 +210,9 @@ class _Search:
     def posterior(self) -> FloatArray:
         """Return the responsibilities of the best mixture, (n_rows, n_components)."""
         if self._posterior is None:
-            X, K = self.problem.rows.X, self.problem.components.n_components
+            X, K = self.model.rows.X, self.model.components.n_components
             self._posterior = np.empty((len(X), K))
-            evaluate(self.problem.components, self.best().params, X, posterior=self._posterior)
+            evaluate(self.model.components, self.best().params, X, posterior=self._posterior)
         return self._posterior
 
     def try_from(self, shares: NDArray[Any]) -> None:
@@ -221,11 +221,11 @@ class _Search:
         A spike on few rows is no merit: what is sound comes before what is spurious.
         """
         try:
-            result = self._run(first_parameters(self.problem, shares))
+            result = self._run(first_parameters(self.model, shares))
         except (DegenerateComponentError, LikelihoodFellError) as error:
             self._failure = error
             return
-        is_sound = self.problem.spurious(result.params) is None
+        is_sound = self.model.spurious(result.params) is None
         if self._best is None or (is_sound, result.objective) > (self._is_sound, self._goal()):
             self._best, self._is_sound, self._posterior = result, is_sound, None
 
@@ -244,12 +244,12 @@ class _Search:
                 return False
             return objective + remaining_gain(trace) < self.best().objective
 
-        climb = partial(run, self.problem, tol=TOL, report=falls_short)
+        climb = partial(run, self.model, tol=TOL, report=falls_short)
         # Far from an optimum EM is left to itself, and what the accelerator costs is saved.
         first = climb(start, max_iter=SHORT)
         if first.reason != "max_iter":
             return first
-        accelerate = self.problem.components.accelerable and self.problem.share is normalise
+        accelerate = self.model.components.accelerable and self.model.share is normalise
         return climb(
             first.params, max_iter=MOST_EVALUATIONS, accelerate=accelerate, history=first.trace
         )

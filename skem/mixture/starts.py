@@ -9,8 +9,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 
 from skem.families.base import FloatArray
+from skem.mixture.model import MixtureModel
 from skem.mixture.numbering import agreeing
-from skem.mixture.problem import Problem
 from skem.mixture.shares import Partition, first_parameters, lend_rows_to_empty
 from skem.mixture.short_runs import short_runs
 
@@ -98,7 +98,7 @@ def partition(
     return PARTITIONS[strategy](places, weights, n_components, rng)
 
 
-def start(strategy: str, problem: Problem, rng: Any) -> Any:
+def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
     """Return parameters to start from.
 
     They do not depend on whether a row is repeated or weighted (up to MOST_ROWS rows).
@@ -107,7 +107,7 @@ def start(strategy: str, problem: Problem, rng: Any) -> Any:
     ----------
     strategy : str
         One of STRATEGIES.
-    problem : Problem
+    model : MixtureModel
         What is to be fitted.
     rng : RandomState
         Source of randomness.
@@ -117,21 +117,21 @@ def start(strategy: str, problem: Problem, rng: Any) -> Any:
     params : object
         Parameters.
     """
-    family, rows, K = problem.components, problem.rows, problem.components.n_components
+    family, rows, K = model.components, model.rows, model.components.n_components
     if strategy == SHORT_RUNS and K > 1:
         sample = rows.sample(MOST_ROWS, rng)
         few, _ = sample.distinct()
         if few.n_rows > K:
             places = family.coordinates(few.X, few.each_weight)
-            few_problem = replace(problem, components=family.bound(sample), rows=few)
+            few_problem = replace(model, components=family.bound(sample), rows=few)
             if (params := short_runs(few_problem, places, rng)) is not None:
                 return params
         strategy = "kmeans"
     if not rows.in_memory:
         rows = rows.sample(MOST_ROWS_OF_PARTITION, rng)
-        problem = replace(problem, components=family.bound(rows), rows=rows)
+        model = replace(model, components=family.bound(rows), rows=rows)
     if K == 1:
-        return problem.start(np.zeros(rows.n_rows, dtype=np.intp))
+        return model.start(np.zeros(rows.n_rows, dtype=np.intp))
     if rows.n_rows > MOST_ROWS:
         some, index = rows, np.arange(rows.n_rows)
     else:
@@ -139,5 +139,5 @@ def start(strategy: str, problem: Problem, rng: Any) -> Any:
     places = family.coordinates(some.X, some.each_weight)
     shares = partition(strategy, places, some.each_weight, K, rng)
     if shares.ndim == 1:
-        shares = agreeing(shares, replace(problem, rows=some))
-    return first_parameters(problem, shares[index])
+        shares = agreeing(shares, replace(model, rows=some))
+    return first_parameters(model, shares[index])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from skem.families.base import LOG_ZERO, FloatArray, Kernel
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.sweep import EStep, sweep
 
 __all__ = ["TraceEntry", "decompose"]
@@ -62,12 +62,12 @@ class _Decomposed:
         return np.stack([expected, entr(responsibilities).sum(axis=0)]), responsibilities
 
 
-def decompose(problem: Problem, params: Any) -> tuple[float, float]:
+def decompose(model: MixtureModel, params: Any) -> tuple[float, float]:
     """Return the mean expected complete-data log-likelihood and entropy, in nats per row.
 
     Parameters
     ----------
-    problem : Problem
+    model : MixtureModel
         What is fitted.
     params : object
         Parameters at which to take the E-step.
@@ -77,9 +77,9 @@ def decompose(problem: Problem, params: Any) -> tuple[float, float]:
     expected_log_likelihood, entropy : float
         Computed each for itself: their sum is the objective of params, up to rounding.
     """
-    kernel, rows = problem.kernel(params), problem.rows
-    assignment = _Decomposed(problem.e_step(params))
-    (expected, entropy), _ = sweep(kernel, rows, assignment, problem.workers)
+    kernel, rows = model.kernel(params), model.rows
+    assignment = _Decomposed(model.e_step(params))
+    (expected, entropy), _ = sweep(kernel, rows, assignment, model.workers)
     # What is left out of every row's log-joint was added to both.
     entropy -= kernel.offset * rows.total_weight + kernel.constant
-    return problem.mean(expected), float(entropy) / rows.total_weight
+    return model.mean(expected), float(entropy) / rows.total_weight

@@ -125,7 +125,7 @@ def test_sweep_has_the_same_bits_on_any_number_of_threads(case):
     results = []
     for limit in (1, 2, 8):
         with threadpool_limits(limit, user_api="blas"), workers(LARGE) as crew:
-            kernel = case.problem().kernel(case.params)
+            kernel = case.model().kernel(case.params)
             results.append(sweep(kernel, rows, EStep(case.params.labels.weights), crew))
     for objective, totals in results[1:]:
         assert objective == results[0][0]

@@ -38,7 +38,7 @@ def test_objective_totals_and_parameters_are_the_same(case, weighted):
     rows = Rows(X, rng.uniform(0.1, 3, len(X)) if weighted else None)
     few = rows.condensed()
     assert few.n_rows < rows.n_rows / 2
-    expected, step = (case.problem(r.X, r.weights).evaluate(case.params) for r in (rows, few))
+    expected, step = (case.model(r.X, r.weights).evaluate(case.params) for r in (rows, few))
     assert_allclose(step.objective, expected.objective, rtol=1e-12)
     scale = np.abs(expected.statistics).max()
     assert_allclose(step.statistics, expected.statistics, rtol=1e-12, atol=1e-12 * scale)

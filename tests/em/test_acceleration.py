@@ -12,7 +12,7 @@ from skem.em.driver import run
 from skem.families import Binomial, Gaussian
 from skem.families.covariance import STRUCTURES
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from tests.families.cases import binomials
 
 
@@ -177,11 +177,11 @@ def test_proposals_are_finite_and_uphill_whatever_it_is_told(seed):
 
 
 def saxony(weights, probabilities):
-    """Return the problem, a start, and the number of rows."""
+    """Return the model, a start, and the number of rows."""
     data = load_saxony()
     rows = Rows(data.data.astype(float), data.sample_weight.astype(float))
     start = binomials(np.array(weights), np.array(probabilities)[:, np.newaxis])
-    return Problem(Independent(), Binomial(len(weights), 1), rows), start, rows.total_weight
+    return MixtureModel(Independent(), Binomial(len(weights), 1), rows), start, rows.total_weight
 
 
 SAXONY = [
@@ -192,25 +192,25 @@ SAXONY = [
 
 @pytest.mark.parametrize("weights, probabilities, top, most", SAXONY, ids=["2", "3"])
 def test_saxony_is_climbed_where_plain_em_crawls(weights, probabilities, top, most):
-    problem, start, n = saxony(weights, probabilities)
-    fast = run(problem, start, tol=1e-8, max_iter=most, accelerate=True)
+    model, start, n = saxony(weights, probabilities)
+    fast = run(model, start, tol=1e-8, max_iter=most, accelerate=True)
     assert fast.converged
-    assert_allclose(n * problem.objective(fast.params), top, rtol=0, atol=1e-4)
-    plain = run(problem, start, tol=1e-8, max_iter=1000)
+    assert_allclose(n * model.objective(fast.params), top, rtol=0, atol=1e-4)
+    plain = run(model, start, tol=1e-8, max_iter=1000)
     assert not plain.converged
-    assert n * problem.objective(plain.params) < top - 1e-4
+    assert n * model.objective(plain.params) < top - 1e-4
 
 
 def test_old_faithful_takes_a_third_of_the_evaluations():
     X = load_old_faithful().data
     family = Gaussian(STRUCTURES["full"], 3, X.mean(axis=0), X.std(axis=0), np.zeros(2), 1e-6)
-    problem = Problem(Independent(), family, Rows(X))
-    start = problem.start(KMeans(3, n_init=1, random_state=0).fit(X).labels_)
+    model = MixtureModel(Independent(), family, Rows(X))
+    start = model.start(KMeans(3, n_init=1, random_state=0).fit(X).labels_)
     fast, plain = (
-        run(problem, start, tol=1e-8, max_iter=1000, accelerate=accelerate)
+        run(model, start, tol=1e-8, max_iter=1000, accelerate=accelerate)
         for accelerate in (True, False)
     )
     assert fast.converged
     assert plain.converged
     assert 3 * fast.n_evaluations <= plain.n_evaluations
-    assert_allclose(problem.objective(fast.params), problem.objective(plain.params), atol=1e-7)
+    assert_allclose(model.objective(fast.params), model.objective(plain.params), atol=1e-7)

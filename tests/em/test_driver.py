@@ -153,7 +153,7 @@ def test_fall_by_rounding_is_not_in_the_trace():
 def test_family_whose_steps_do_not_match_is_found_out(case):
     broken = replace(case, family=Tampered(case.family, "maximize", noisy(0.1)))
     with pytest.raises(LikelihoodFellError):
-        run(broken.problem(), case.start(seed=0), tol=0.0, max_iter=100)
+        run(broken.model(), case.start(seed=0), tol=0.0, max_iter=100)
 
 
 # Going on.
@@ -161,13 +161,13 @@ def test_family_whose_steps_do_not_match_is_found_out(case):
 
 @pytest.mark.parametrize("case", [gaussian_case("tied", 3, 2), BINOMIALS[0]], ids=str)
 def test_two_runs_make_one_long_run(case):
-    problem, start = case.problem(), case.start(seed=0)
-    whole = run(problem, start, tol=1e-8, max_iter=2000)
+    model, start = case.model(), case.start(seed=0)
+    whole = run(model, start, tol=1e-8, max_iter=2000)
     assert whole.converged
     cut = whole.n_evaluations - 1
-    first = run(problem, start, tol=1e-8, max_iter=cut)
+    first = run(model, start, tol=1e-8, max_iter=cut)
     assert not first.converged
-    second = run(problem, first.params, tol=1e-8, max_iter=2000, history=first.trace)
+    second = run(model, first.params, tol=1e-8, max_iter=2000, history=first.trace)
     assert second.converged
     assert first.trace + second.trace == whole.trace
     for a, b in zip(*(each.params.by_name().values() for each in (second, whole)), strict=True):
@@ -194,9 +194,9 @@ def test_history_of_other_data_is_forgotten():
     ids=str,
 )
 def test_accelerated_run_reaches_the_optimum_of_the_plain_one_sooner(case):
-    problem, start = case.problem(), case.start(seed=0)
+    model, start = case.model(), case.start(seed=0)
     plain, fast = (
-        run(problem, start, tol=1e-12, max_iter=20_000, accelerate=accelerate)
+        run(model, start, tol=1e-12, max_iter=20_000, accelerate=accelerate)
         for accelerate in (False, True)
     )
     assert plain.converged
@@ -218,7 +218,7 @@ def test_steps_that_lead_nowhere_do_no_harm(nonsense):
         warnings.simplefilter("error")
         sane, insane = (
             run(
-                replace(case, family=family).problem(),
+                replace(case, family=family).model(),
                 case.start(seed=0),
                 tol=1e-10,
                 max_iter=20_000,

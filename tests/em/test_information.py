@@ -16,7 +16,7 @@ from skem.em.driver import run
 from skem.em.information import NotAMaximumError, covariance
 from skem.families import Binomial
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from tests.families.cases import binomial_case, binomials, gaussian_case
 from tests.laws import softmax
 
@@ -31,15 +31,15 @@ named = {"ids": str}
 
 
 def fitted(case, weights=None):
-    """Return a problem, and parameters where its objective has a maximum."""
-    problem = case.problem(weights=weights)
-    result = run(problem, case.params, tol=1e-15, max_iter=3000, accelerate=True)
+    """Return a model, and parameters where its objective has a maximum."""
+    model = case.model(weights=weights)
+    result = run(model, case.params, tol=1e-15, max_iter=3000, accelerate=True)
     assert result.converged and result.n_evaluations > 3
-    return problem, result.params
+    return model, result.params
 
 
-def all_free(problem, params):
-    return np.ones(problem.to_vector(params).size, dtype=bool)
+def all_free(model, params):
+    return np.ones(model.to_vector(params).size, dtype=bool)
 
 
 def louis(case, params, weights):
@@ -75,12 +75,12 @@ def louis(case, params, weights):
 @pytest.mark.parametrize("case", BINOMIALS, **named)
 def test_binomial_by_louis_formula(case, robust):
     weights = np.random.default_rng(0).integers(1, 4, len(case.X)).astype(float)
-    problem, params = fitted(case, weights)
+    model, params = fitted(case, weights)
     I, J = louis(case, params, weights)  # noqa: E741
     expected = np.linalg.inv(I)
     if robust:
         expected = expected @ J @ expected
-    found, _ = covariance(problem, params, all_free(problem, params), robust)
+    found, _ = covariance(model, params, all_free(model, params), robust)
     unit = np.sqrt(np.diag(expected))
     assert_allclose(found / np.outer(unit, unit), expected / np.outer(unit, unit), atol=1e-6)
 
@@ -89,7 +89,7 @@ def objective_of(case, params):
     """Return what each row contributes, as a function of the coordinates, by scipy."""
 
     def rows(vector):
-        return logsumexp(case.log_joint(case.problem().from_vector(vector, params)), axis=1)
+        return logsumexp(case.log_joint(case.model().from_vector(vector, params)), axis=1)
 
     return rows
 
@@ -108,15 +108,15 @@ def derivatives(rows, at, step=1e-3):
 
 @pytest.mark.parametrize("case", GAUSSIANS, **named)
 def test_gaussian_by_differences_of_the_reference(case):
-    problem, params = fitted(case)
-    scores, H = derivatives(objective_of(case, params), case.problem().to_vector(params))
+    model, params = fitted(case)
+    scores, H = derivatives(objective_of(case, params), case.model().to_vector(params))
     assert np.abs(scores.sum(axis=0)).max() < 1e-2
     inverse = np.linalg.inv(-H)
     unit = np.sqrt(np.diag(inverse))
-    free = all_free(problem, params)
+    free = all_free(model, params)
     for robust in (False, True):
         expected = inverse @ scores.T @ scores @ inverse if robust else inverse
-        found, _ = covariance(problem, params, free, robust)
+        found, _ = covariance(model, params, free, robust)
         assert_allclose(found / np.outer(unit, unit), expected / np.outer(unit, unit), atol=3e-4)
 
 
@@ -130,11 +130,11 @@ def test_family_that_knows_the_sum_over_all_rows():
 
 
 def test_coordinates_that_are_not_free_are_taken_for_known():
-    problem, params = fitted(BINOMIALS[0])
-    free = all_free(problem, params)
-    whole, steps = covariance(problem, params, free)
+    model, params = fitted(BINOMIALS[0])
+    free = all_free(model, params)
+    whole, steps = covariance(model, params, free)
     free[[0, 3]] = False
-    part, some_steps = covariance(problem, params, free)
+    part, some_steps = covariance(model, params, free)
     inverse = np.linalg.inv(np.linalg.inv(whole)[np.ix_(free, free)])
     assert_allclose(part, inverse, rtol=1e-6, atol=1e-6 * np.diag(whole).max())
     assert_allclose(some_steps, steps[free])
@@ -143,18 +143,18 @@ def test_coordinates_that_are_not_free_are_taken_for_known():
 
 @pytest.mark.parametrize("robust", [False, True])
 def test_nothing_free(robust):
-    problem, params = fitted(BINOMIALS[0])
-    found, steps = covariance(problem, params, ~all_free(problem, params), robust)
+    model, params = fitted(BINOMIALS[0])
+    found, steps = covariance(model, params, ~all_free(model, params), robust)
     assert found.shape == (0, 0) and steps.shape == (0,)
 
 
 def test_scores_are_summed_block_by_block(monkeypatch):
-    problem, params = fitted(GAUSSIANS[1])
-    free = all_free(problem, params)
-    whole, _ = covariance(problem, params, free, robust=True)
-    for rows in (7, problem.rows.n_rows // 2):
+    model, params = fitted(GAUSSIANS[1])
+    free = all_free(model, params)
+    whole, _ = covariance(model, params, free, robust=True)
+    for rows in (7, model.rows.n_rows // 2):
         monkeypatch.setattr(information, "MOST_SCORES", rows * free.sum())
-        blocks, _ = covariance(problem, params, free, robust=True)
+        blocks, _ = covariance(model, params, free, robust=True)
         assert_allclose(blocks, whole, rtol=1e-9, atol=1e-9 * np.abs(whole).max())
 
 
@@ -172,49 +172,49 @@ def test_not_at_a_maximum(case):
     components = case.params.components
     one = [np.repeat(values[:1], len(values), axis=0) for values in components]
     params = case.params._replace(components=type(components)(*one))
-    problem = case.problem()
+    model = case.model()
     with pytest.raises(NotAMaximumError, match="not positive definite"):
-        covariance(problem, params, all_free(problem, params))
+        covariance(model, params, all_free(model, params))
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("case", [GAUSSIANS[1], GAUSSIANS[5]], **named)
 def test_far_from_any_maximum(case):
     """Where curvatures are negative, or all that there is has underflowed."""
-    problem, free = case.problem(), all_free(case.problem(), case.params)
+    model, free = case.model(), all_free(case.model(), case.params)
     for shift in (6.0, 1e3):
         means = case.params.components.means + shift * np.array([[0.0], [1.0]])
         params = case.params.with_arrays(means=means)
         with pytest.raises(NotAMaximumError, match="not positive definite"):
-            covariance(problem, params, free)
+            covariance(model, params, free)
 
 
 def test_components_that_have_become_one():
     """Their weights may be anything, though no gain is left, and the curvature there is 1e-15."""
     case = gaussian_case("tied", 2, 1, 0.3)
-    problem, params = fitted(case)
+    model, params = fitted(case)
     assert np.ptp(params.components.means) < 1e-4 and params.labels.weights.min() > 0.1
     with pytest.raises(NotAMaximumError, match="not positive definite"):
-        covariance(problem, params, all_free(problem, params))
+        covariance(model, params, all_free(model, params))
 
 
 def test_not_identified():
     """One trial cannot tell two coins apart: a whole line of them is as likely."""
     X = np.repeat([[0.0], [1.0]], [4, 6], axis=0)
-    problem = Problem(Independent(), Binomial(2, 1, np.ones(1)), Rows(X))
+    model = MixtureModel(Independent(), Binomial(2, 1, np.ones(1)), Rows(X))
     params = binomials(np.array([0.5, 0.5]), np.array([[0.3], [0.9]]))
     assert_allclose(binom.pmf(1, 1, params.components.probabilities.mean()), 0.6)
     with pytest.raises(NotAMaximumError):
-        covariance(problem, params, np.ones(3, dtype=bool))
+        covariance(model, params, np.ones(3, dtype=bool))
     # With one of them known the other is determined.
-    V, _ = covariance(problem, params, np.array([True, False, False]))
+    V, _ = covariance(model, params, np.array([True, False, False]))
     assert np.isfinite(V).all()
 
 
 def test_workers_do_not_matter():
-    problem, params = fitted(GAUSSIANS[1])
-    free = all_free(problem, params)
-    one, _ = covariance(problem, params, free, robust=True)
+    model, params = fitted(GAUSSIANS[1])
+    free = all_free(model, params)
+    one, _ = covariance(model, params, free, robust=True)
     with ThreadPoolExecutor(2) as pool:
-        two, _ = covariance(replace(problem, workers=Workers(pool)), params, free, robust=True)
+        two, _ = covariance(replace(model, workers=Workers(pool)), params, free, robust=True)
     assert np.array_equal(one, two)

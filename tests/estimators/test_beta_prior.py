@@ -16,7 +16,7 @@ from skem.data.rows import Rows
 from skem.families import Binomial
 from skem.families.prior import BetaPrior
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from tests.families.cases import binomials
 
 TRIALS = 6
@@ -81,9 +81,9 @@ def test_gradient_is_the_slope_of_the_log_posterior():
     """In log-odds, and 0 at the estimate: what acceleration and standard errors rest on."""
     prior = BetaPrior(np.array([0.5, 2.0, 7.0]), np.array([3.0, 0.5, 0.0]))
     coins = Binomial(2, 3, np.full(3, float(TRIALS)))
-    problem = Problem(Independent(), replace(coins, prior=prior), Rows(X))
+    model = MixtureModel(Independent(), replace(coins, prior=prior), Rows(X))
     params = binomials(np.array([0.3, 0.7]), np.array([[0.3, 0.6, 0.2], [0.5, 0.5, 0.8]]))
-    vector = problem.to_vector(params)
+    vector = model.to_vector(params)
 
     def objective(vector):
         moved = BinomialMixture.from_parameters(
@@ -93,11 +93,11 @@ def test_gradient_is_the_slope_of_the_log_posterior():
         )
         return log_posterior(moved, X, prior.successes, prior.failures)
 
-    step = problem.evaluate(params)
+    step = model.evaluate(params)
     slope = approx_fprime(vector, objective, 1e-6)
-    gradient = len(X) * problem.gradient(params, step)
+    gradient = len(X) * model.gradient(params, step)
     assert_allclose(gradient, slope, rtol=1e-4, atol=1e-2)
-    without = len(X) * replace(problem, components=coins).gradient(params, step)
+    without = len(X) * replace(model, components=coins).gradient(params, step)
     assert np.abs(without - slope).max() > 0.5
 
 

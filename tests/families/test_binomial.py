@@ -12,7 +12,7 @@ from scipy.stats import bernoulli
 from skem.data.rows import Rows
 from skem.families import Binomial, BinomialParameters
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.scoring import evaluate
 from tests.families.cases import binomials
 
@@ -63,8 +63,8 @@ def test_both_layouts_are_one_model():
     rng = np.random.default_rng(0)
     successes = rng.integers(0, 6, (50, 3)).astype(float)
     r = rng.dirichlet([1, 1], size=50)
-    short = Problem(Independent(), Binomial(2, 3, np.full(3, 5.0)), Rows(successes))
-    long = Problem(Independent(), Binomial(2, 3), Rows(np.hstack([successes, 5 - successes])))
+    short = MixtureModel(Independent(), Binomial(2, 3, np.full(3, 5.0)), Rows(successes))
+    long = MixtureModel(Independent(), Binomial(2, 3), Rows(np.hstack([successes, 5 - successes])))
     start = short.start(r)
     a, b = short.evaluate(start), long.evaluate(start)
     assert a.objective == b.objective
@@ -85,17 +85,17 @@ def test_impossible_rows_count_as_nothing_but_minus_infinity():
     """One possible row and one impossible one: the M-step of the weights stands in for it."""
     family = Binomial(2, 1, np.array([3.0]))
     params = binomials(HALF, np.array([[0.0], [1.0]]))
-    step = Problem(Independent(), family, Rows(np.array([[0.0], [1.0]]))).evaluate(params)
+    step = MixtureModel(Independent(), family, Rows(np.array([[0.0], [1.0]]))).evaluate(params)
     assert step.objective == -np.inf
     assert np.isfinite(step.params.components.probabilities).all()
 
 
 def test_probability_at_the_edge_stays_there():
     X = np.array([[3.0], [3.0], [0.0], [1.0]])
-    problem = Problem(Independent(), Binomial(2, 1, np.array([3.0])), Rows(X))
-    params = problem.start(np.array([0, 0, 1, 1]))
+    model = MixtureModel(Independent(), Binomial(2, 1, np.array([3.0])), Rows(X))
+    params = model.start(np.array([0, 0, 1, 1]))
     assert params.components.probabilities[0, 0] == 1.0
-    assert problem.evaluate(params).params.components.probabilities[0, 0] == 1.0
+    assert model.evaluate(params).params.components.probabilities[0, 0] == 1.0
 
 
 def test_cell_without_trials_is_unobserved():
@@ -111,11 +111,11 @@ def test_cell_without_trials_is_unobserved():
 def test_component_that_saw_no_trial_of_a_column_keeps_its_probability_or_takes_the_pooled_one():
     # Successes of two columns, then failures; component 1 sees no trial of the second column.
     X = np.array([[3.0, 1.0, 1.0, 3.0], [2.0, 0.0, 2.0, 0.0]])
-    problem = Problem(Independent(), Binomial(2, 2), Rows(X))
-    start = problem.start(np.array([0, 1]))
+    model = MixtureModel(Independent(), Binomial(2, 2), Rows(X))
+    start = model.start(np.array([0, 1]))
     assert_allclose(start.components.probabilities, [[0.75, 0.25], [0.5, 0.25]])
     sure = binomials(HALF, np.array([[0.99, 0.5], [0.0, 0.125]]))
-    X_of_one = Problem(Independent(), Binomial(2, 2), Rows(np.array([[4.0, 2.0, 0.0, 2.0]])))
+    X_of_one = MixtureModel(Independent(), Binomial(2, 2), Rows(np.array([[4.0, 2.0, 0.0, 2.0]])))
     assert_array_equal(
         X_of_one.evaluate(sure).params.components.probabilities[1],
         sure.components.probabilities[1],

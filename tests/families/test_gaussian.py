@@ -18,7 +18,7 @@ from skem.families.partly_complete import PartlyCompleteKernel
 from skem.families.patterns import PatternKernel
 from skem.families.wide import WideKernel
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.scoring import evaluate
 from skem.mixture.sweep import sweep
 from tests.families.cases import GAUSSIANS, POOLED, gaussian_case
@@ -101,8 +101,8 @@ def test_the_kernel_is_chosen_by_number_of_features_and_by_accuracy():
     for d, shift, kind in [(34, 0, LinearKernel), (35, 0, WideKernel), (35, 1e6, CentredKernel)]:
         X = rng.standard_normal((200, d)) + shift * (np.arange(200) % 2)[:, np.newaxis]
         family = family_for(X, "full", 2)
-        problem = Problem(Independent(), family, Rows(X))
-        assert type(problem.kernel(problem.start(np.arange(200) % 2))) is kind
+        model = MixtureModel(Independent(), family, Rows(X))
+        assert type(model.kernel(model.start(np.arange(200) % 2))) is kind
 
 
 @structures
@@ -111,7 +111,7 @@ def test_log_density_is_exact_however_much_tighter_than_far_a_component_is(struc
     """To 1e-10 nats, the expanded form included where it is still in use."""
     X, labels = clusters(distance)
     family = family_for(X, structure, 2)
-    params = Problem(Independent(), family, Rows(X)).start(labels)
+    params = MixtureModel(Independent(), family, Rows(X)).start(labels)
     of_rows = exact_log_densities(family, params.components, X)
     exact = logsumexp(np.log(params.labels.weights) + of_rows, axis=1)
     log_density = np.empty(len(X))
@@ -123,7 +123,7 @@ def test_log_density_is_exact_however_much_tighter_than_far_a_component_is(struc
 def test_centred_kernel_takes_over_where_the_expanded_one_is_wrong(structure):
     X, labels = clusters(1e6)
     family = family_for(X, structure, 2)
-    params = Problem(Independent(), family, Rows(X)).start(labels).components
+    params = MixtureModel(Independent(), family, Rows(X)).start(labels).components
     assert isinstance(family.kernel(params, np.zeros(2)), CentredKernel)
     exact = exact_log_densities(family, params, X)[np.arange(len(X)), labels]
     wrong = kernel_log_densities(family.expanded_kernel(params, np.zeros(2)), X)
@@ -134,8 +134,8 @@ def test_centred_kernel_takes_over_where_the_expanded_one_is_wrong(structure):
 def test_expanded_kernel_is_used_where_it_is_right(structure):
     X, labels = clusters(10)
     family = family_for(X, structure, 2)
-    problem = Problem(Independent(), family, Rows(X))
-    assert isinstance(problem.kernel(problem.start(labels)), LinearKernel)
+    model = MixtureModel(Independent(), family, Rows(X))
+    assert isinstance(model.kernel(model.start(labels)), LinearKernel)
 
 
 def test_log_density_is_exact_for_a_needle_across_the_axes():
@@ -161,7 +161,7 @@ def test_log_density_is_exact_for_a_needle_across_the_axes():
 def test_m_step_of_labels_is_what_numpy_computes(structure, ridge, distance):
     X, labels = clusters(distance, d=3)
     family = family_for(X, structure, 2, ridge)
-    params = Problem(Independent(), family, Rows(X)).start(labels).components
+    params = MixtureModel(Independent(), family, Rows(X)).start(labels).components
     parts = [X[labels == k] for k in range(2)]
     # Exact differences: numpy's own deviations from a mean of 1e6 lose ten digits.
     full = np.array([np.cov((part - part[0]).T, bias=True) for part in parts])
@@ -184,8 +184,8 @@ def test_shift_by_a_hundred_million_changes_nothing(case):
         replace(case, X=X + shift, family=replace(case.family, origin=origin + shift))
         for shift in (0.0, 1e8)
     )
-    start = here.problem().start(case.responsibilities(seed=0))
-    near, far = here.problem().evaluate(start), there.problem().evaluate(start)
+    start = here.model().start(case.responsibilities(seed=0))
+    near, far = here.model().evaluate(start), there.model().evaluate(start)
     assert near.objective == far.objective
     for name, values in near.params.by_name().items():
         assert_array_equal(values, far.params.by_name()[name])
@@ -200,10 +200,10 @@ def mirrored(n=60):
 
 def run(X, structure, r, steps=10):
     """Return parameters and objective after some steps from responsibilities."""
-    problem = Problem(Independent(), family_for(X, structure, r.shape[1]), Rows(X))
-    params = problem.start(r)
+    model = MixtureModel(Independent(), family_for(X, structure, r.shape[1]), Rows(X))
+    params = model.start(r)
     for _ in range(steps):
-        step = problem.evaluate(params)
+        step = model.evaluate(params)
         params = step.params
     return params, step.objective
 
@@ -245,10 +245,10 @@ def test_repeated_rows_without_a_ridge_are_degenerate(structure):
     X = np.repeat([[1.0, 2.0], [5.0, 7.0]], 10, axis=0)
     labels = np.repeat([0, 1], 10)
     with pytest.raises(DegenerateComponentError, match="zero to rounding") as error:
-        Problem(Independent(), family_for(X, structure, 2), Rows(X)).start(labels)
+        MixtureModel(Independent(), family_for(X, structure, 2), Rows(X)).start(labels)
     assert error.value.component == (None if structure == "tied" else 0)
     family = family_for(X, structure, 2, ridge=0.1)
-    ridged = Problem(Independent(), family, Rows(X)).start(labels).components
+    ridged = MixtureModel(Independent(), family, Rows(X)).start(labels).components
     covariances = family.structure.expand(ridged.covariances, 2, 2)
     assert_allclose(covariances, 0.1 * np.stack([np.eye(2)] * 2), atol=1e-15)
 
@@ -258,7 +258,9 @@ def test_collinear_features_are_degenerate(structure):
     x = np.random.default_rng(0).standard_normal(50)
     X = np.column_stack([x, 2 * x])
     with pytest.raises(DegenerateComponentError, match="collinear"):
-        Problem(Independent(), family_for(X, structure, 1), Rows(X)).start(np.zeros(50, dtype=int))
+        MixtureModel(Independent(), family_for(X, structure, 1), Rows(X)).start(
+            np.zeros(50, dtype=int)
+        )
 
 
 @pytest.mark.parametrize("structure", ["full", "tied"])
@@ -268,12 +270,12 @@ def test_complete_rows_among_others_come_to_the_same_by_their_own_kernel(structu
     X[::20, 1] = X[5::40, 3] = np.nan
     rows = Rows(X)
     family = case.family.for_missing().bound(rows)
-    problem = Problem(Independent(), family, rows)
-    mixed = problem.kernel(case.params)
+    model = MixtureModel(Independent(), family, rows)
+    mixed = model.kernel(case.params)
     assert isinstance(mixed, PartlyCompleteKernel)
     patterns = mixed.patterns
     (a, totals), (b, expected) = (
-        sweep(kernel, rows, problem.e_step(case.params), Workers()) for kernel in (mixed, patterns)
+        sweep(kernel, rows, model.e_step(case.params), Workers()) for kernel in (mixed, patterns)
     )
     assert_allclose(a, b, rtol=1e-12)
     assert_allclose(totals, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
@@ -284,5 +286,5 @@ def test_tight_components_among_incomplete_rows_are_left_to_the_patterns():
     X[::7, 1] = np.nan
     rows = Rows(X)
     family = family_for(np.nan_to_num(X, nan=1e6), "full", 2).for_missing().bound(rows)
-    problem = Problem(Independent(), family, rows)
-    assert isinstance(problem.kernel(problem.start(labels)), PatternKernel)
+    model = MixtureModel(Independent(), family, rows)
+    assert isinstance(model.kernel(model.start(labels)), PatternKernel)

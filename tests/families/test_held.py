@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skem.estimators.holding import with_held
 from skem.families.held import Held
 from skem.mixture.labels import Independent, Weights
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from tests import laws
 from tests.families.cases import (
     binomial_case,
@@ -128,13 +128,13 @@ def test_covariances_about_the_wrong_means_are_found_out(structure):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_is_held_stays_and_the_rest_moves(case):
-    problem, masks = case.problem(), dict(case.family.held.masks)
+    model, masks = case.model(), dict(case.family.held.masks)
     if case.labels.held is not None:
         masks["weights"] = case.labels.held
     r = case.responsibilities(seed=1)
-    first = problem.start(r)
-    params, without = problem.evaluate(first).params, replace(case.family, held=Held())
-    unheld = Problem(Independent(), without, problem.rows).start(r)
+    first = model.start(r)
+    params, without = model.evaluate(first).params, replace(case.family, held=Held())
+    unheld = MixtureModel(Independent(), without, model.rows).start(r)
     assert_allclose(params.labels.weights.sum(), 1.0, rtol=1e-15)
     for name, mask in masks.items():
         kept, given, free = (p.by_name()[name] for p in (params, case.params, unheld))
@@ -164,10 +164,10 @@ def test_weights_that_are_free_share_what_is_left_by_their_counts():
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
 def test_with_everything_held_nothing_is_left(structure):
     case = holding(gaussian_case(structure, 3, 2), weights=ALL, means=ALL, covariances=ALL)
-    problem, params = case.problem(), case.params
-    step = problem.evaluate(params)
-    assert problem.n_parameters(params) == 0
-    assert problem.to_vector(params).size == 0
-    assert problem.gradient(params, step).size == 0
+    model, params = case.model(), case.params
+    step = model.evaluate(params)
+    assert model.n_parameters(params) == 0
+    assert model.to_vector(params).size == 0
+    assert model.gradient(params, step).size == 0
     for name, after in step.params.by_name().items():
         assert_allclose(after, params.by_name()[name], rtol=1e-15)

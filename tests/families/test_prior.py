@@ -13,7 +13,7 @@ from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
 from skem.families.prior import ConjugatePrior
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from tests.families.cases import Centred, gaussian_case
 
 K, D = 3, 3
@@ -79,9 +79,9 @@ def log_posterior(structure, case, params):
 @every_kind
 def test_objective_is_the_log_posterior(structure, case):
     """By row, and up to one constant."""
-    problem = case.problem()
+    model = case.model()
     constants = [
-        len(case.X) * problem.objective(params) - log_posterior(structure, case, params)
+        len(case.X) * model.objective(params) - log_posterior(structure, case, params)
         for params in (case.params, case.start(1), case.start(2))
     ]
     assert_allclose(constants, constants[0], rtol=1e-10)
@@ -90,17 +90,17 @@ def test_objective_is_the_log_posterior(structure, case):
 
 @every_kind
 def test_gradient_is_the_slope_of_the_log_posterior(structure, case):
-    problem, params = case.problem(), case.start(seed=9)
-    step, vector = problem.evaluate(params), problem.to_vector(params)
+    model, params = case.model(), case.start(seed=9)
+    step, vector = model.evaluate(params), model.to_vector(params)
     h = 1e-5
 
     def at(moved):
-        return log_posterior(structure, case, problem.from_vector(moved, params))
+        return log_posterior(structure, case, model.from_vector(moved, params))
 
     slopes = [(at(vector + h * e) - at(vector - h * e)) / (2 * h) for e in np.eye(vector.size)]
-    gradient = problem.n_units * problem.gradient(params, step)
+    gradient = model.n_units * model.gradient(params, step)
     assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-6 * len(case.X))
-    without = replace(problem, components=replace(problem.components, prior=None))
+    without = replace(model, components=replace(model.components, prior=None))
     flat = without.n_units * without.gradient(params, step)
     assert np.abs(gradient - flat).max() > 1e-3 * np.abs(gradient).max()
 
@@ -130,7 +130,7 @@ def by_hand(structure, X, r):
 def test_m_step_by_hand(structure):
     case = with_prior(structure)
     r = case.responsibilities(seed=1)
-    start = case.problem().start(r)
+    start = case.model().start(r)
     means, covariances = by_hand(structure, case.X - case.family.origin, r)
     components = start.components
     assert_allclose(components.means, means, rtol=1e-10, atol=1e-12)
@@ -145,28 +145,28 @@ def test_nothing_near_beats_the_m_step(structure, held):
     case = with_prior(structure)
     masks = {name: np.full(K, True) for name in held}
     family = replace(case.family, held=Held(masks, case.params.components))
-    problem = Problem(Independent(), family, Rows(case.X))
+    model = MixtureModel(Independent(), family, Rows(case.X))
     r = case.responsibilities(seed=1)
-    answer = problem.start(r)
+    answer = model.start(r)
     for name in held:
         assert_array_equal(answer.by_name()[name], case.params.by_name()[name])
 
     def expected(params):
         return np.sum(r * case.log_joint(params)) + log_prior(structure, params)
 
-    best, vector, rng = expected(answer), problem.to_vector(answer), np.random.default_rng(2)
+    best, vector, rng = expected(answer), model.to_vector(answer), np.random.default_rng(2)
     for distance in (1e-3, 1e-2, 1e-1):
         for direction in rng.standard_normal((4, vector.size)):
             for step in (distance * direction, -distance * direction):
-                assert expected(problem.from_vector(vector + step, answer)) < best
+                assert expected(model.from_vector(vector + step, answer)) < best
 
 
 @every_kind
 def test_log_posterior_never_falls(structure, case):
-    problem, params, trace = case.problem(), case.start(0), []
+    model, params, trace = case.model(), case.start(0), []
     for _ in range(30):
-        trace.append(problem.objective(params))
-        params = problem.evaluate(params).params
+        trace.append(model.objective(params))
+        params = model.evaluate(params).params
     gains = np.diff(trace)
     assert gains[0] > 1e-6
     assert gains.min() > -1e-12 * abs(trace[-1])
@@ -176,7 +176,7 @@ def test_log_posterior_never_falls(structure, case):
 def test_empty_component_goes_to_the_mode_of_the_prior(structure):
     case = with_prior(structure)
     weights = np.array([0.0, 0.4, 0.6])
-    params = case.problem().evaluate(case.params.with_arrays(weights=weights)).params.components
+    params = case.model().evaluate(case.params.with_arrays(weights=weights)).params.components
     assert_allclose(params.means[0], MEAN, rtol=1e-12)
     mode = {
         "full": SCATTER / (DEGREES + D + 2),
@@ -192,7 +192,7 @@ def test_no_prior_is_a_prior_that_weighs_nothing():
     case = gaussian_case("full", K, D)
     nothing = ConjugatePrior(MEAN, 0.0, -D - 2.0, np.zeros(D * (D + 1) // 2))
     family = replace(case.family, prior=nothing)
-    plain, with_nothing = case.problem(), Problem(Independent(), family, Rows(case.X))
+    plain, with_nothing = case.model(), MixtureModel(Independent(), family, Rows(case.X))
     r = case.responsibilities(seed=1)
     answer = with_nothing.start(r).by_name()
     for name, values in plain.start(r).by_name().items():

@@ -13,8 +13,8 @@ from skem.families import Binomial, BinomialParameters, Gaussian, GaussianParame
 from skem.families.covariance import STRUCTURES
 from skem.families.held import Held
 from skem.mixture.labels import Independent, MixtureParameters, Weights
+from skem.mixture.model import MixtureModel
 from skem.mixture.numbering import agreeing
-from skem.mixture.problem import Problem
 
 CENTRES = np.array([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
 Y = np.repeat(np.arange(3), 20)
@@ -23,9 +23,9 @@ ORDERS = list(map(np.array, permutations(range(3))))
 
 
 def gaussian(structure="full", labels=None, weights=None, held=None):
-    """Return the problem of fitting three components to the rows."""
+    """Return a mixture of three components with the rows."""
     family = Gaussian(STRUCTURES[structure], 3, np.zeros(2), np.ones(2), np.zeros(2), 1e-6)
-    return Problem(*with_held(family, held or Held()), Rows(X, weights, labels))
+    return MixtureModel(*with_held(family, held or Held()), Rows(X, weights, labels))
 
 
 def gaussians(**given):
@@ -105,14 +105,14 @@ def test_covariances_and_weights_that_are_held_tell_clusters_apart():
     rows += CENTRES[Y]
     variances = np.array([rows[Y == k].var(axis=0) for k in range(3)])
     values = gaussians(covariances=variances)
-    problem = gaussian("diag", held=Held({"covariances": np.full(3, True)}, values))
-    problem = replace(problem, rows=Rows(rows))
-    assert_array_equal(agreeing(np.array([2, 0, 1])[Y], problem), Y)
+    model = gaussian("diag", held=Held({"covariances": np.full(3, True)}, values))
+    model = replace(model, rows=Rows(rows))
+    assert_array_equal(agreeing(np.array([2, 0, 1])[Y], model), Y)
 
     counts = np.repeat(np.arange(3), [10, 20, 30])
     weights = gaussians(weights=np.array([0.17, 0.33, 0.5]))
-    problem = gaussian("diag", held=Held({"weights": np.full(3, True)}, weights))
-    assert_array_equal(agreeing((counts + 1) % 3, problem), counts)
+    model = gaussian("diag", held=Held({"weights": np.full(3, True)}, weights))
+    assert_array_equal(agreeing((counts + 1) % 3, model), counts)
 
 
 def test_coins_take_the_places_of_probabilities_that_are_held():
@@ -120,8 +120,8 @@ def test_coins_take_the_places_of_probabilities_that_are_held():
     y = np.repeat(np.arange(3), 4)
     values = BinomialParameters(np.array([[np.nan], [0.6], [np.nan]]))
     held = Held({"probabilities": np.array([False, True, False])}, values)
-    problem = Problem(Independent(), Binomial(3, 1, np.array([10.0]), held=held), Rows(heads))
+    model = MixtureModel(Independent(), Binomial(3, 1, np.array([10.0]), held=held), Rows(heads))
     for order in ORDERS:
-        numbered = agreeing(order[y], problem)
+        numbered = agreeing(order[y], model)
         assert_array_equal(numbered == 1, y == 1)
         assert len(set(zip(numbered, y, strict=True))) == 3

@@ -11,7 +11,7 @@ from skem.families import Gaussian
 from skem.families.base import DegenerateComponentError
 from skem.families.covariance import STRUCTURES
 from skem.mixture.labels import Independent
-from skem.mixture.problem import Problem
+from skem.mixture.model import MixtureModel
 from skem.mixture.short_runs import clusters_in_a_background, moved, short_runs
 from skem.mixture.starts import start
 
@@ -25,7 +25,7 @@ def gaussians(X, K=3, structure="full", kind=Gaussian):
         STRUCTURES[structure], K, X.mean(axis=0), X.std(axis=0), np.zeros(X.shape[1]), 1e-6
     )
     rows = Rows(X)
-    return Problem(Independent(), family.bound(rows), rows)
+    return MixtureModel(Independent(), family.bound(rows), rows)
 
 
 def counts(n=200):
@@ -207,8 +207,8 @@ def test_mixture_that_collapses_is_dropped_and_the_others_go_on():
     X = clusters(2, n=300, K=3)
     params = short_runs(gaussians(X, 4, kind=Choosy), X, rng_of())
     assert params.labels.weights.max() <= 0.5
-    problem = gaussians(X, 4)
-    assert problem.objective(params) > problem.objective(start("kmeans", problem, rng_of()))
+    model = gaussians(X, 4)
+    assert model.objective(params) > model.objective(start("kmeans", model, rng_of()))
 
 
 # Where there is little to choose from, or too much to do.
@@ -223,8 +223,8 @@ def test_few_distinct_rows_can_be_fitted(n_distinct):
     assert_allclose(mixture.weights_ @ mixture.means_, X.mean(axis=0), atol=1e-9)
 
 
-class Told(Problem):
-    """A problem that hands back the partition to start from, and cannot be swept over."""
+class Told(MixtureModel):
+    """A model that hands back the partition to start from, and cannot be swept over."""
 
     def start(self, responsibilities):
         """Return them."""
@@ -239,9 +239,9 @@ def test_wide_data_start_from_k_means_without_more_ado():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 400)) + 3 * rng.integers(3, size=(300, 1))
     wide = gaussians(X)
-    problem = Told(wide.labels, wide.components, wide.rows)
-    assert short_runs(problem, X, rng_of()) is None
-    default, kmeans = (start(strategy, problem, rng_of()) for strategy in ("short-runs", "kmeans"))
+    model = Told(wide.labels, wide.components, wide.rows)
+    assert short_runs(model, X, rng_of()) is None
+    default, kmeans = (start(strategy, model, rng_of()) for strategy in ("short-runs", "kmeans"))
     assert default.shape == (300,)
     assert_array_equal(default, kmeans)
 

@@ -21,7 +21,7 @@ def repeated(case, times=500):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_pass_over_many_blocks_is_the_pass_over_one(case):
-    rows, kernel = repeated(case), case.problem().kernel(case.params)
+    rows, kernel = repeated(case), case.model().kernel(case.params)
     n, K = rows.n_rows, kernel.n_components
     assert n > 2 * block_rows(kernel.width, K, n)
     objective, totals = sweep(kernel, rows, EStep(case.params.labels.weights), Workers())
@@ -37,7 +37,7 @@ def test_pass_over_many_blocks_is_the_pass_over_one(case):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_labels_are_responsibilities_of_zero_and_one(case):
-    rows, kernel = repeated(case), case.problem().kernel(None)
+    rows, kernel = repeated(case), case.model().kernel(None)
     labels = np.random.default_rng(1).integers(0, kernel.n_components, rows.n_rows)
     responsibilities = np.eye(kernel.n_components)[labels]
     (_, a), (_, b) = (
@@ -59,7 +59,7 @@ class Hard:
 
 def test_another_assignment_needs_nothing_else_changed():
     case = CASES[0]
-    rows, kernel = repeated(case), case.problem().kernel(case.params)
+    rows, kernel = repeated(case), case.model().kernel(case.params)
     labels = case.log_joint(case.params).argmax(axis=1)
     _, hard = sweep(kernel, rows, Hard(), Workers())
     _, given = sweep(

@@ -23,12 +23,12 @@ from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.posterior import normalise
 from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep, sweep_block
 
-__all__ = ["Problem"]
+__all__ = ["MixtureModel"]
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """What is to be fitted to what.
+class MixtureModel:
+    """A mixture, and the rows that it is fitted to.
 
     Parameters
     ----------
