@@ -35,7 +35,7 @@ def analyse_file(arguments: Any) -> None:
     if arguments.family == "gaussian" and arguments.columns is None:
         for name in numbering_columns(data.X, data.names):
             warn(f"column {name} numbers the rows; if it measures nothing, --drop {name}")
-    print(f"{table.path}: {described(data)}\n")
+    print(f"{table.path}: {describe(data)}\n")
 
     by = arguments.choose or ("one-standard-error" if data.weights is None else "bic")
     grid = candidates_to_try(arguments, *data.rows.shape)
@@ -57,7 +57,7 @@ def analyse_file(arguments: Any) -> None:
         print(f"\nA picture is in {arguments.plot}.")
 
 
-def described(data: Data) -> str:
+def describe(data: Data) -> str:
     """Say how many rows there are, which columns, and what is missing."""
     rows, without = f"{len(data.X)} rows", int((~data.seen).sum())
     if without:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["counted", "shown"]
+__all__ = ["count", "shown"]
 
 CLEAR_LINE = "\r\x1b[K"
 
@@ -25,7 +25,7 @@ def shown(message: str) -> Iterator[None]:
         sys.stderr.flush()
 
 
-def counted(what: str, items: Sequence[Any]) -> Iterator[Any]:
+def count(what: str, items: Sequence[Any]) -> Iterator[Any]:
     """Go through items, and show which of them is under way."""
     for number, item in enumerate(items, start=1):
         with shown(f"{what} {number} of {len(items)}"):

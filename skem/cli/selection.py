@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skem.cli.errors import CommandError
-from skem.cli.progress import counted
+from skem.cli.progress import count
 from skem.model_selection import held_out_score, one_standard_error
 from skem.model_selection.soundness import doubt_of
 
@@ -84,7 +84,7 @@ def fit_all(
 
     Raises CommandError, with the reason of the first, if no candidate can be fitted.
     """
-    candidates = [_fit(prototype, params, X, weights) for params in counted("fit", grid)]
+    candidates = [_fit(prototype, params, X, weights) for params in count("fit", grid)]
     if all(candidate.model is None for candidate in candidates):
         raise CommandError(candidates[0].remarks[0])
     return candidates
@@ -132,7 +132,7 @@ def hold_out(
     with warnings.catch_warnings(), sklearn.config_context(enable_metadata_routing=True):
         warnings.simplefilter("ignore")
         weighted = clone(prototype).set_fit_request(sample_weight=True)
-        for candidate in counted("cross-validation", eligible):
+        for candidate in count("cross-validation", eligible):
             grid = {key: [value] for key, value in candidate.params.items()}
             search = GridSearchCV(weighted, grid, scoring=held_out_score, cv=folds, refit=False)
             try:

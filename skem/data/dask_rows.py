@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.data.blocks import Workers, workers
-from skem.data.rows import Divisible, Rows, together
+from skem.data.rows import Divisible, Rows, group_by_pattern
 
 __all__ = ["DaskArray", "DaskRows"]
 
@@ -55,10 +55,12 @@ class DaskArray:
         """
         shape = {"chunks": (self.sizes, width)} if width else {"drop_axis": 1}
         meta = np.empty((0,) * (1 + len(width)), dtype)
-        return self.source.map_blocks(_mapped, function, self.check, dtype, meta=meta, **shape)
+        return self.source.map_blocks(_map_chunk, function, self.check, dtype, meta=meta, **shape)
 
 
-def _mapped(X: Any, function: Any, check: Any, dtype: Any, block_info: Any = None) -> NDArray[Any]:
+def _map_chunk(
+    X: Any, function: Any, check: Any, dtype: Any, block_info: Any = None
+) -> NDArray[Any]:
     chunk, first_row = (0, 0)
     if block_info:
         chunk = block_info[0]["chunk-location"][0]
@@ -128,7 +130,7 @@ class DaskRows(Rows):
         combine: Callable[[Any, Any], Any] = operator.add,
     ) -> Any:
         """Combine ``function(X, weights)`` of all blocks of rows, in their order."""
-        return self._reduced(partial(_fold, function, block, combine), combine)
+        return self._reduce(partial(_fold, function, block, combine), combine)
 
     def sweep(
         self, function: Callable[..., Any], assignment: Divisible, block: int, workers: Workers
@@ -141,20 +143,20 @@ class DaskRows(Rows):
             own = {i: assignment.part(slice(*pair), None) for i, pair in enumerate(pairs)}
         shared = assignment.part(slice(0), None)  # labels come with the rows
         do = partial(_sweep, function, shared, block, self.has_missing)
-        yield self._reduced(do, _added, own)
+        yield self._reduce(do, _add, own)
 
     def sample(self, n_rows: int, rng: Any) -> Rows:
         """Return at most n_rows of the rows, in memory: those that rows in memory would draw."""
         if self.n_rows <= n_rows:
-            return self._reduced(_whole, _joined)
+            return self._reduce(_whole, _join)
         weighed = [chunk for chunk in self._weighed if chunk.n_rows]
         if min(chunk.least for chunk in weighed) == max(chunk.largest for chunk in weighed):
             numbers, _ = self._drawn(None, n_rows, rng)
             own = _by_chunk(numbers, [chunk.n_rows for chunk in self._weighed])
-            return self._reduced(_picked, _joined, own)
+            return self._reduce(_pick, _join, own)
         aims = np.sort(rng.uniform(size=n_rows)) * self.total_weight
         own = _by_chunk(aims, [chunk.total for chunk in self._weighed])
-        return self._reduced(partial(_aimed_at, self.total_weight / n_rows), _joined, own)
+        return self._reduce(partial(_aim_at, self.total_weight / n_rows), _join, own)
 
     def take(self, index: Any, weights: NDArray[np.float64] | None = None) -> Rows:
         """Refuse: rows are not gathered."""
@@ -164,7 +166,7 @@ class DaskRows(Rows):
         """Return so many of the first rows, or all, in memory."""
         return self.X.check(self.X.source[:n_rows].compute(), 0)
 
-    def _reduced(
+    def _reduce(
         self,
         do: Callable[..., Any],
         combine: Callable[[Any, Any], Any],
@@ -193,7 +195,7 @@ class DaskRows(Rows):
             groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]
             keys = [(f"{name}-of-{len(keys)}", i) for i in range(len(groups))]
             graph |= {key: (_call, total, group) for key, group in zip(keys, groups, strict=True)}
-        graph[name, 0] = (_wrapped, total, keys)
+        graph[name, 0] = (_wrap, total, keys)
         dependencies = [column for column in columns if column is not None]
         layers = HighLevelGraph.from_collections(name, graph, dependencies)
         return Array(layers, name, chunks=((1,),), dtype=object).compute()[0]
@@ -229,7 +231,7 @@ def _total(combine: Callable[[Any, Any], Any], parts: list[Any]) -> Any:
     return reduce(combine, present) if present else None
 
 
-def _wrapped(total: Callable[[list[Any]], Any], parts: list[Any]) -> NDArray[Any]:
+def _wrap(total: Callable[[list[Any]], Any], parts: list[Any]) -> NDArray[Any]:
     """Return the total as the one element of an array, whatever it is."""
     wrapped = np.empty(1, dtype=object)
     wrapped[0] = total(parts)
@@ -245,12 +247,12 @@ def _sweep(
 ) -> Any:
     assignment = (shared if own is None else own).part(kept, rows.labels)
     if missing:
-        rows, assignment = together(rows, assignment)
+        rows, assignment = group_by_pattern(rows, assignment)
     # One segment, whose blocks share their space: a worker's malloc gives back what is freed.
     return function(rows.X, rows.weights, assignment, range(0, rows.n_rows, block))
 
 
-def _added(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
@@ -272,18 +274,18 @@ def _whole(rows: Rows, kept: Any, own: Any) -> Rows:
     return rows
 
 
-def _picked(rows: Rows, kept: Any, own: NDArray[np.intp]) -> Rows:
+def _pick(rows: Rows, kept: Any, own: NDArray[np.intp]) -> Rows:
     return rows.take(own)
 
 
-def _aimed_at(unit: float, rows: Rows, kept: Any, own: NDArray[np.float64]) -> Rows:
+def _aim_at(unit: float, rows: Rows, kept: Any, own: NDArray[np.float64]) -> Rows:
     """Return the rows at which places on the line of the weights are, each a unit of weight."""
     drawn = np.searchsorted(np.cumsum(rows.each_weight), own, "right")
     numbers, times = np.unique(np.minimum(drawn, rows.n_rows - 1), return_counts=True)
     return rows.take(numbers, times.astype(np.float64) * unit)
 
 
-def _joined(a: Rows, b: Rows) -> Rows:
+def _join(a: Rows, b: Rows) -> Rows:
     pairs: Any = ((a.X, b.X), (a.weights, b.weights), (a.labels, b.labels))
     columns: Any = (None if pair[0] is None else np.concatenate(pair) for pair in pairs)
     return Rows(*columns)

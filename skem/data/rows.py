@@ -13,11 +13,11 @@ from sklearn.utils.random import sample_without_replacement
 from skem.data.blocks import Workers
 from skem.missing import by_pattern, has_missing
 
-__all__ = ["Divisible", "Rows", "Summary", "together"]
+__all__ = ["Divisible", "Rows", "Summary", "group_by_pattern"]
 
 Result = TypeVar("Result")
 
-#: How many possible rows :meth:`Rows.condensed` is ready to count.
+#: How many possible rows :meth:`Rows.condense` is ready to count.
 MOST_POSSIBLE_ROWS = 2**20
 
 
@@ -48,7 +48,7 @@ def _summands(
     )
 
 
-def _combined(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _combine(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Combine the summands of two blocks: the first three add up, the others do not."""
     return np.concatenate([a[:3] + b[:3], np.maximum(a[3:], b[3:])])
 
@@ -113,7 +113,7 @@ class Rows:
         """Whether some cell is NaN."""
         return has_missing(self.X)
 
-    def restricted(self, index: NDArray[np.intp]) -> "Rows":
+    def restrict(self, index: NDArray[np.intp]) -> "Rows":
         """Return some of the rows, where these are."""
         return self.take(index)
 
@@ -173,7 +173,7 @@ class Rows:
         near = self._some_values()  # so that sums keep their digits far from zero
         block = max(1, 2**16 // near.size)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            sums = self.fold(partial(_summands, near), block, _combined)
+            sums = self.fold(partial(_summands, near), block, _combine)
             first, second, total, largest, missing = sums
             first, second = first / total, second / total
             variance = np.maximum(second - first**2, 0.0)
@@ -219,8 +219,8 @@ class Rows:
         if weights is None or np.ptp(weights) == 0:
             drawn = np.sort(sample_without_replacement(self.n_rows, n_rows, random_state=rng))
             return drawn, None if weights is None else weights[drawn]
-        ladder = np.cumsum(weights)
-        drawn = np.searchsorted(ladder, rng.uniform(size=n_rows) * ladder[-1], "right")
+        cumulative = np.cumsum(weights)
+        drawn = np.searchsorted(cumulative, rng.uniform(size=n_rows) * cumulative[-1], "right")
         rows, times = np.unique(np.minimum(drawn, self.n_rows - 1), return_counts=True)
         return rows, times.astype(np.float64) * (self.total_weight / n_rows)
 
@@ -266,7 +266,7 @@ class Rows:
         totals = np.bincount(index, self.weights).astype(np.float64)
         return self.take(order[first], totals), index
 
-    def condensed(self) -> "Rows":
+    def condense(self) -> "Rows":
         """Return the distinct rows, weighted by how often they occur, if counting them is cheap.
 
         That is so for small whole numbers, such as counts out of few trials: each possible row
@@ -305,7 +305,7 @@ def _how_often(
     return counts.astype(np.float64, copy=False)
 
 
-def together(rows: Rows, assignment: Divisible) -> tuple[Rows, Divisible]:
+def group_by_pattern(rows: Rows, assignment: Divisible) -> tuple[Rows, Divisible]:
     """Return rows in an order in which those that miss the same cells are together."""
     order = by_pattern(np.isnan(rows.X))
     rows = rows.take(order)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.data.blocks import Workers, within_working_memory
-from skem.data.rows import Divisible, Rows, together
+from skem.data.rows import Divisible, Rows, group_by_pattern
 
 __all__ = ["StoredArray", "StoredRows"]
 
@@ -156,7 +156,7 @@ class StoredRows(Rows):
         """Whether some cell is NaN: known from the pass that summarises the rows."""
         return bool(self.summary.missing.any())
 
-    def restricted(self, index: NDArray[np.intp]) -> Rows:
+    def restrict(self, index: NDArray[np.intp]) -> Rows:
         """Return some of the rows, which stay where they are stored as well."""
         return StoredRows(self.X.only(index), *self._columns(index))
 
@@ -171,7 +171,7 @@ class StoredRows(Rows):
         """Yield ``function(X, weights, assignment, starts)`` of all segments of all pieces."""
         for rows, part in self._parts():
             own = assignment.part(rows, part.labels)
-            part, own = together(part, own) if self.has_missing else (part, own)
+            part, own = group_by_pattern(part, own) if self.has_missing else (part, own)
             yield from part.sweep(function, own, block, workers)
 
     def sample(self, n_rows: int, rng: Any) -> Rows:

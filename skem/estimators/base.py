@@ -24,12 +24,12 @@ from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
 from skem.estimators.reordering import ReorderMixin
 from skem.estimators.sources import (
-    clamped,
-    evaluated,
-    labelled,
-    opened,
-    opened_labels,
-    opened_weights,
+    evaluate_data,
+    label_rows,
+    open_data,
+    open_labels,
+    open_weights,
+    with_known_labels,
 )
 from skem.estimators.validation import (
     Check,
@@ -258,15 +258,15 @@ array-like or callable, default='short-runs'
     def _fit(self, X: Any, y: Any, sample_weight: Any, known_labels: Any) -> Run:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "weights_")
-        X = opened(self, X, reset=not continuing)
-        weights = opened_weights(sample_weight, X)
-        labels = opened_labels(known_labels, X, self.n_components)
+        X = open_data(self, X, reset=not continuing)
+        weights = open_weights(sample_weight, X)
+        labels = open_labels(known_labels, X, self.n_components)
         rows, index = training_rows(X, weights, labels)
         self._check_rows(rows, self.n_components)
         if continuing or isinstance(self.init_params, str):
-            rows = rows.condensed()
+            rows = rows.condense()
         warn_about_few_rows(self, rows)
-        labels_model, family, given, held = self._prepared(
+        labels_model, family, given, held = self._prepare(
             rows, self._continued if continuing else self._given
         )
         with workers(0):
@@ -317,10 +317,10 @@ array-like or callable, default='short-runs'
         """Set the fitted attributes that say what the published parameters make of the rows."""
         family, params = self._fitted()
         if labels is None and model.share is normalise:
-            self.labels_, self.lower_bound_ = labelled(self, X, weights)
+            self.labels_, self.lower_bound_ = label_rows(self, X, weights)
             return
-        (self.labels_,) = evaluated(family, params, X, labels=np.int32)
+        (self.labels_,) = evaluate_data(family, params, X, labels=np.int32)
         if labels is not None:
-            self.labels_ = clamped(self.labels_, labels)
+            self.labels_ = with_known_labels(self.labels_, labels)
         family = family.for_missing() if model.rows.has_missing else family
         self.lower_bound_ = replace(model, components=family).objective(params)

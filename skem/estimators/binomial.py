@@ -18,7 +18,7 @@ from skem.estimators.base import MixtureEM
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.parameters import Estimate
 from skem.estimators.priors import beta_prior
-from skem.estimators.sources import imputed
+from skem.estimators.sources import impute_outside_memory
 from skem.estimators.validation import (
     InvalidParameterError,
     array_like,
@@ -253,7 +253,7 @@ verbose_interval : as of all mixtures
         """
         X = self._checked(X)
         if not isinstance(X, np.ndarray):
-            return imputed(self, X, random_state, n_trials=n_trials)
+            return impute_outside_memory(self, X, random_state, n_trials=n_trials)
         family, params = self._fitted()
         trials = self._trials_of_missing(n_trials, family.n_columns)
         if self.n_trials is not None:

@@ -20,7 +20,7 @@ from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.estimators.pickling import VersionedEstimator
 from skem.estimators.sequences import outer_index, sequence_ends
-from skem.estimators.sources import opened, opened_labels, opened_weights
+from skem.estimators.sources import open_data, open_labels, open_weights
 from skem.estimators.validation import integer, one_of, weighted_mean
 from skem.families.base import FloatArray
 from skem.missing import has_missing
@@ -103,7 +103,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
 
     def _in_memory(self, X: Any, reset: bool = False) -> FloatArray:
         """Return validated X: an array, or a memory map, that is read as one."""
-        X = opened(self, np.asarray(X) if isinstance(X, np.memmap) else X, reset=reset)
+        X = open_data(self, np.asarray(X) if isinstance(X, np.memmap) else X, reset=reset)
         if not isinstance(X, np.ndarray):
             raise TypeError(
                 f"{type(self).__name__} needs X as an array or a memory map, since a chain goes "
@@ -111,12 +111,12 @@ class FittedChain(DensityMixin, VersionedEstimator):
             )
         return X
 
-    def _opened(
+    def _open(
         self, X: Any, groups: Any = None, lengths: Any = None, known_labels: Any = None
     ) -> _Sequences:
         check_is_fitted(self)
         given, X = X, self._in_memory(X)
-        labels = opened_labels(known_labels, X, len(self.transmat_))
+        labels = open_labels(known_labels, X, len(self.transmat_))
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
         return _Sequences(self, X, ends, labels)
 
@@ -176,7 +176,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         """
         if not DECODINGS.accepts(decoding):
             raise ValueError(f"decoding must be {DECODINGS.description}, got {decoding!r}")
-        sequences = self._opened(X, groups, lengths, known_labels)
+        sequences = self._open(X, groups, lengths, known_labels)
         if decoding == "viterbi":
             return sequences.path().astype(np.int32)
         return sequences.smoothed().argmax(axis=1).astype(np.int32)
@@ -205,7 +205,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         posterior : ndarray of shape (n_samples, n_components)
             Rows sum to one.
         """
-        sequences = self._opened(X, groups, lengths, known_labels)
+        sequences = self._open(X, groups, lengths, known_labels)
         return sequences.smoothed().astype(sequences.X.dtype)
 
     def filter_proba(
@@ -225,7 +225,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         filtered : ndarray of shape (n_samples, n_components)
             Rows sum to one.
         """
-        sequences = self._opened(X, groups, lengths)
+        sequences = self._open(X, groups, lengths)
         return sequences.filtered()[0].astype(sequences.X.dtype)
 
     def score_samples(
@@ -245,7 +245,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         log_density : ndarray of shape (n_samples,)
             ``log p(x_t | x_1 ... x_t-1)`` in nats. The sum over a sequence is its log-likelihood.
         """
-        sequences = self._opened(X, groups, lengths)
+        sequences = self._open(X, groups, lengths)
         return sequences.filtered()[1].astype(sequences.X.dtype)
 
     def score(
@@ -280,8 +280,8 @@ class FittedChain(DensityMixin, VersionedEstimator):
 
     def _total(self, X: Any, groups: Any, lengths: Any, sample_weight: Any) -> tuple[float, float]:
         """Return the total log-likelihood, and by how many rows."""
-        sequences = self._opened(X, groups, lengths)
-        weights = opened_weights(sample_weight, sequences.X)
+        sequences = self._open(X, groups, lengths)
+        weights = open_weights(sample_weight, sequences.X)
         weights = np.ones(len(sequences.X)) if weights is None else weights
         if has_missing(sequences.X):
             weights = weights * ~np.isnan(sequences.X).all(axis=1)
@@ -353,7 +353,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         icl : float
             The lower the better; at least the BIC.
         """
-        sequences = self._opened(X, groups, lengths)
+        sequences = self._open(X, groups, lengths)
         by_state = sequences.rows(sequences.logs)
         path = sequences.path()
         starts = np.zeros(len(path), dtype=bool)
@@ -392,7 +392,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         """
         if not integer(1).accepts(n_steps):
             raise ValueError(f"n_steps must be {integer(1).description}, got {n_steps!r}")
-        sequences = self._opened(X, groups, lengths)
+        sequences = self._open(X, groups, lengths)
         now = sequences.filtered()[0][sequences.lanes.ends - 1]
         states = forecast(now, self.transmat_, n_steps)
         means, variances = self._moments()
@@ -428,7 +428,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         X : ndarray of shape (n_samples, n_features_in)
             A copy, with the observed cells as they are.
         """
-        sequences = self._opened(X, groups, lengths)
+        sequences = self._open(X, groups, lengths)
         if not has_missing(sequences.X):
             return sequences.X.copy()
         rng = None if random_state is None else check_random_state(random_state)

@@ -15,7 +15,13 @@ from skem.data.blocks import workers
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.holding import with_held
 from skem.estimators.pickling import VersionedEstimator
-from skem.estimators.sources import evaluated, imputed, mean_of, opened, opened_weights
+from skem.estimators.sources import (
+    evaluate_data,
+    impute_outside_memory,
+    mean_of,
+    open_data,
+    open_weights,
+)
 from skem.estimators.transform import PosteriorMixin
 from skem.estimators.validation import integer
 from skem.families.base import FloatArray
@@ -78,7 +84,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
             Index of the component with the largest posterior probability.
         """
         X = self._checked(X)
-        return evaluated(*self._fitted(), X, labels=np.int32)[0]
+        return evaluate_data(*self._fitted(), X, labels=np.int32)[0]
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the posterior probability of each component, given each row.
@@ -94,7 +100,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
             Rows sum to one. A row that is impossible under every component has the weights.
         """
         X = self._checked(X)
-        return evaluated(*self._fitted(), X, posterior=X.dtype)[0]
+        return evaluate_data(*self._fitted(), X, posterior=X.dtype)[0]
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log-density (log-probability, for counts) of each row.
@@ -110,7 +116,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
             In nats, of the dtype of X; -inf for a row impossible under every component.
         """
         X = self._checked(X)
-        return evaluated(*self._fitted(), X, log_density=X.dtype)[0]
+        return evaluate_data(*self._fitted(), X, log_density=X.dtype)[0]
 
     @frame_for_frame
     def impute(self, X: ArrayLike, random_state: Any = None) -> FloatArray:
@@ -131,7 +137,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
         """
         X = self._checked(X)
         if not isinstance(X, np.ndarray):
-            return imputed(self, X, random_state)
+            return impute_outside_memory(self, X, random_state)
         return self._imputed(X, random_state, *self._fitted())
 
     def _imputed(self, X: FloatArray, random_state: Any, family: Any, params: Any) -> FloatArray:
@@ -165,7 +171,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
             In nats per row. On the training data it is ``lower_bound_``.
         """
         X = self._checked(X)
-        return mean_of(self, X, opened_weights(sample_weight, X), "log_density")[0]
+        return mean_of(self, X, open_weights(sample_weight, X), "log_density")[0]
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Akaike's information criterion: -2 log L + 2 n_parameters.
@@ -277,7 +283,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
-        return opened(self, X, reset=False)
+        return open_data(self, X, reset=False)
 
     def _n_parameters(self) -> int:
         family, params = self._fitted()
@@ -290,7 +296,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
         Warns where weights are no frequencies, since N then is not the number of rows.
         """
         X = self._checked(X)
-        weights = opened_weights(sample_weight, X)
+        weights = open_weights(sample_weight, X)
         mean, N = mean_of(self, X, weights, *names)
         if weights is not None and N < FEWEST_OF_FREQUENCIES * (n := int((weights > 0).sum())):
             warnings.warn(

@@ -16,7 +16,7 @@ from skem.data.rows import Rows
 from skem.em.driver import LikelihoodFellError, Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.callbacks import FitTask
-from skem.estimators.holding import all_given, left_behind, merged
+from skem.estimators.holding import all_given, complete, may_leave
 from skem.estimators.sources import is_lazy, rows_of
 from skem.estimators.validation import check_partition
 from skem.estimators.verbose import Reporter
@@ -25,7 +25,7 @@ from skem.families.held import Held
 from skem.missing import by_pattern
 from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import classify, normalise
-from skem.mixture.revival import revived
+from skem.mixture.revival import revive
 from skem.mixture.starts import SHORT_RUNS, first_parameters, start
 from skem.mixture.sweep import Share
 from skem.mixture.trace import TraceEntry, decompose
@@ -43,7 +43,7 @@ def training_rows(X: Any, weights: Any, labels: NDArray[np.intp] | None) -> tupl
         return rows, index
     if weights is not None and not weights.all():
         index = np.flatnonzero(weights)
-        rows = rows.restricted(index)
+        rows = rows.restrict(index)
     if rows.in_memory and rows.has_missing:
         order = by_pattern(np.isnan(rows.X))
         index = np.arange(len(X))[index][order]
@@ -177,13 +177,13 @@ class Fit:
             result = replace(result, trace=trace)
             if not result.converged or len(trace) >= estimator.max_iter:
                 return result
-            start, history = revived(model, result.params), ()
+            start, history = revive(model, result.params), ()
             if start is None:
                 return result
 
     def first(self, rng: Any) -> Any:
         """Return the parameters of a start: those that are given, the others drawn."""
-        return self.given if all_given(self.given) else merged(self.given, self._begin(rng))
+        return self.given if all_given(self.given) else complete(self.given, self._begin(rng))
 
     def _attempt(self, number: int, rng: Any) -> Run:
         return self.run(self.first(rng), number=number)
@@ -192,7 +192,7 @@ class Fit:
         """Return the parameters of a start, before any that are given take their places."""
         model, strategy = self.model, self.estimator.init_params
         if isinstance(strategy, str):
-            if strategy == SHORT_RUNS and left_behind(self.given, self.held):
+            if strategy == SHORT_RUNS and may_leave(self.given, self.held):
                 strategy = "kmeans"
             return start(strategy, model, rng)
         K, rows = model.components.n_components, model.rows

@@ -356,9 +356,9 @@ verbose_interval : as of all mixtures
             )
         return replace(family, least=least, rounding=rounding, ridge=ridge)
 
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Any, Gaussian, MixtureParameters, Any]:
+    def _prepare(self, rows: Rows, values: Any) -> tuple[Any, Gaussian, MixtureParameters, Any]:
         """Widen starting values that are narrower than the M-step lets components be."""
-        labels, family, given, held = super()._prepared(rows, values)
+        labels, family, given, held = super()._prepare(rows, values)
         C, U = given.components.covariances.copy(), given.components.precisions_cholesky.copy()
         known = _known(C, family.structure) if C.ndim else None
         if self.max_iter and known is not None and "covariances" not in held.masks:

@@ -28,7 +28,7 @@ from skem.estimators.decoding import FittedChain
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import standard_errors_of
 from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
-from skem.estimators.sources import opened_labels, opened_weights
+from skem.estimators.sources import open_labels, open_weights
 from skem.estimators.validation import (
     Check,
     array_like,
@@ -225,9 +225,9 @@ class HiddenMarkovModel(FittedChain):
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
         if self.n_components == 1 and sample_weight is not None:
             ends = np.arange(1, len(X) + 1)  # with one state rows are exchangeable
-        weights = opened_weights(sample_weight, X)
+        weights = open_weights(sample_weight, X)
         by_sequence = sequence_weights(weights, ends)
-        labels = opened_labels(known_labels, X, self.n_components)
+        labels = open_labels(known_labels, X, self.n_components)
         index = np.arange(len(X))
         if by_sequence is not None and not by_sequence.all():
             index = np.flatnonzero(weights)

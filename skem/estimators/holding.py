@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skem.families.held import Held
 from skem.mixture.labels import Independent
 
-__all__ = ["all_given", "check_fixed", "left_behind", "merged", "with_held"]
+__all__ = ["all_given", "check_fixed", "complete", "may_leave", "with_held"]
 
 
 def all_given(given: Any) -> bool:
@@ -17,7 +17,7 @@ def all_given(given: Any) -> bool:
     return not any(np.isnan(values).any() for values in given.by_name().values())
 
 
-def merged(given: Any, start: Any) -> Any:
+def complete(given: Any, start: Any) -> Any:
     """Return starting values: those given, and those of a start where NaN is in their place."""
     values, found = given.by_name(), start.by_name()
     params = start.with_arrays(
@@ -31,7 +31,7 @@ def merged(given: Any, start: Any) -> Any:
     return params.with_arrays(weights=weights)
 
 
-def left_behind(given: Any, held: Held) -> bool:
+def may_leave(given: Any, held: Held) -> bool:
     """Whether EM is free to leave some of the values given."""
     for name, values in given.by_name().items():
         mask = held.masks.get("covariances" if name == "precisions_cholesky" else name)

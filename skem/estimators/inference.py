@@ -16,7 +16,7 @@ from skem.data.blocks import workers
 from skem.em.information import delta_method
 from skem.estimators.fitting import training_rows
 from skem.estimators.parameters import ParametricMixture
-from skem.estimators.sources import opened, opened_labels, opened_weights
+from skem.estimators.sources import open_data, open_labels, open_weights
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
 from skem.mixture.model import MixtureModel
@@ -74,12 +74,12 @@ class InferenceMixin(ParametricMixture):
             raise InvalidParameterError(f"robust must be {boolean.description}, got {robust!r}")
         if self.assignment == "hard":
             raise ValueError("standard_errors needs assignment='soft': hard estimates are biased")
-        X = opened(self, X, reset=False)
-        weights = opened_weights(sample_weight, X)
-        labels = opened_labels(known_labels, X, self.n_components)
+        X = open_data(self, X, reset=False)
+        weights = open_weights(sample_weight, X)
+        labels = open_labels(known_labels, X, self.n_components)
         rows, _ = training_rows(X, weights, labels)
         # Not bound to the rows: what they share would be missing from the scores of each.
-        labels_model, family, params, _ = self._prepared(rows, self._continued)
+        labels_model, family, params, _ = self._prepare(rows, self._continued)
         family = family.for_missing() if rows.has_missing else family
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = MixtureModel(labels_model, family, rows, crew)

@@ -13,7 +13,7 @@ from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.parameters import ParametricMixture
-from skem.estimators.sources import opened, opened_weights
+from skem.estimators.sources import open_data, open_weights
 from skem.estimators.validation import check_parameters, unchanged_on_error
 from skem.mixture.model import MixtureModel
 from skem.mixture.online import Online, advance
@@ -83,8 +83,8 @@ class OnlineMixin(ParametricMixture):
         check_parameters(self, self._checks)
         state = getattr(self, "_online", None)
         known = hasattr(self, "weights_")
-        X = opened(self, X, reset=not known)
-        rows, _ = training_rows(X, opened_weights(sample_weight, X), None)
+        X = open_data(self, X, reset=not known)
+        rows, _ = training_rows(X, open_weights(sample_weight, X), None)
         if state is None:
             self._check_rows(rows, 1 if known else self.n_components)
             state, params = self._first_state(rows, known)
@@ -111,7 +111,7 @@ class OnlineMixin(ParametricMixture):
 
     def _first_state(self, rows: Rows, known: bool) -> tuple[Online, Any]:
         """Return where online EM starts, and parameters: those published, or of the batch."""
-        labels, family, given, held = self._prepared(
+        labels, family, given, held = self._prepare(
             rows, self._continued if known else self._given
         )
         self._held = dict(held.masks)

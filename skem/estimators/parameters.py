@@ -187,7 +187,7 @@ class ParametricMixture(FittedMixture):
         self.n_parameters_ = self._n_parameters()
         return self
 
-    def _prepared(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
+    def _prepare(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:
         """Return labels and components to fit to rows, starting values, and which are held."""
         with workers(0):
             family = self._training_family(rows)

@@ -64,7 +64,7 @@ class ReorderMixin(SummaryMixin):
         for name in self._component_attributes():
             setattr(other, name, getattr(self, name)[places])
         if hasattr(self, "labels_"):
-            other.labels_ = _renumbered(self.labels_, places)  # type: ignore[attr-defined]
+            other.labels_ = _renumber(self.labels_, places)  # type: ignore[attr-defined]
         if hasattr(self, "trace_"):
             names = self._component_attributes()
             other.trace_ = tuple(  # type: ignore[attr-defined]
@@ -80,8 +80,8 @@ class ReorderMixin(SummaryMixin):
             other.restarts_ = tuple(  # type: ignore[attr-defined]
                 replace(
                     each,
-                    failure=_renamed(each.failure, places),
-                    spurious=_renamed(each.spurious, places),
+                    failure=_rename(each.failure, places),
+                    spurious=_rename(each.spurious, places),
                 )
                 for each in self.restarts_
             )
@@ -137,9 +137,7 @@ class ReorderMixin(SummaryMixin):
         start = params["init_params"]
         if not isinstance(start, str) and not callable(start):
             start = np.asarray(start)
-            new["init_params"] = (
-                start[:, places] if start.ndim == 2 else _renumbered(start, places)
-            )
+            new["init_params"] = start[:, places] if start.ndim == 2 else _renumber(start, places)
         return new
 
     def _reorder_state(self, other: Any, places: Order) -> None:
@@ -151,7 +149,7 @@ class ReorderMixin(SummaryMixin):
             other._online = online.reordered(places)
 
 
-def _renumbered(labels: Any, places: Order) -> Any:
+def _renumber(labels: Any, places: Order) -> Any:
     """Return labels that mean the same components in a new order."""
     numbers = np.argsort(places).astype(np.int32)
     if is_lazy(labels):
@@ -159,7 +157,7 @@ def _renumbered(labels: Any, places: Order) -> Any:
     return numbers[labels]
 
 
-def _renamed(text: str | None, places: Order) -> str | None:
+def _rename(text: str | None, places: Order) -> str | None:
     """Return what was said of a component, with its new number."""
     if text is None:
         return None

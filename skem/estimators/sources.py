@@ -28,16 +28,16 @@ from skem.estimators.validation import (
 from skem.mixture.scoring import evaluate
 
 __all__ = [
-    "clamped",
-    "evaluated",
-    "imputed",
+    "evaluate_data",
+    "impute_outside_memory",
     "is_lazy",
-    "labelled",
+    "label_rows",
     "mean_of",
-    "opened",
-    "opened_labels",
-    "opened_weights",
+    "open_data",
+    "open_labels",
+    "open_weights",
     "rows_of",
+    "with_known_labels",
 ]
 
 #: Rows of data outside memory that a mean takes at a time.
@@ -50,7 +50,7 @@ def is_lazy(values: Any) -> bool:
     return module is not None and isinstance(values, module.Array)
 
 
-def _is_opened_dask(X: Any) -> bool:
+def _is_open_dask(X: Any) -> bool:
     return is_lazy(getattr(X, "source", None))
 
 
@@ -67,7 +67,7 @@ def _is_stored(X: Any) -> bool:
 # The way in: data, weights and known labels.
 
 
-def opened(estimator: Any, X: Any, *, reset: bool) -> Any:
+def open_data(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return validated data: an array of float32 or float64, a StoredArray, or a DaskArray.
 
     Parameters
@@ -87,15 +87,15 @@ def opened(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         If they are of a type that cannot be.
     """
-    if isinstance(X, StoredArray) or _is_opened_dask(X):
+    if isinstance(X, StoredArray) or _is_open_dask(X):
         return X
     if hasattr(X, "to_dask_array"):
         columns, given, X = getattr(X, "columns", []), X, X.to_dask_array(lengths=True)
         if not is_lazy(X):
             raise TypeError(f"X must be an array or a table, but is a {type(given).__name__}")
-        return _opened_dask(estimator, X, reset, list(columns))
+        return _open_dask(estimator, X, reset, list(columns))
     if is_lazy(X):
-        return _opened_dask(estimator, X, reset, [])
+        return _open_dask(estimator, X, reset, [])
     options = estimator._data_options(reset)
     if _is_stored(X):
         _validate_shape(estimator, X.shape, reset)
@@ -142,7 +142,7 @@ def _checked(estimator: Any, block: Any, first_row: int) -> NDArray[Any]:
     return estimator._check_block(block, first_row) if len(block) else block
 
 
-def _opened_dask(estimator: Any, X: Any, reset: bool, columns: list[Any]) -> Any:
+def _open_dask(estimator: Any, X: Any, reset: bool, columns: list[Any]) -> Any:
     from skem.data.dask_rows import DaskArray
 
     if X.dtype.kind not in "biuf":
@@ -164,12 +164,12 @@ def _opened_dask(estimator: Any, X: Any, reset: bool, columns: list[Any]) -> Any
     return DaskArray(X, _check_of(estimator))
 
 
-def opened_weights(sample_weight: Any, X: Any) -> Any:
+def open_weights(sample_weight: Any, X: Any) -> Any:
     """Return validated weights of the rows of opened data; None for none.
 
     Where X is in chunks they are so as well: a dask array, kept by the workers.
     """
-    if not _is_opened_dask(X):
+    if not _is_open_dask(X):
         return check_sample_weight(sample_weight, len(X))
     if np.isscalar(sample_weight):
         check_sample_weight(sample_weight, 1)
@@ -177,10 +177,10 @@ def opened_weights(sample_weight: Any, X: Any) -> Any:
     return _in_chunks_of(X, sample_weight, check_sample_weight, "sample_weight", np.float64)
 
 
-def opened_labels(known_labels: Any, X: Any, n_components: int) -> Any:
+def open_labels(known_labels: Any, X: Any, n_components: int) -> Any:
     """Return known labels of the rows of opened data, in the same way."""
     check = partial(check_known_labels, n_components=n_components)
-    if not _is_opened_dask(X):
+    if not _is_open_dask(X):
         return check(known_labels, len(X))
     return _in_chunks_of(X, known_labels, check, "known_labels", np.intp)
 
@@ -202,12 +202,12 @@ def _in_chunks_of(X: Any, column: Any, check: Callable[..., Any], name: str, dty
         raise ValueError(
             f"{name}.shape == {column.shape}, expected {(len(X),)}: one value per row"
         )
-    checked = partial(_checked_column, check, dtype)
+    checked = partial(_check_column, check, dtype)
     column = column.rechunk((X.sizes,)).map_blocks(checked, dtype=dtype, meta=np.empty(0))
     return column.persist()
 
 
-def _checked_column(
+def _check_column(
     check: Callable[..., Any], dtype: Any, values: Any, block_info: Any = None
 ) -> NDArray[Any]:
     """Check a chunk; one of zero weights, or without known labels, is no error."""
@@ -222,7 +222,7 @@ def _checked_column(
 
 def rows_of(X: Any, weights: Any, labels: Any) -> Rows:
     """Return opened data as rows that a mixture can be fitted to."""
-    if _is_opened_dask(X):
+    if _is_open_dask(X):
         from skem.data.dask_rows import DaskRows
 
         rows = DaskRows(X, weights, labels)
@@ -236,7 +236,7 @@ def rows_of(X: Any, weights: Any, labels: Any) -> Rows:
 # The way out: what a mixture says of rows.
 
 
-def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...]:
+def evaluate_data(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...]:
     """Evaluate a mixture on opened data.
 
     Parameters
@@ -254,10 +254,10 @@ def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...
         One for each name, in their order: arrays, which are lazy where X is.
     """
     K = family.n_components
-    if _is_opened_dask(X):
+    if _is_open_dask(X):
         return tuple(
             X.map(
-                partial(_evaluated_chunk, family, params, name, dtype),
+                partial(_evaluate_chunk, family, params, name, dtype),
                 dtype,
                 *((K,) if name == "posterior" else ()),
             )
@@ -272,7 +272,7 @@ def evaluated(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...
     return tuple(outputs.values())
 
 
-def _evaluated_chunk(
+def _evaluate_chunk(
     family: Any, params: Any, name: str, dtype: Any, X: NDArray[Any], chunk: int
 ) -> NDArray[Any]:
     shape = (len(X), family.n_components) if name == "posterior" else len(X)
@@ -282,19 +282,19 @@ def _evaluated_chunk(
     return values
 
 
-def labelled(estimator: Any, X: Any, weights: Any) -> tuple[Any, float]:
+def label_rows(estimator: Any, X: Any, weights: Any) -> tuple[Any, float]:
     """Return the likeliest component of each row, and the mean log-density."""
     family, params = estimator._fitted()
     outputs = {"labels": np.int32, "log_density": np.float64}
     if isinstance(X, np.ndarray):
-        labels, log_density = evaluated(family, params, X, **outputs)
+        labels, log_density = evaluate_data(family, params, X, **outputs)
         return labels, weighted_mean(log_density, _observed_weights(estimator, X, weights))
-    if _is_opened_dask(X):
-        (labels,) = evaluated(family, params, X, labels=np.int32)
+    if _is_open_dask(X):
+        (labels,) = evaluate_data(family, params, X, labels=np.int32)
         return labels, mean_of(estimator, X, weights, "log_density")[0]
     labels, total, total_weight = np.empty(len(X), np.int32), 0.0, 0.0
     for rows, block in X.read():  # of all rows the labels alone stay
-        labels[rows], log_density = evaluated(family, params, block, **outputs)
+        labels[rows], log_density = evaluate_data(family, params, block, **outputs)
         w = np.ones(len(block)) if weights is None else weights[rows]
         w = _observed_weights(estimator, block, w)
         total += w[w > 0] @ log_density[w > 0]
@@ -317,12 +317,12 @@ def mean_of(estimator: Any, X: Any, weights: Any, *names: str) -> tuple[float, f
     """
     family, params = estimator._fitted()
     if isinstance(X, np.ndarray):
-        values = sum(evaluated(family, params, X, **dict.fromkeys(names, np.float64)))
+        values = sum(evaluate_data(family, params, X, **dict.fromkeys(names, np.float64)))
         weights = _observed_weights(estimator, X, weights)
         return weighted_mean(values, weights), float(len(X) if weights is None else weights.sum())
     rows = rows_of(X, weights, None)
     # The tasks of dask run side by side as it is.
-    sums_of = partial(_sums_of, _bare(estimator), family, params, names, not _is_opened_dask(X))
+    sums_of = partial(_sums_of, _bare(estimator), family, params, names, not _is_open_dask(X))
     total, total_weight = rows.fold(sums_of, ROWS_AT_A_TIME)
     return _mean(total, total_weight), float(total_weight)
 
@@ -350,7 +350,7 @@ def _sums_of(
     return np.array([weights[count] @ sum(outputs.values())[count], weights.sum()])
 
 
-def clamped(labels: Any, known_labels: Any) -> Any:
+def with_known_labels(labels: Any, known_labels: Any) -> Any:
     """Return the labels, those that are known in their places."""
     if is_lazy(labels):
         return (
@@ -362,7 +362,7 @@ def clamped(labels: Any, known_labels: Any) -> Any:
     return labels
 
 
-def imputed(estimator: Any, X: Any, random_state: Any, **options: Any) -> Any:
+def impute_outside_memory(estimator: Any, X: Any, random_state: Any, **options: Any) -> Any:
     """Fill in missing cells of opened data outside memory, lazily where these are.
 
     Parameters
@@ -383,10 +383,10 @@ def imputed(estimator: Any, X: Any, random_state: Any, **options: Any) -> Any:
     seed = None
     if random_state is not None:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-    return X.map(partial(_imputed_chunk, bare, seed, options), X.dtype, X.shape[1])
+    return X.map(partial(_impute_chunk, bare, seed, options), X.dtype, X.shape[1])
 
 
-def _imputed_chunk(
+def _impute_chunk(
     estimator: Any, seed: int | None, options: dict[str, Any], X: NDArray[Any], chunk: int
 ) -> NDArray[Any]:
     if not len(X):

@@ -95,8 +95,8 @@ class Independent:
         free = self._free
         weights = like.weights.copy()
         if len(weights[free]):
-            odds = np.exp(np.append(vector, 0.0) - vector.max(initial=0.0))
-            weights[free] = odds / odds.sum() * like.weights[free].sum()
+            ratios = np.exp(np.append(vector, 0.0) - vector.max(initial=0.0))
+            weights[free] = ratios / ratios.sum() * like.weights[free].sum()
         return Weights(weights)
 
     def gradient(self, params: Weights, counts: FloatArray) -> FloatArray:

@@ -111,8 +111,8 @@ class Markov:
         logs[self._coordinates] = vector
         top = logs.max(axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
-            odds = np.where(self.free, np.exp(logs - top), 0.0)
-            shares = odds / odds.sum(axis=1, keepdims=True)
+            ratios = np.where(self.free, np.exp(logs - top), 0.0)
+            shares = ratios / ratios.sum(axis=1, keepdims=True)
         rest = np.where(self.free, table, 0.0).sum(axis=1, keepdims=True)
         table = np.where(
             self.free & np.isfinite(shares).all(axis=1)[:, np.newaxis], shares * rest, table

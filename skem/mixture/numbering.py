@@ -1,4 +1,4 @@
-"""Which cluster of a start is which component, where components are more than interchangeable."""
+"""Which cluster of a start is which component, where labels are known or parameters held."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,10 +13,10 @@ from skem.families.held import Held
 from skem.mixture.labels import Independent
 from skem.mixture.model import MixtureModel
 
-__all__ = ["agreeing"]
+__all__ = ["match_components"]
 
 
-def agreeing(labels: NDArray[Any], model: MixtureModel) -> NDArray[np.intp]:
+def match_components(labels: NDArray[Any], model: MixtureModel) -> NDArray[np.intp]:
     """Number clusters so that they agree with what is known of the components.
 
     Parameters

@@ -17,7 +17,7 @@ from skem.mixture.labels import MixtureParameters
 from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import normalise
 
-__all__ = ["revived"]
+__all__ = ["revive"]
 
 #: A component with less than so many rows is dead, and is tried with so many.
 DEAD, TRIED = 0.01, 0.5
@@ -26,7 +26,7 @@ DEAD, TRIED = 0.01, 0.5
 GROWTH = 1e-3
 
 
-def revived(model: MixtureModel, params: MixtureParameters) -> MixtureParameters | None:
+def revive(model: MixtureModel, params: MixtureParameters) -> MixtureParameters | None:
     """Return parameters with a higher likelihood, in which dead components live again.
 
     Parameters

@@ -20,7 +20,7 @@ from skem.data.blocks import workers
 from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.model import MixtureModel
-from skem.mixture.numbering import agreeing
+from skem.mixture.numbering import match_components
 from skem.mixture.posterior import normalise
 from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
@@ -78,7 +78,7 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     with workers(work) as crew:
         search = _Search(replace(model, workers=crew))
         for labels in starts:
-            search.try_from(agreeing(labels, model))
+            search.try_from(match_components(labels, model))
         for _ in range(n_moves):
             search.try_from(moved(search.posterior(), places, weights, rng))
         return search.best().params
@@ -170,10 +170,10 @@ def moved(posterior: FloatArray, places: FloatArray, weights: FloatArray, rng: A
     return rest / rest.sum(axis=1, keepdims=True)
 
 
-def _draw(odds: FloatArray, rng: Any) -> int:
+def _draw(ratios: FloatArray, rng: Any) -> int:
     """Draw an index with probabilities in proportion to odds."""
-    sums = odds.cumsum()
-    return int(min(np.searchsorted(sums, rng.uniform() * sums[-1], "right"), len(odds) - 1))
+    sums = ratios.cumsum()
+    return int(min(np.searchsorted(sums, rng.uniform() * sums[-1], "right"), len(ratios) - 1))
 
 
 def _nearer_half(places: FloatArray, weights: FloatArray, centre: FloatArray) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from skem.families.base import FloatArray
 from skem.mixture.model import MixtureModel
-from skem.mixture.numbering import agreeing
+from skem.mixture.numbering import match_components
 from skem.mixture.shares import Partition, first_parameters, lend_rows_to_empty
 from skem.mixture.short_runs import short_runs
 
@@ -139,5 +139,5 @@ def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
     places = family.coordinates(some.X, some.each_weight)
     shares = partition(strategy, places, some.each_weight, K, rng)
     if shares.ndim == 1:
-        shares = agreeing(shares, replace(model, rows=some))
+        shares = match_components(shares, replace(model, rows=some))
     return first_parameters(model, shares[index])

@@ -36,7 +36,7 @@ def test_objective_totals_and_parameters_are_the_same(case, weighted):
     width = case.X.shape[1]
     X = rng.integers(0, 4 if width < 5 else 2, (2000, width)).astype(float)
     rows = Rows(X, rng.uniform(0.1, 3, len(X)) if weighted else None)
-    few = rows.condensed()
+    few = rows.condense()
     assert few.n_rows < rows.n_rows / 2
     expected, step = (case.model(r.X, r.weights).evaluate(case.params) for r in (rows, few))
     assert_allclose(step.objective, expected.objective, rtol=1e-12)
@@ -48,7 +48,7 @@ def test_objective_totals_and_parameters_are_the_same(case, weighted):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_ten_thousand_series_of_ten_flips_are_eleven_rows(dtype):
     rows = flips(dtype=dtype)
-    few = rows.condensed()
+    few = rows.condense()
     assert few.X.shape == (11, 2)
     assert few.X.dtype == dtype
     counts = Counter(map(tuple, rows.X))
@@ -58,7 +58,7 @@ def test_ten_thousand_series_of_ten_flips_are_eleven_rows(dtype):
 
 def test_weights_of_equal_rows_add_up():
     rows = flips(weighted=True)
-    few = rows.condensed()
+    few = rows.condense()
     distinct, index = np.unique(rows.X, axis=0, return_inverse=True)
     assert_array_equal(few.X, distinct)
     assert_allclose(few.weights, np.bincount(index.ravel(), rows.weights), rtol=1e-12)
@@ -67,16 +67,16 @@ def test_weights_of_equal_rows_add_up():
 
 def test_weights_below_one_do_not_make_rows_fewer():
     rows = flips(weighted=False)
-    light = Rows(rows.X, np.full(rows.n_rows, 0.01)).condensed()
+    light = Rows(rows.X, np.full(rows.n_rows, 0.01)).condense()
     assert light.n_rows < 100
     assert light.effective == rows.n_rows
 
 
 def test_memory_order_does_not_matter():
     rows = flips()
-    few = Rows(np.asfortranarray(rows.X)).condensed()
-    assert_array_equal(few.X, rows.condensed().X)
-    assert_array_equal(few.weights, rows.condensed().weights)
+    few = Rows(np.asfortranarray(rows.X)).condense()
+    assert_array_equal(few.X, rows.condense().X)
+    assert_array_equal(few.weights, rows.condense().weights)
 
 
 WHOLE = np.random.default_rng(0).integers(0, 3, (1000, 2)).astype(float)
@@ -106,13 +106,13 @@ def with_cell(value):
 )
 def test_rows_that_are_not_cheap_to_count_stay_as_they_are(X):
     rows = Rows(X)
-    assert rows.condensed() is rows
+    assert rows.condense() is rows
 
 
 def test_blocks_do_not_matter():
     """Values larger than those of the first block come later."""
     X = np.repeat(np.arange(6.0), 100_000)[:, np.newaxis]
-    few = Rows(X).condensed()
+    few = Rows(X).condense()
     assert_array_equal(few.X.ravel(), np.arange(6))
     assert_array_equal(few.weights, 100_000)
 
@@ -120,7 +120,7 @@ def test_blocks_do_not_matter():
 @pytest.mark.parametrize("n_components", [1, 2, 3])
 def test_fit_of_repeated_rows_is_that_of_weighted_ones(n_components):
     rows = flips(2000)
-    few = rows.condensed()
+    few = rows.condense()
     options = {"n_components": n_components, "random_state": 0, "tol": 1e-12}
     repeated = BinomialMixture(**options).fit(rows.X)
     shuffled = np.random.default_rng(1).permutation(few.n_rows)

@@ -214,10 +214,10 @@ def test_row_of_weight_zero_is_absent():
 
 
 def test_one_weight_for_all(nothing_computed):
-    from skem.estimators.sources import opened, opened_weights
+    from skem.estimators.sources import open_data, open_weights
 
-    X = opened(GaussianMixtureEM(), chunked(MEASURED), reset=True)
-    assert opened_weights(2.0, X).chunks == (chunked(MEASURED).chunks[0],)
+    X = open_data(GaussianMixtureEM(), chunked(MEASURED), reset=True)
+    assert open_weights(2.0, X).chunks == (chunked(MEASURED).chunks[0],)
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_one_small_result_for_each_evaluation():
 
 def test_blocks_of_a_chunk_share_their_space():
     """Workers of dask give back at once what is freed, and fetching it again takes long."""
-    from skem.estimators.sources import opened, rows_of
+    from skem.estimators.sources import open_data, rows_of
 
     class Anything:
         by_row = False
@@ -438,7 +438,7 @@ def test_blocks_of_a_chunk_share_their_space():
         segments.append(starts)
         return (len(X),)
 
-    rows = rows_of(opened(GaussianMixtureEM(), chunked(MEASURED, 1000), reset=True), None, None)
+    rows = rows_of(open_data(GaussianMixtureEM(), chunked(MEASURED, 1000), reset=True), None, None)
     with dask.config.set(scheduler="synchronous"):
         assert list(rows.sweep(function, Anything(), 64, None)) == [(2000,)]
     assert segments == [range(0, 1000, 64)] * 2
