@@ -80,7 +80,7 @@ def best_run(
         When every attempt failed: it says why the last did.
     """
     if n_jobs is None or len(attempts) == 1:
-        outcomes = [_outcome(attempt) for attempt in attempts]
+        outcomes = list(map(_outcome, attempts))
     else:
         outcomes = Parallel(n_jobs, require="sharedmem")(map(delayed(_outcome), attempts))
     best: Run | None = None
