@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from skem.chains.lanes import Lanes, ends_of
-from skem.em.driver import LikelihoodFellError, run
+from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import Independent, MixtureParameters
@@ -34,6 +34,10 @@ WINDOWS = (5, 25)
 
 #: How far each start is followed before the best are chosen.
 TRIAL_TOL, TRIAL_EVALUATIONS = 1e-4, 30
+
+#: Evaluations after which a start may be given up: its gains shrink so fast that it cannot
+#: overtake.
+SHORT = 5
 
 #: Starts for each one that is followed to the end, beside those of the mixture and of pieces.
 RANDOM_STARTS = 3
@@ -72,15 +76,27 @@ def starts(
     some = _restricted(model, rng)
     trials: list[tuple[float, MixtureParameters]] = []
     for candidate in _candidates(some, given.labels, n_best, rng):
-        candidate = _merged(given, candidate)
+        goal = trials[-1][0] if len(trials) == n_best else -np.inf
         try:
-            trial = run(some, candidate, tol=TRIAL_TOL, max_iter=TRIAL_EVALUATIONS)
+            trial = _trial(some, _merged(given, candidate), goal)
         except (DegenerateComponentError, LikelihoodFellError):
             continue
         if all(abs(trial.objective - objective) > TRIAL_TOL for objective, _ in trials):
             trials.append((trial.objective, trial.params))
-    trials.sort(key=lambda trial: -trial[0])
-    return [params for _, params in trials[:n_best]]
+            trials.sort(key=lambda trial: -trial[0])
+            del trials[n_best:]
+    return [params for _, params in trials]
+
+
+def _trial(model: HiddenChain, start: MixtureParameters, goal: float) -> Run:
+    """Run EM until little is left to gain, or it cannot come to the goal."""
+    trace: list[float] = []
+
+    def falls_short(n: int, objective: float, params: Any) -> bool:
+        trace.append(objective)
+        return n >= SHORT and objective + remaining_gain(trace) < goal
+
+    return run(model, start, tol=TRIAL_TOL, max_iter=TRIAL_EVALUATIONS, report=falls_short)
 
 
 def _merged(given: MixtureParameters, start: MixtureParameters) -> MixtureParameters:
