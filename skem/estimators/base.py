@@ -22,14 +22,16 @@ from skem.estimators.doubts import (
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
-from skem.estimators.reordering import ReorderMixin
-from skem.estimators.sources import (
+from skem.estimators.outputs import (
     evaluate_data,
     label_rows,
+    with_known_labels,
+)
+from skem.estimators.reordering import ReorderMixin
+from skem.estimators.sources import (
     open_data,
     open_labels,
     open_weights,
-    with_known_labels,
 )
 from skem.estimators.validation import (
     Check,

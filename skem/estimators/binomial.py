@@ -16,13 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.frames import frame_for_frame
+from skem.estimators.outputs import impute_outside_memory
 from skem.estimators.parameters import Estimate
 from skem.estimators.priors import beta_prior
-from skem.estimators.sources import impute_outside_memory
+from skem.estimators.row_validation import (
+    check_cells,
+)
 from skem.estimators.validation import (
     InvalidParameterError,
     array_like,
-    check_cells,
     mapping,
     none,
     one_of,

@@ -19,9 +19,15 @@ from skem.chains.viterbi import likeliest_path
 from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.estimators.pickling import VersionedEstimator
+from skem.estimators.row_validation import (
+    weighted_mean,
+)
 from skem.estimators.sequences import outer_index, sequence_ends
 from skem.estimators.sources import open_data, open_labels, open_weights
-from skem.estimators.validation import integer, one_of, weighted_mean
+from skem.estimators.validation import (
+    integer,
+    one_of,
+)
 from skem.families.base import FloatArray
 from skem.missing import has_missing
 from skem.mixture.hidden_chain import log_densities

@@ -14,11 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from skem.data.blocks import workers
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.holding import with_held
-from skem.estimators.pickling import VersionedEstimator
-from skem.estimators.sources import (
+from skem.estimators.outputs import (
     evaluate_data,
     impute_outside_memory,
     mean_of,
+)
+from skem.estimators.pickling import VersionedEstimator
+from skem.estimators.sources import (
     open_data,
     open_weights,
 )

@@ -17,8 +17,8 @@ from skem.em.driver import LikelihoodFellError, Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.callbacks import FitTask
 from skem.estimators.holding import all_given, complete, may_leave
+from skem.estimators.row_validation import check_partition
 from skem.estimators.sources import is_lazy, rows_of
-from skem.estimators.validation import check_partition
 from skem.estimators.verbose import Reporter
 from skem.families.base import DegenerateComponentError
 from skem.families.held import Held

@@ -13,9 +13,11 @@ from skem.data.rows import Rows
 from skem.errors import Doubt
 from skem.estimators.fitted import FittedMixture
 from skem.estimators.holding import check_fixed, with_held
+from skem.estimators.row_validation import (
+    check_cells,
+)
 from skem.estimators.validation import (
     Check,
-    check_cells,
     check_finite_array,
     check_initial_weights,
     check_parameters,

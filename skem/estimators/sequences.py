@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.estimators.validation import check_sample_weight
+from skem.estimators.row_validation import check_sample_weight
 
 __all__ = ["outer_index", "sequence_ends", "sequence_weights"]
 

@@ -1,10 +1,10 @@
 """Data as a user hands them over: in memory, stored on disk, or in the chunks of dask.
 
-Whatever a method does with X goes through here, so that nothing else asks which of them it is.
-Dask is looked for among the modules that are loaded already, never imported for the question.
+Whatever a method does with X goes through here and :mod:`.outputs`: nothing else asks which of
+them it is. Dask is looked for among the modules that are loaded already, never imported for the
+question.
 """
 
-import copy
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,35 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from skem.data.rows import Rows
 from skem.data.stored import StoredArray, StoredRows
-from skem.estimators.validation import (
-    NOTHING_OBSERVED,
+from skem.estimators.row_validation import (
     check_block,
     check_known_labels,
     check_sample_weight,
-    weighted_mean,
 )
-from skem.mixture.scoring import evaluate
 
 __all__ = [
-    "evaluate_data",
-    "impute_outside_memory",
     "is_lazy",
-    "label_rows",
-    "mean_of",
+    "is_open_dask",
     "open_data",
     "open_labels",
     "open_weights",
     "rows_of",
-    "with_known_labels",
+    "without_long_values",
 ]
-
-#: Rows of data outside memory that a mean takes at a time.
-ROWS_AT_A_TIME = 2**14
 
 
 def is_lazy(values: Any) -> bool:
@@ -50,7 +40,7 @@ def is_lazy(values: Any) -> bool:
     return module is not None and isinstance(values, module.Array)
 
 
-def _is_open_dask(X: Any) -> bool:
+def is_open_dask(X: Any) -> bool:
     return is_lazy(getattr(X, "source", None))
 
 
@@ -62,9 +52,6 @@ def _is_stored(X: Any) -> bool:
         return False
     numeric = getattr(getattr(X, "dtype", None), "kind", "O") in "biuf"
     return numeric and hasattr(X, "__getitem__") and len(getattr(X, "shape", ())) == 2
-
-
-# The way in: data, weights and known labels.
 
 
 def open_data(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -87,7 +74,7 @@ def open_data(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         If they are of a type that cannot be.
     """
-    if isinstance(X, StoredArray) or _is_open_dask(X):
+    if isinstance(X, StoredArray) or is_open_dask(X):
         return X
     if hasattr(X, "to_dask_array"):
         columns, given, X = getattr(X, "columns", []), X, X.to_dask_array(lengths=True)
@@ -122,10 +109,10 @@ def _validate_shape(
 
 def _check_of(estimator: Any) -> Callable[[Any, int], NDArray[Any]]:
     """Return a function of a block and the number of its first row."""
-    return partial(_checked, _bare(estimator))
+    return partial(_checked, without_long_values(estimator))
 
 
-def _bare(estimator: Any) -> Any:
+def without_long_values(estimator: Any) -> Any:
     """Return the estimator without what may be as long as the data.
 
     That are starting values and fitted attributes.
@@ -169,7 +156,7 @@ def open_weights(sample_weight: Any, X: Any) -> Any:
 
     Where X is in chunks they are so as well: a dask array, kept by the workers.
     """
-    if not _is_open_dask(X):
+    if not is_open_dask(X):
         return check_sample_weight(sample_weight, len(X))
     if np.isscalar(sample_weight):
         check_sample_weight(sample_weight, 1)
@@ -180,7 +167,7 @@ def open_weights(sample_weight: Any, X: Any) -> Any:
 def open_labels(known_labels: Any, X: Any, n_components: int) -> Any:
     """Return known labels of the rows of opened data, in the same way."""
     check = partial(check_known_labels, n_components=n_components)
-    if not _is_open_dask(X):
+    if not is_open_dask(X):
         return check(known_labels, len(X))
     return _in_chunks_of(X, known_labels, check, "known_labels", np.intp)
 
@@ -222,7 +209,7 @@ def _check_column(
 
 def rows_of(X: Any, weights: Any, labels: Any) -> Rows:
     """Return opened data as rows that a mixture can be fitted to."""
-    if _is_open_dask(X):
+    if is_open_dask(X):
         from skem.data.dask_rows import DaskRows
 
         rows = DaskRows(X, weights, labels)
@@ -231,165 +218,3 @@ def rows_of(X: Any, weights: Any, labels: Any) -> Rows:
         return rows
     kind = StoredRows if isinstance(X, StoredArray) else Rows
     return kind(X, weights, labels)
-
-
-# The way out: what a mixture says of rows.
-
-
-def evaluate_data(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any, ...]:
-    """Evaluate a mixture on opened data.
-
-    Parameters
-    ----------
-    family, params : Family, NamedTuple
-        The mixture.
-    X : ndarray, StoredArray or DaskArray
-        Opened data.
-    **dtypes : dtype
-        By the names of outputs of :func:`~skem.mixture.scoring.evaluate`, their dtypes.
-
-    Returns
-    -------
-    outputs : tuple
-        One for each name, in their order: arrays, which are lazy where X is.
-    """
-    K = family.n_components
-    if _is_open_dask(X):
-        return tuple(
-            X.map(
-                partial(_evaluate_chunk, family, params, name, dtype),
-                dtype,
-                *((K,) if name == "posterior" else ()),
-            )
-            for name, dtype in dtypes.items()
-        )
-    outputs = {
-        name: np.empty((len(X), K) if name == "posterior" else len(X), dtype)
-        for name, dtype in dtypes.items()
-    }
-    for rows, block in X.read() if isinstance(X, StoredArray) else [(slice(None), X)]:
-        evaluate(family, params, block, **{name: each[rows] for name, each in outputs.items()})
-    return tuple(outputs.values())
-
-
-def _evaluate_chunk(
-    family: Any, params: Any, name: str, dtype: Any, X: NDArray[Any], chunk: int
-) -> NDArray[Any]:
-    shape = (len(X), family.n_components) if name == "posterior" else len(X)
-    values = np.empty(shape, dtype)
-    if len(X):
-        evaluate(family, params, X, in_parallel=False, **{name: values})
-    return values
-
-
-def label_rows(estimator: Any, X: Any, weights: Any) -> tuple[Any, float]:
-    """Return the likeliest component of each row, and the mean log-density."""
-    family, params = estimator._fitted()
-    outputs = {"labels": np.int32, "log_density": np.float64}
-    if isinstance(X, np.ndarray):
-        labels, log_density = evaluate_data(family, params, X, **outputs)
-        return labels, weighted_mean(log_density, _observed_weights(estimator, X, weights))
-    if _is_open_dask(X):
-        (labels,) = evaluate_data(family, params, X, labels=np.int32)
-        return labels, mean_of(estimator, X, weights, "log_density")[0]
-    labels, total, total_weight = np.empty(len(X), np.int32), 0.0, 0.0
-    for rows, block in X.read():  # of all rows the labels alone stay
-        labels[rows], log_density = evaluate_data(family, params, block, **outputs)
-        w = np.ones(len(block)) if weights is None else weights[rows]
-        w = _observed_weights(estimator, block, w)
-        total += w[w > 0] @ log_density[w > 0]
-        total_weight += w.sum()
-    return labels, _mean(total, total_weight)
-
-
-def _observed_weights(estimator: Any, X: NDArray[Any], weights: Any) -> Any:
-    """Return weights of rows in memory, 0 where nothing is observed: such rows do not count."""
-    unobserved = estimator._unobserved(X)
-    if unobserved is None or not unobserved.any():
-        return weights
-    return np.where(unobserved, 0.0, 1.0 if weights is None else weights)
-
-
-def mean_of(estimator: Any, X: Any, weights: Any, *names: str) -> tuple[float, float]:
-    """Return the weighted mean over rows of the sum of some outputs, and the total weight.
-
-    Rows of which nothing is observed do not count. Raises ValueError where there are no others.
-    """
-    family, params = estimator._fitted()
-    if isinstance(X, np.ndarray):
-        values = sum(evaluate_data(family, params, X, **dict.fromkeys(names, np.float64)))
-        weights = _observed_weights(estimator, X, weights)
-        return weighted_mean(values, weights), float(len(X) if weights is None else weights.sum())
-    rows = rows_of(X, weights, None)
-    # The tasks of dask run side by side as it is.
-    sums_of = partial(_sums_of, _bare(estimator), family, params, names, not _is_open_dask(X))
-    total, total_weight = rows.fold(sums_of, ROWS_AT_A_TIME)
-    return _mean(total, total_weight), float(total_weight)
-
-
-def _mean(total: float, total_weight: float) -> float:
-    if not total_weight:
-        raise ValueError(NOTHING_OBSERVED)
-    return float(total / total_weight)
-
-
-def _sums_of(
-    estimator: Any,
-    family: Any,
-    params: Any,
-    names: tuple[str, ...],
-    in_parallel: bool,
-    X: NDArray[Any],
-    weights: NDArray[Any],
-) -> NDArray[np.float64]:
-    """Return the total of the outputs over a block of rows, and the weight of these."""
-    outputs = {name: np.empty(len(X)) for name in names}
-    evaluate(family, params, X, in_parallel=in_parallel, **outputs)
-    weights = _observed_weights(estimator, X, weights)
-    count = weights > 0
-    return np.array([weights[count] @ sum(outputs.values())[count], weights.sum()])
-
-
-def with_known_labels(labels: Any, known_labels: Any) -> Any:
-    """Return the labels, those that are known in their places."""
-    if is_lazy(labels):
-        return (
-            sys.modules["dask.array"]
-            .where(known_labels >= 0, known_labels, labels)
-            .astype(labels.dtype)
-        )
-    np.copyto(labels, known_labels, where=known_labels >= 0, casting="same_kind")
-    return labels
-
-
-def impute_outside_memory(estimator: Any, X: Any, random_state: Any, **options: Any) -> Any:
-    """Fill in missing cells of opened data outside memory, lazily where these are.
-
-    Parameters
-    ----------
-    estimator : FittedMixture
-        Has a method ``impute``.
-    X : StoredArray or DaskArray
-        Opened data.
-    random_state : int, RandomState instance or None
-        None for expectations. Otherwise each chunk has a seed of its own that follows from it.
-    **options : dict
-        Further arguments of ``impute``.
-    """
-    if isinstance(X, StoredArray):
-        return estimator.impute(X[:], random_state, **options)
-    bare = copy.copy(estimator)
-    vars(bare).pop("labels_", None)
-    seed = None
-    if random_state is not None:
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
-    return X.map(partial(_impute_chunk, bare, seed, options), X.dtype, X.shape[1])
-
-
-def _impute_chunk(
-    estimator: Any, seed: int | None, options: dict[str, Any], X: NDArray[Any], chunk: int
-) -> NDArray[Any]:
-    if not len(X):
-        return X
-    rng = None if seed is None else np.random.RandomState([seed, chunk])
-    return estimator.impute(X, rng, **options)  # type: ignore[no-any-return]
