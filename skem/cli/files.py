@@ -60,6 +60,9 @@ class Table:
     def numbers(self, position: int) -> np.ndarray:
         """Return a column as float64, NaN where a cell is missing."""
         column = self.parsed[position]
+        zero_bytes = self.cells[position].astype(str).str.contains("\0", regex=False)
+        # Some versions of pandas read one as a missing value.
+        self.refuse_where(zero_bytes.to_numpy(bool), position, "is not a number")
         if column.dtype.kind not in "iuf":
             self._refuse_text(column, position)
         values = column.to_numpy(np.float64, na_value=np.nan)

@@ -208,8 +208,7 @@ def test_counts_are_counted_once():
     X = rng.binomial(10, rng.choice([0.3, 0.5], (5000, 1)), (5000, 2))
     rows = Recorded(X)
     mixture = fitted(BinomialMixture(2, n_trials=10), rows)
-    assert mixture.n_iter_ > 7
-    assert rows.passes() < 7
+    assert rows.passes() < mixture.n_iter_
     assert_same_fit(mixture, fitted(mixture, X))
 
 

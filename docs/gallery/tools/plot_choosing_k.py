@@ -31,7 +31,7 @@ truth = GaussianMixtureEM.from_parameters(
 )
 X, labels = truth.sample(400, random_state=4)
 mixture = GaussianMixtureEM(random_state=0)
-grid = {"n_components": range(1, 7)}
+grid = {"n_components": range(1, 6)}
 
 # %%
 # **Held-out likelihood.** Ten folds, shuffled because ``sample`` sorts its rows. The mean over
