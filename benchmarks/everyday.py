@@ -1,6 +1,7 @@
 """Data as users have them, for the question which optimum a fit finds by itself."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -118,33 +119,33 @@ def correlated(seed: int) -> Task:
     return Task(X, K, labels=labels)
 
 
-def one_feature(seed: int) -> Task:
+def one_feature(seed: int, gaps: tuple[float, float] = (3, 8)) -> Task:
     """One feature, 2 to 5 components of different widths."""
     rng = np.random.default_rng(seed)
     K = int(rng.integers(2, 6))
     labels = rng.integers(K, size=400 * K)
-    means, widths = np.cumsum(rng.uniform(3, 8, K)), rng.uniform(0.4, 1.6, K)
+    means, widths = np.cumsum(rng.uniform(*gaps, K)), rng.uniform(0.4, 1.6, K)
     return Task((rng.normal(size=labels.size) * widths[labels] + means[labels])[:, None], K)
 
 
-def twenty_components(seed: int) -> Task:
+def twenty_components(seed: int, apart: float = 20) -> Task:
     """Twenty clusters in few features."""
     rng = np.random.default_rng(seed)
-    X, labels = _clusters(rng, 4000, int(rng.integers(2, 6)), 20, 20)
+    X, labels = _clusters(rng, 4000, int(rng.integers(2, 6)), 20, apart)
     return Task(X, 20, labels=labels)
 
 
-def twenty_features(seed: int) -> Task:
+def twenty_features(seed: int, apart: float = 7) -> Task:
     """20 features, 10 components, 2,000 rows."""
     rng = np.random.default_rng(seed)
-    X, labels = _clusters(rng, 2000, 20, 10, 7)
+    X, labels = _clusters(rng, 2000, 20, 10, apart)
     return Task(X, 10, labels=labels)
 
 
-def fifty_features(seed: int) -> Task:
+def fifty_features(seed: int, apart: float = 8) -> Task:
     """50 features, 5 components, 2,000 rows."""
     rng = np.random.default_rng(seed)
-    X, labels = _clusters(rng, 2000, 50, 5, 8)
+    X, labels = _clusters(rng, 2000, 50, 5, apart)
     return Task(X, 5, labels=labels)
 
 
@@ -245,9 +246,13 @@ KINDS: dict[str, Callable[[int], Task]] = {
     "rounded": rounded,
     "correlated": correlated,
     "one feature": one_feature,
+    "one feature, closer": partial(one_feature, gaps=(1, 6)),
     "20 components": twenty_components,
+    "20 components, closer": partial(twenty_components, apart=14),
     "20 features": twenty_features,
+    "20 features, closer": partial(twenty_features, apart=5),
     "50 features": fifty_features,
+    "50 features, closer": partial(fifty_features, apart=6),
     "moderate": moderate,
     "overlapping": overlap,
     "tied": _of_structure("tied"),

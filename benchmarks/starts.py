@@ -16,6 +16,8 @@ from skem.datasets import load_old_faithful
 
 #: As good as the best that any fit found, in nats per row.
 NEAR = 1e-4
+#: What a run that stops early may lack beside that, as scikit-learn's default does.
+CLOSE = 1e-3
 #: The best of Old Faithful's optima with three full components.
 OLD_FAITHFUL = -1114.44
 SKEM, SKLEARN = "skem", "scikit-learn"
@@ -48,11 +50,13 @@ def _contenders(task: Task, seed: int) -> dict[str, Any]:
     return contenders
 
 
-def _best_known(task: Task, seed: int) -> float:
-    """Return the best sound fit of ten default starts, and of one from the truth."""
-    fits = [_estimator(task, n_init=10, random_state=seed + 1000).fit(task.X)]
+def _best_known(task: Task, seed: int, contenders: dict[str, Any]) -> float:
+    """Return the best sound fit: of ten default starts, from the truth, or from scikit-learn's."""
+    fits = [_estimator(task, n_init=10, random_state=seed + 1000).fit(task.X), contenders[SKEM]]
+    starts = [each.predict_proba(task.X) for name, each in contenders.items() if name != SKEM]
     if task.labels is not None:
-        fits.append(_estimator(task, init_params=task.labels).fit(task.X))
+        starts.append(task.labels)
+    fits += [_estimator(task, init_params=start).fit(task.X) for start in starts]
     sound = [fit for fit in fits if any(each.spurious is None for each in fit.restarts_)]
     return max((fit.score(task.X) for fit in sound), default=-np.inf)
 
@@ -63,18 +67,20 @@ def _of_kind(kind: str, n: int) -> list[Row]:
     best: list[float] = []
     for seed in range(n):
         task = KINDS[kind](seed)
-        for name, estimator in _contenders(task, seed).items():
-            started = time.perf_counter()
+        contenders = _contenders(task, seed)
+        for name, estimator in contenders.items():
+            started = time.process_time()
             estimator.fit(task.X)
-            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
+            seconds[name] = seconds.get(name, 0.0) + time.process_time() - started
             scores.setdefault(name, []).append(estimator.score(task.X))
-        best.append(max(_best_known(task, seed), scores[SKEM][-1]))
+        best.append(_best_known(task, seed, contenders))
     rows = []
     for name, values in scores.items():
         shortfalls = np.array(best) - values
         found = int((shortfalls < NEAR).sum())
         missed = ", ".join(map(str, np.flatnonzero(shortfalls >= NEAR)))
-        note = f"missed with seeds {missed}, by up to {shortfalls.max():.2g} nats a row"
+        close = f"within {CLOSE:g} in {(shortfalls < CLOSE).sum()}"
+        note = f"seeds {missed} missed, by up to {shortfalls.max():.2g} nats a row; {close}"
         rows.append(
             Row(
                 f"{kind}: found",
@@ -89,7 +95,9 @@ def _of_kind(kind: str, n: int) -> list[Row]:
         ratio = None if name == SKEM else total / seconds[SKEM]
         large = len(task.X) >= 2000
         goal = at_least(ratio, 1 if large else 2 / 3) if name == SKLEARN and ratio else {}
-        rows.append(Row(f"{kind}: time of all fits", name, total, "s", ratio=ratio, **goal))
+        rows.append(
+            Row(f"{kind}: processor's time of all fits", name, total, "s", ratio=ratio, **goal)
+        )
     return rows
 
 

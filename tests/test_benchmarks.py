@@ -86,3 +86,14 @@ def test_contender_in_a_process_of_its_own(script, which):
     assert 1 <= len(times.few) == len(times.many) <= 5
     assert times.n_many > times.n_few
     assert not folder.exists()
+
+
+def test_the_guard_compares_two_trees(capsys):
+    from benchmarks.guard import main
+
+    main([str(ROOT), str(ROOT), "--only", "evaluations, Saxony, K=2"])
+    *_, line = capsys.readouterr().out.splitlines()
+    _, name, before, after, ratio, _ = (cell.strip() for cell in line.split("|"))
+    assert name == "evaluations, Saxony, K=2"
+    assert 10 < float(before) == float(after) < 100
+    assert ratio == "1.00"
