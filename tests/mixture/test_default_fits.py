@@ -1,0 +1,105 @@
+"""A default fit is not below scikit-learn's, nor a richer model below one that it contains."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.mixture import GaussianMixture
+
+from skem import BinomialMixture, GaussianMixtureEM
+from skem.datasets import load_old_faithful
+
+#: What scikit-learn's default lets pass at the end of a run, in nats per row.
+CLOSE = 1e-3
+#: What rounding and the end of a run may take.
+EQUAL = 1e-6
+#: Each one contains the next.
+STRUCTURES = ("full", "diag", "spherical")
+
+
+def one_inside_another(rng):
+    """One feature, a narrow component inside a wide one."""
+    return np.r_[rng.normal(0, 2.4, (300, 1)), rng.normal(0, 1, (700, 1))]
+
+
+def peak_in_a_background(rng):
+    """A narrow peak, beside the centre of a wide background."""
+    return np.r_[rng.normal(45, 1.5, (100, 2)), rng.normal(50, 20, (300, 2))]
+
+
+def crossing(rng):
+    """Two long thin clusters that cross each other."""
+    E = rng.normal(size=(600, 2)) * [4, 0.4]
+    return np.r_[E[:300], E[300:, ::-1]]
+
+
+def with_a_rare_class(rng):
+    """Three clusters, one of them with one row in thirty."""
+    return rng.normal(size=(900, 2)) + np.repeat([[0, 0], [5, 0], [0, 6]], [430, 440, 30], axis=0)
+
+
+def rounded(rng):
+    """Four items from 1 to 5, in two groups."""
+    means = np.repeat([2.1, 3.9], 125)[:, np.newaxis]
+    return np.clip(np.round(means + 0.8 * rng.normal(size=(250, 4))), 1, 5)
+
+
+SAMPLES = {
+    "one inside another": lambda: one_inside_another(np.random.default_rng(4)),
+    "a peak in a background": lambda: peak_in_a_background(np.random.default_rng(0)),
+    "crossing": lambda: crossing(np.random.default_rng(0)),
+    "a rare class": lambda: with_a_rare_class(np.random.default_rng(0)),
+    "rounded": lambda: rounded(np.random.default_rng(0)),
+    "iris": lambda: load_iris().data,
+    "Old Faithful": lambda: load_old_faithful().data,
+}
+
+
+@cache
+def default_score(sample, structure, K):
+    """Fit by default, and return the mean log-likelihood."""
+    X = SAMPLES[sample]()
+    return GaussianMixtureEM(K, covariance_type=structure, random_state=0).fit(X).score(X)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_default_fit_is_not_below_that_of_scikit_learn(sample):
+    X = SAMPLES[sample]()
+    for structure in STRUCTURES:
+        for K in (1, 2, 3):
+            theirs = GaussianMixture(K, covariance_type=structure, random_state=0).fit(X)
+            assert default_score(sample, structure, K) >= theirs.score(X) - CLOSE, (structure, K)
+
+
+def test_it_is_above_where_one_component_is_inside_another():
+    X = SAMPLES["one inside another"]()
+    theirs = GaussianMixture(2, init_params="random_from_data", random_state=0).fit(X)
+    assert default_score("one inside another", "full", 2) > theirs.score(X) + CLOSE
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_richer_structure_is_not_below_a_simpler_one(sample):
+    for richer, simpler in (("full", "diag"), ("diag", "spherical")):
+        for K in (1, 2, 3):
+            score = default_score(sample, richer, K)
+            assert score >= default_score(sample, simpler, K) - EQUAL, (richer, K)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_one_component_more_is_not_below(sample):
+    for structure in STRUCTURES:
+        scores = [default_score(sample, structure, K) for K in (1, 2, 3)]
+        assert np.diff(scores).min() >= -EQUAL, structure
+
+
+@pytest.mark.parametrize("n_trials", [1, 20])
+def test_one_binomial_component_more_is_not_below(n_trials):
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.1, 0.9, size=(3, 6))
+    X = rng.binomial(n_trials, p[rng.integers(3, size=500)])
+    scores = [
+        BinomialMixture(K, n_trials=n_trials, random_state=0).fit(X).score(X) for K in range(1, 6)
+    ]
+    assert np.diff(scores[:3]).min() > CLOSE  # the three that there are
+    assert np.diff(scores).min() >= -EQUAL
