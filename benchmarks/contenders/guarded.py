@@ -61,7 +61,6 @@ def of_evaluation(data: Data, repeats: int, many: int, structure: str, **options
                 labels.max() + 1,
                 covariance_type=structure,
                 init_params=labels,
-                tol=0.0,
                 max_iter=n,
                 **options,
             )
