@@ -102,7 +102,7 @@ def _cause_of_flatness(
             "Set reg_covar='scale', which minds the rounding."
         )
     if len(columns) > 1:
-        *most, last = (names[j] for j in columns)
+        *most, last = (names[int(j)] for j in columns)
         return (
             f"columns {', '.join(most)} and {last} are collinear. Leave one of them out, or set "
             "covariance_type='diag'."

@@ -288,7 +288,7 @@ array-like or callable, default='short-runs'
         self.n_parameters_ = self._n_parameters()
         self._total_weight = rows.total_weight
         self._online = Online(labels_model, family.for_streams(), rows.total_weight)
-        vars(self).pop("n_steps_", None)
+        self.__dict__.pop("n_steps_", None)
         self._sampler = None
         task.end(best.params)
         return best
@@ -311,7 +311,7 @@ array-like or callable, default='short-runs'
         self.lower_bounds_ = list(best.trace)
         # Continued one evaluation at a time, a run alone would never show its rate.
         self._ascent = [*history, *best.trace][-2:] if best.even else []
-        vars(self).pop("trace_", None)
+        self.__dict__.pop("trace_", None)
         if self.record_trace:
             self.trace_ = best.record
 

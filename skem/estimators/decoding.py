@@ -291,7 +291,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         weights = np.ones(len(sequences.X)) if weights is None else weights
         if has_missing(sequences.X):
             weights = weights * ~np.isnan(sequences.X).all(axis=1)
-        _, by_row = sequences.filtered()
+        by_row: Any = sequences.filtered()[1]
         n_rows = float(weights.sum())
         return weighted_mean(by_row, weights) * n_rows, n_rows
 

@@ -47,7 +47,8 @@ def warn_about_copies(estimator: Any, rows: Rows) -> None:
         return
     step = -(-rows.n_rows // ROWS_TO_TELL_APART)
     X = rows.X[::step] if rows.in_memory else rows.first(ROWS_TO_TELL_APART)
-    pair = components_alike(*estimator._fitted(), X)
+    family, params = estimator._fitted()
+    pair = components_alike(family, params, X)
     if pair is not None:
         warnings.warn(
             f"Components {pair[0]} and {pair[1]} have come out alike: no row tells them "

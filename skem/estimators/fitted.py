@@ -58,7 +58,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
 
     def _unobserved(self, X: FloatArray) -> NDArray[np.bool_] | None:
         """Return of which rows of X nothing is observed; None where that is of none."""
-        return np.isnan(X).all(axis=1) if has_missing(X) else None
+        return np.asarray(np.isnan(X).all(axis=1)) if has_missing(X) else None
 
     @property
     def classes_(self) -> NDArray[np.int32]:
@@ -101,8 +101,8 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
         responsibilities : ndarray of shape (n_samples, n_components)
             Rows sum to one. A row that is impossible under every component has the weights.
         """
-        X = self._checked(X)
-        return evaluate_data(*self._fitted(), X, posterior=X.dtype)[0]
+        rows = self._checked(X)
+        return evaluate_data(*self._fitted(), rows, posterior=rows.dtype)[0]
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log-density (log-probability, for counts) of each row.
@@ -117,8 +117,8 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
         log_density : ndarray of shape (n_samples,)
             In nats, of the dtype of X; -inf for a row impossible under every component.
         """
-        X = self._checked(X)
-        return evaluate_data(*self._fitted(), X, log_density=X.dtype)[0]
+        rows = self._checked(X)
+        return evaluate_data(*self._fitted(), rows, log_density=rows.dtype)[0]
 
     @frame_for_frame
     def impute(self, X: ArrayLike, random_state: Any = None) -> FloatArray:

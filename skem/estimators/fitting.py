@@ -15,7 +15,6 @@ from sklearn.utils import check_random_state
 from skem.data.rows import Rows
 from skem.em.driver import LikelihoodFellError, Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
-from skem.estimators.callbacks import FitTask
 from skem.estimators.holding import all_given, complete, may_leave
 from skem.estimators.row_validation import check_partition
 from skem.estimators.sources import is_lazy, rows_of
@@ -38,7 +37,8 @@ ASSIGNMENTS: dict[str, Share] = {"soft": normalise, "hard": classify}
 
 def training_rows(X: Any, weights: Any, labels: NDArray[np.intp] | None) -> tuple[Rows, Any]:
     """Return the rows that count, those that miss the same cells together, and which they are."""
-    rows, index = rows_of(X, weights, labels), slice(None)
+    rows = rows_of(X, weights, labels)
+    index: Any = slice(None)
     if is_lazy(weights):
         return rows, index
     if weights is not None and not weights.all():
@@ -69,7 +69,7 @@ class Fit:
         Which of the user's rows the model has.
     n_samples : int
         Number of the user's rows.
-    task : FitTask
+    task : FitTask or None
         Tells callbacks.
     """
 
@@ -79,7 +79,7 @@ class Fit:
     held: Held
     index: Any
     n_samples: int
-    task: FitTask
+    task: Any
 
     def attempts(self) -> tuple[list[Callable[[], Run]], list[Any]]:
         """Return one function for each start, which makes it and runs EM from it, and seeds."""
@@ -91,7 +91,7 @@ class Fit:
         # (A copy costs a noticeable part of a small fit.)
         further = deepcopy(rng).randint(2**31 - 1, size=n_further) if n_further else ()
         state = estimator.random_state
-        seeds = [state if isinstance(state, Integral) else None, *map(int, further)]
+        seeds: list[Any] = [state if isinstance(state, Integral) else None, *map(int, further)]
         generators = [rng, *map(np.random.RandomState, seeds[1:])]
         return [partial(self._attempt, i, each) for i, each in enumerate(generators)], seeds
 

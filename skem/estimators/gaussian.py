@@ -298,7 +298,7 @@ verbose_interval : as of all mixtures
         return getattr(self, "_covariance_type", self.covariance_type)
 
     @property
-    def _shared(self) -> tuple[str, ...]:
+    def _shared(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("covariances",) if self._structure().shared else ()
 
     def _structure(self) -> Structure:
@@ -346,8 +346,10 @@ verbose_interval : as of all mixtures
             floor=(4 * np.finfo(np.float64).eps * largest) ** 2,
             max_amplification=admissible_amplification(self.tol),
         )
+        least: FloatArray
+        rounding: FloatArray
         least, rounding = np.zeros((2, variance.size))
-        ridge = 0.0 if self.prior is not None or self.reg_covar == "scale" else self.reg_covar
+        ridge: Any = 0.0 if self.prior is not None or self.reg_covar == "scale" else self.reg_covar
         if self.reg_covar == "scale":
             least, rounding = _bounds(variance, resolution_of(rows))
         if self.prior is not None:

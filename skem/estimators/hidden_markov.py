@@ -298,7 +298,7 @@ class HiddenMarkovModel(FittedChain):
                     "those that are free)"
                 )
             masks.append(~held & (values != 0))
-        return Markov.table(*masks)
+        return Markov.table(*masks).astype(bool, copy=False)
 
     def _attempts(
         self, model: HiddenChain, given: MixtureParameters, continuing: bool

@@ -265,7 +265,7 @@ class LinearGaussianSSM(FittedStateSpace):
         ValueError
             If one is missing, or does not fit the others.
         """
-        given = dict(parameters)
+        given: dict[str, Any] = dict(parameters)
         C = np.atleast_2d(np.asarray(given.get("observation_matrix", np.nan), dtype=np.float64))
         given.setdefault("observation_offset", np.zeros(len(C)))
         if missing := [name for name in StateSpace._fields if name not in given]:

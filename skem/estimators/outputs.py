@@ -53,7 +53,7 @@ def evaluate_data(family: Any, params: Any, X: Any, **dtypes: Any) -> tuple[Any,
             )
             for name, dtype in dtypes.items()
         )
-    outputs = {
+    outputs: dict[str, Any] = {
         name: np.empty((len(X), K) if name == "posterior" else len(X), dtype)
         for name, dtype in dtypes.items()
     }
@@ -135,7 +135,7 @@ def _sums_of(
     weights: NDArray[Any],
 ) -> NDArray[np.float64]:
     """Return the total of the outputs over a block of rows, and the weight of these."""
-    outputs = {name: np.empty(len(X)) for name in names}
+    outputs: dict[str, Any] = {name: np.empty(len(X)) for name in names}
     evaluate(family, params, X, in_parallel=in_parallel, **outputs)
     weights = _observed_weights(estimator, X, weights)
     count = weights > 0
@@ -184,4 +184,4 @@ def _impute_chunk(
     if not len(X):
         return X
     rng = None if seed is None else np.random.RandomState([seed, chunk])
-    return estimator.impute(X, rng, **options)  # type: ignore[no-any-return]
+    return estimator.impute(X, rng, **options)

@@ -87,7 +87,7 @@ class ParametricMixture(FittedMixture):
     weights_: FloatArray
     n_features_in_: int
 
-    def _family(self, n_components: int, n_features: int) -> Any:
+    def _family(self, n_components: int, n_features: int, /) -> Any:
         """Return the family, without penalty, for so many components and columns of X."""
         raise NotImplementedError(f"{type(self).__name__} does not implement _family")
 
@@ -199,7 +199,7 @@ class ParametricMixture(FittedMixture):
 
     def _as_published(self, family: Any, held: Held, dtype: Any, params: Any) -> dict[str, Any]:
         """Return the attributes that some parameters would be published as."""
-        image = copy.copy(self)
+        image: Any = copy.copy(self)
         vars(image).clear()
         vars(image).update({name: getattr(self, name) for name in self.get_params(deep=False)})
         before = set(vars(image))

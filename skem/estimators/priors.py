@@ -115,7 +115,8 @@ def _covariance(family: Gaussian, rows: Rows) -> FloatArray:
         N = rows.total_weight
         return np.diag(rows.summary.variance) * (N / max(N - 1, 1.0))
     if rows.has_missing:
-        return family.for_missing().bound(rows).reference.covariances[0]
+        incomplete: Any = family.for_missing().bound(rows)
+        return incomplete.reference.covariances[0]
     scatter = rows.fold(partial(_scatter, family.origin), 2**14)
     return scatter / max(rows.total_weight - 1, 1.0)
 

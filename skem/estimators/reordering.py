@@ -60,14 +60,14 @@ class ReorderMixin(SummaryMixin):
         check_is_fitted(self)
         places = self._order(order)
         other = copy.copy(self)
-        other.set_params(**self._reordered_params(places))  # type: ignore[attr-defined]
+        other.set_params(**self._reordered_params(places))
         for name in self._component_attributes():
             setattr(other, name, getattr(self, name)[places])
         if hasattr(self, "labels_"):
-            other.labels_ = _renumber(self.labels_, places)  # type: ignore[attr-defined]
+            other.labels_ = _renumber(self.labels_, places)
         if hasattr(self, "trace_"):
             names = self._component_attributes()
-            other.trace_ = tuple(  # type: ignore[attr-defined]
+            other.trace_ = tuple(
                 entry._replace(
                     parameters={
                         name: values[places] if name in names else values
@@ -77,7 +77,7 @@ class ReorderMixin(SummaryMixin):
                 for entry in self.trace_
             )
         if hasattr(self, "restarts_"):
-            other.restarts_ = tuple(  # type: ignore[attr-defined]
+            other.restarts_ = tuple(
                 replace(
                     each,
                     failure=_rename(each.failure, places),
@@ -90,7 +90,7 @@ class ReorderMixin(SummaryMixin):
 
     def _order(self, order: Any) -> Order:
         """Return the present numbers of the components in the new order."""
-        weights: Any = self.weights_  # type: ignore[attr-defined]
+        weights: Any = self.weights_
         K = len(weights)
         if isinstance(order, str) and order == "weights":
             return np.argsort(-weights, kind="stable")
@@ -119,11 +119,11 @@ class ReorderMixin(SummaryMixin):
 
         A fit that continues (``warm_start``) holds what ``fixed`` says by number.
         """
-        params: dict[str, Any] = self.get_params(deep=False)  # type: ignore[attr-defined]
+        params: dict[str, Any] = self.get_params(deep=False)
         shared = {f"{name}_init" for name in self._shared}
         if "covariances" in self._shared:
             shared.add("precisions_init")
-        new = {
+        new: dict[str, Any] = {
             name: np.asarray(value)[places]
             for name, value in params.items()
             if name.endswith("_init") and name != "n_init" and name not in shared

@@ -15,7 +15,7 @@ def outer_index(X: Any) -> Any:
 
     Ids that are there by rows outlast what slices rows, as cross-validation does.
     """
-    index = getattr(X, "index", None)
+    index: Any = getattr(X, "index", None)
     if getattr(index, "nlevels", 1) < 2:
         return None
     return index.get_level_values(0)

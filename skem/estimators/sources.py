@@ -94,7 +94,8 @@ def _filled(X: Any) -> Any:
     """Return masked cells as NaN: they are missing, whatever is below the mask."""
     if not isinstance(X, np.ma.MaskedArray):
         return X
-    return X.astype(np.float32 if X.dtype == np.float32 else np.float64).filled(np.nan)
+    numbers: Any = X.astype(np.float32 if X.dtype == np.float32 else np.float64)
+    return numbers.filled(np.nan)
 
 
 def _validate_shape(
@@ -159,8 +160,9 @@ def open_weights(sample_weight: Any, X: Any) -> Any:
     if not is_open_dask(X):
         return check_sample_weight(sample_weight, len(X))
     if np.isscalar(sample_weight):
-        check_sample_weight(sample_weight, 1)
-        return sys.modules["dask.array"].full(len(X), float(sample_weight), chunks=(X.sizes,))
+        weight: Any = sample_weight
+        check_sample_weight(weight, 1)
+        return sys.modules["dask.array"].full(len(X), float(weight), chunks=(X.sizes,))
     return _in_chunks_of(X, sample_weight, check_sample_weight, "sample_weight", np.float64)
 
 

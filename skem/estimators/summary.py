@@ -224,7 +224,7 @@ class SummaryMixin(ParametricMixture):
             errors = model.standard_errors(X, sample_weight)
         uncertainty = n_uncertain = None
         if X is None:
-            n_rows = getattr(self, "_total_weight", None)
+            n_rows: Any = getattr(self, "_total_weight", None)
             log_likelihood = _of_fit(self, n_rows)
         else:
             of_rows = np.asarray(model.uncertainty(X))

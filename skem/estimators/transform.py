@@ -21,7 +21,7 @@ class PosteriorMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     @property
     def _n_features_out(self) -> int:
         """Number of columns of the output: components."""
-        return len(self.classes_)  # type: ignore[attr-defined]
+        return len(self.classes_)
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Return the posterior probability of each component: what a pipeline passes on.
@@ -36,7 +36,7 @@ class PosteriorMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         responsibilities : ndarray of shape (n_samples, n_components)
             As of ``predict_proba``; a table if ``set_output`` says so.
         """
-        return self.predict_proba(X)  # type: ignore[attr-defined, no-any-return]
+        return self.predict_proba(X)
 
     def uncertainty(self, X: ArrayLike) -> FloatArray:
         """Return how uncertain the label of each row is.
@@ -52,5 +52,5 @@ class PosteriorMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             1 less the largest posterior probability: 0 where the label is certain, 1 - 1 / K
             where nothing is known.
         """
-        posterior: Any = self.predict_proba(X)  # type: ignore[attr-defined]
+        posterior: Any = self.predict_proba(X)
         return 1 - posterior.max(axis=1)

@@ -76,7 +76,7 @@ def real(minimum: float) -> Check:
         lambda value: (
             isinstance(value, numbers.Real)
             and not isinstance(value, bool | np.bool_)
-            and minimum <= value < np.inf
+            and minimum <= value < np.inf  # type: ignore[operator]
         ),
         f"a float in the range [{minimum:.1f}, inf)",
     )
