@@ -3,9 +3,11 @@
 The likelihood of a chain has many optima, and which one EM comes to depends on what the states of
 the start are like. So starts differ in kind: from the mixture that rows make as if they were
 exchangeable, from clusters of rows, from clusters of rows averaged over time (states that last),
-and from contiguous pieces (states that follow each other).
+and from contiguous pieces (states that follow each other). Then states of the best are moved to
+where they may help more, as the components of a mixture are in :mod:`.short_runs`.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,6 +24,7 @@ from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.markov import Chain
 from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import normalise
+from skem.mixture.short_runs import moved
 from skem.mixture.starts import SHORT_RUNS, partition, start
 
 __all__ = ["some_sequences", "starts"]
@@ -40,7 +43,10 @@ TRIAL_TOL, TRIAL_EVALUATIONS = 1e-4, 30
 SHORT = 5
 
 #: Starts for each one that is followed to the end, beside those of the mixture and of pieces.
-RANDOM_STARTS = 3
+RANDOM_STARTS = 1
+
+#: Moves that are tried for each state.
+MOVES = 3
 
 
 def some_sequences(lengths: NDArray[np.intp], rng: Any) -> NDArray[np.intp]:
@@ -75,7 +81,9 @@ def starts(
     """
     some = _restricted(model, rng)
     trials: list[tuple[float, MixtureParameters]] = []
-    for candidate in _candidates(some, given.labels, n_best, rng):
+    for candidate in itertools.chain(
+        _candidates(some, given.labels, n_best, rng), _moves(some, given.labels, trials, rng)
+    ):
         goal = trials[-1][0] if len(trials) == n_best else -np.inf
         try:
             trial = _trial(some, _merged(given, candidate), goal)
@@ -97,6 +105,22 @@ def _trial(model: HiddenChain, start: MixtureParameters, goal: float) -> Run:
         return n >= SHORT and objective + remaining_gain(trace) < goal
 
     return run(model, start, tol=TRIAL_TOL, max_iter=TRIAL_EVALUATIONS, report=falls_short)
+
+
+def _moves(
+    model: HiddenChain, chain: Chain, trials: list[tuple[float, MixtureParameters]], rng: Any
+) -> Iterator[MixtureParameters]:
+    """Yield starts in which one state of the best trial so far is somewhere else."""
+    lanes, K = model.lanes, model.components.n_components
+    if K == 1 or not trials:
+        return
+    rows = model.rows.take(np.argsort(lanes.order))
+    places = model.components.coordinates(rows.X, rows.each_weight)
+    for _ in range(MOVES * K):
+        posterior = np.empty((lanes.n_rows, K))
+        posterior[lanes.order] = model.expect(trials[0][1])[0].posterior.T
+        posterior /= rows.each_weight[:, np.newaxis]
+        yield _from_labels(model, chain, moved(posterior, places, rows.each_weight, rng), None)
 
 
 def _merged(given: MixtureParameters, start: MixtureParameters) -> MixtureParameters:

@@ -10,6 +10,10 @@ from skem.families.base import FloatArray
 
 __all__ = ["Chain", "Markov"]
 
+#: A probability below this is on its way to zero, and is left to EM: its logarithm falls by the
+#: same in each step, for ever, which misleads an accelerator (20 evaluations in place of 16).
+NEGLIGIBLE = 1e-8
+
 
 class Chain(NamedTuple):
     """Parameters of a Markov chain.
@@ -98,25 +102,30 @@ class Markov:
         return np.where(self.free[np.arange(K + 1), own], own, last)
 
     def to_vector(self, params: Chain) -> FloatArray:
-        """Return the logarithms of free probabilities, less that of the reference of their row."""
+        """Return the logarithms of free probabilities, less that of the reference of their row.
+
+        They are -inf for those that are negligible, and infinite in rows whose reference is.
+        """
+        table = self.table(*params)
+        negligible = table < NEGLIGIBLE
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(self.table(*params))
+            logs = np.log(np.where(negligible, 0.0, table))
             logs = logs - logs[np.arange(len(logs)), self._reference][:, np.newaxis]
-        return logs[self._coordinates]
+        return np.where(negligible, -np.inf, logs)[self._coordinates]
 
     def from_vector(self, vector: FloatArray, like: Chain) -> Chain:
-        """Undo :meth:`to_vector`; what is held is as in like, and rows whose reference is zero."""
+        """Undo :meth:`to_vector`; what is held or has no finite coordinate is as in like."""
         table = self.table(*like)
         logs = np.where(self.free, 0.0, -np.inf)
         logs[self._coordinates] = vector
+        moving = logs > -np.inf
         top = logs.max(axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
-            ratios = np.where(self.free, np.exp(logs - top), 0.0)
-            shares = ratios / ratios.sum(axis=1, keepdims=True)
-        rest = np.where(self.free, table, 0.0).sum(axis=1, keepdims=True)
-        table = np.where(
-            self.free & np.isfinite(shares).all(axis=1)[:, np.newaxis], shares * rest, table
-        )
+            odds = np.where(moving, np.exp(logs - top), 0.0)
+            shares = odds / odds.sum(axis=1, keepdims=True)
+        rest = np.where(moving, table, 0.0).sum(axis=1, keepdims=True)
+        moving &= np.isfinite(shares).all(axis=1)[:, np.newaxis]
+        table = np.where(moving, shares * rest, table)
         return Chain(table[0], table[1:])
 
     def gradient(self, params: Chain, counts: FloatArray) -> FloatArray:
