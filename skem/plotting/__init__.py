@@ -7,6 +7,7 @@ the figure and the artists as attributes.
 from skem.plotting.clusters import ClusterDisplay
 from skem.plotting.counts import CountDisplay
 from skem.plotting.density import DensityDisplay
+from skem.plotting.pairs import PairsDisplay
 from skem.plotting.responsibilities import ResponsibilitiesDisplay
 from skem.plotting.selection import SelectionDisplay
 from skem.plotting.trace import TraceDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "ClusterDisplay",
     "CountDisplay",
     "DensityDisplay",
+    "PairsDisplay",
     "ResponsibilitiesDisplay",
     "SelectionDisplay",
     "TraceDisplay",

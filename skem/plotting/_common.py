@@ -13,7 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 #: Lines differ in their dashes and markers as well as in colour, so that they do so in grey.
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (10, 3)), (0, (3, 1)))
-MARKERS = "os^Dv*PX<>"
+MARKERS = "os^Dv*PX<>dhp8"
+
+#: So many colours of a map can be told apart where they follow one another.
+MOST_IN_ORDER = 7
 
 #: The line of a whole mixture, among dashed ones of components.
 MIXTURE = {"color": "black", "linestyle": "-", "linewidth": 2.5, "label": "mixture"}
@@ -54,7 +57,11 @@ class Display:
 
 def styles(n: int, cmap: Any, *, solid: bool = False) -> list[dict[str, Any]]:
     """Return colour, dashes and marker of n lines; a solid one among them only if asked for."""
-    colors = pyplot("A display").get_cmap(cmap)(np.linspace(0, 0.75, n))
+    places = np.linspace(0, 0.75, n)
+    if n > MOST_IN_ORDER:
+        # Neighbours on the map would look alike: take every third, then the ones between.
+        places = np.concatenate([places[i::3] for i in range(3)])
+    colors = pyplot("A display").get_cmap(cmap)(places)
     dashes = DASHES if solid else DASHES[1:]
     return [
         {
@@ -87,32 +94,43 @@ def bars(ax: Any, heights: NDArray[Any], edges: NDArray[Any], given: dict[str, A
     return ax.stairs(heights, edges, **styled(looks, given, StepPatch))
 
 
-def legend(ax: Any, n: int) -> None:
+def legend(ax: Any, n: int, *, beside: bool = False) -> None:
     """Draw a legend, unless it would have a single entry or too many."""
     if 1 < n <= MOST_IN_LEGEND:
-        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": "small"}
-        # Inside, matplotlib looks for a free place, but images are not in its way.
-        ax.legend(**beside if n > MOST_INSIDE or ax.images else {})
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": "small"}
+        ax.legend(**place if beside or n > MOST_INSIDE else {})
 
 
-def check_bare(estimator: Any, caller: str, attributes: Sequence[str], kind: str) -> None:
-    """Raise unless the estimator is fitted, not wrapped in another, and has the attributes."""
-    if isinstance(estimator, Pipeline):
-        raise TypeError(
-            f"{caller} takes the mixture itself, not a Pipeline: with pipe = your pipeline, pass "
-            "pipe[-1] and, where X is asked for, pipe[:-1].transform(X)"
-        )
+def whole_numbers(axis: Any) -> None:
+    """Put ticks at whole numbers only."""
+    axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
+def find_mixture(
+    estimator: Any, caller: str, attributes: Sequence[str], kind: str, X: Any = None
+) -> tuple[Any, Any]:
+    """Return the fitted mixture in a pipeline or a search, and the rows as it sees them.
+
+    Raise a TypeError if it has not the attributes, and a NotFittedError if it is not fitted.
+    """
     if hasattr(estimator, "cv_results_"):
-        raise TypeError(
-            f"{caller} takes the mixture itself, not a {type(estimator).__name__}: pass its "
-            "best_estimator_"
-        )
+        if not hasattr(estimator, "best_estimator_"):
+            raise TypeError(
+                f"{caller}: the {type(estimator).__name__} has no best_estimator_, because it was "
+                "made with refit=False. Fit the mixture that you choose, and pass that"
+            )
+        return find_mixture(estimator.best_estimator_, caller, attributes, kind, X)
     check_is_fitted(estimator)
+    if isinstance(estimator, Pipeline):
+        if X is not None and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        return find_mixture(estimator[-1], caller, attributes, kind, X)
     missing = [name for name in attributes if not hasattr(estimator, name)]
     if missing:
         raise TypeError(
             f"{caller} takes {kind}; {type(estimator).__name__} has no {', '.join(missing)}"
         )
+    return estimator, X
 
 
 def check_rows(estimator: Any, X: Any) -> NDArray[Any]:
@@ -180,3 +198,23 @@ def feature_index(estimator: Any, feature: Any, n: int) -> int:
     if not -n <= feature < n:
         raise ValueError(f"feature {feature} is out of range: there are {n}")
     return int(feature) % n
+
+
+def feature_pair(estimator: Any, features: Sequence[int | str] | None) -> list[int]:
+    """Return the indices of two different features."""
+    n = estimator.means_.shape[1]
+    if n < 2:
+        raise ValueError("ClusterDisplay shows two features, but there is one: use DensityDisplay")
+    if features is None:
+        if n > 2:
+            raise ValueError(
+                f"there are {n} features: set features to two of them, such as (0, 1), or draw "
+                "all pairs by PairsDisplay"
+            )
+        return [0, 1]
+    if isinstance(features, str) or len(features) != 2:
+        raise ValueError(f"features must be two indices or names, got {features!r}")
+    pair = [feature_index(estimator, feature, n) for feature in features]
+    if pair[0] == pair[1]:
+        raise ValueError(f"features must be two different ones, got {features!r}")
+    return pair

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from skem import GaussianMixtureEM
 from skem.plotting import _common as common
 from skem.plotting._cells import Cells
+from skem.plotting._explanation import explain
 from skem.plotting._marginal import GAUSSIAN, density_levels, ellipse, grid, marginal, reach
 
 __all__ = ["ClusterDisplay"]
@@ -21,7 +22,8 @@ class ClusterDisplay(common.Display):
     """Rows, components and density of a Gaussian mixture in two of its features.
 
     A row has the marker of its likeliest component and a colour mixed from those of all
-    components by their posterior probabilities; the less certain it is, the larger it is drawn.
+    components by their posterior probabilities. The less certain it is, the larger it is drawn;
+    where rows have different weights, the area of a marker is the weight instead.
     Where rows are many, cells take their place: the colour is that of the mean posterior
     probabilities, and the more rows, on a logarithmic scale, the denser it is. Dashed ellipses
     show the components, thin lines the regions of highest density of the mixture. Both are those
@@ -38,7 +40,7 @@ class ClusterDisplay(common.Display):
     posterior : ndarray of shape (n_points, n_components)
         Their posterior probabilities.
     point_weights : ndarray of shape (n_points,)
-        Their weights, to which the areas of the markers are proportional.
+        Their weights. If they differ, the areas of the markers are proportional to them.
     cells : Cells or None, default=None
         The rows counted in cells.
     feature_names : sequence of str, default=('', '')
@@ -63,6 +65,7 @@ class ClusterDisplay(common.Display):
 
     See Also
     --------
+    PairsDisplay : All pairs of several features.
     DensityDisplay : The same for one feature.
     ResponsibilitiesDisplay : Posterior probabilities of all rows.
 
@@ -108,7 +111,7 @@ class ClusterDisplay(common.Display):
         estimator: Any,
         X: ArrayLike,
         *,
-        features: Sequence[int | str] = (0, 1),
+        features: Sequence[int | str] | None = None,
         sample_weight: ArrayLike | None = None,
         max_points: int = 5000,
         ax: Any = None,
@@ -119,11 +122,13 @@ class ClusterDisplay(common.Display):
         Parameters
         ----------
         estimator : GaussianMixtureEM
-            The fitted mixture. One of :mod:`sklearn.mixture` will do, too.
+            The fitted mixture. One of :mod:`sklearn.mixture` will do, too, and a pipeline or a
+            search with a mixture: the axes are those of the features that the mixture sees.
         X : array-like of shape (n_samples, n_features_in)
             Rows. Those that lack one of the two features are left out.
-        features : pair of int or str, default=(0, 1)
-            The features of the horizontal and of the vertical axis, by index or name.
+        features : pair of int or str, default=None
+            The features of the horizontal and of the vertical axis, by index or name. None will
+            do where there are two; :class:`PairsDisplay` shows more of them.
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
         max_points : int, default=5000
@@ -143,14 +148,15 @@ class ClusterDisplay(common.Display):
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimator is no Gaussian mixture, or is wrapped in a pipeline or a search.
+            If the estimator is no Gaussian mixture, nor a pipeline or a search with one.
         ValueError
-            If the features are not two different ones of the estimator's, or X is invalid.
+            If the features are not two different ones of the estimator's, or are not given though
+            it has more than two; or if X is invalid.
         """
         caller = f"{cls.__name__}.from_estimator"
         common.pyplot(caller)
-        common.check_bare(estimator, caller, GAUSSIAN, "a Gaussian mixture")
-        pair = _check_pair(estimator, features)
+        estimator, X = common.find_mixture(estimator, caller, GAUSSIAN, "a Gaussian mixture", X)
+        pair = common.feature_pair(estimator, features)
         X = common.check_rows(estimator, X)
         weights = common.check_weights(sample_weight, X)
         present = common.complete(X[:, pair], weights)
@@ -181,6 +187,7 @@ class ClusterDisplay(common.Display):
         image_kwargs: dict[str, Any] | None = None,
         ellipse_kwargs: dict[str, Any] | None = None,
         contour_kwargs: dict[str, Any] | None = None,
+        legend: bool = True,
     ) -> Self:
         """Draw.
 
@@ -204,6 +211,8 @@ class ClusterDisplay(common.Display):
             Keywords for :meth:`matplotlib.axes.Axes.plot`.
         contour_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.contour`.
+        legend : bool, default=True
+            Whether to draw a legend, beside the axes.
 
         Returns
         -------
@@ -218,21 +227,42 @@ class ClusterDisplay(common.Display):
         self._draw_regions(ax, np.atleast_1d(regions), radii.max(initial=3.5), contour_kwargs)
         self._draw_components(ax, radii, looks, ellipse_kwargs)
         ax.set(xlabel=self.feature_names[0], ylabel=self.feature_names[1])
-        common.legend(ax, len(looks))
+        ax.use_sticky_edges = False  # cells and contours keep a margin, too
+        if legend:
+            size = self._meaning_of_size()
+            n_notes = explain(ax, size, radii, np.atleast_1d(regions))
+            common.legend(ax, len(looks) + n_notes, beside=True)
         return self
+
+    def _meaning_of_size(self) -> str | None:
+        """Return what the size of a marker, or the opacity of a cell, tells."""
+        if self.cells is not None:
+            return "denser colour: more rows"
+        if self._weighted():
+            return "area: weight of the row"
+        several = len(self.marginal.weights_) > 1
+        return "large, mixed colour:\nuncertain row" if several else None
+
+    def _weighted(self) -> bool:
+        """Tell whether rows have different weights."""
+        weights = self.point_weights
+        return bool(weights.size) and bool(np.ptp(weights) > 0)
 
     def _draw_points(
         self, ax: Any, looks: list[dict[str, Any]], given: dict[str, Any] | None
     ) -> None:
-        """Draw rows: marker by likeliest component, colour by posterior, area by uncertainty."""
+        """Draw rows: marker by likeliest component, colour by posterior, area by doubt."""
         self.scatters_, given = [], given or {}
         if not len(self.points):
             return
         K = len(looks)
         colors = np.clip(self.posterior @ np.array([look["color"] for look in looks]), 0, 1)
         doubt = (1 - self.posterior.max(axis=1)) * K / max(K - 1, 1)
-        areas = np.clip(8000 / len(doubt), 12, 40) * (1 + (UNCERTAIN - 1) * doubt)
-        areas *= self.point_weights / self.point_weights.mean()
+        areas = np.full(len(doubt), np.clip(8000 / len(doubt), 12, 40))
+        if self._weighted():
+            areas *= self.point_weights / self.point_weights.mean()
+        else:
+            areas *= 1 + (UNCERTAIN - 1) * doubt
         labels = self.posterior.argmax(axis=1)
         for k in np.unique(labels):
             mine = labels == k
@@ -315,16 +345,3 @@ class ClusterDisplay(common.Display):
             box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": look["color"]}
             middle = {"ha": "center", "va": "center", "size": "small"}
             self.labels_.append(ax.text(*mixture.means_[k], str(k), bbox=box, **middle))
-
-
-def _check_pair(estimator: Any, features: Sequence[int | str]) -> list[int]:
-    """Return the indices of two different features."""
-    n = estimator.means_.shape[1]
-    if n < 2:
-        raise ValueError("ClusterDisplay shows two features, but there is one: use DensityDisplay")
-    if isinstance(features, str) or len(features) != 2:
-        raise ValueError(f"features must be two indices or names, got {features!r}")
-    pair = [common.feature_index(estimator, feature, n) for feature in features]
-    if pair[0] == pair[1]:
-        raise ValueError(f"features must be two different ones, got {features!r}")
-    return pair

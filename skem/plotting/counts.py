@@ -1,31 +1,33 @@
-"""CountDisplay: a column of counts, and what a binomial mixture expects there."""
+"""CountDisplay: a column of counts, and what a mixture expects there."""
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom
 
 from skem.plotting import _common as common
+from skem.plotting import _tallies as tallies
 
 __all__ = ["CountDisplay"]
 
 BINOMIAL = ("weights_", "probabilities_", "n_trials")
 
-#: Up to so many trials, the same in every row, each number of successes has a bar of its own.
-MOST_BARS = 60
-
-#: Up to so many different numbers of trials, the expectation is exact.
-MOST_TRIALS = 1000
+POISSON = ("weights_", "rates_")
 
 
 class CountDisplay(common.Display):
     """Observed numbers of rows over one column of counts, and those that a mixture expects.
 
-    Where all rows have the same number of trials, the horizontal axis is the number of
-    successes: a bar for each, or for several if there are more than 60. Where trials differ from
-    row to row, it is the proportion of successes, and what is expected is the sum of what is
+    The mixture is one of binomials or of Poissons. Of Poissons, the horizontal axis is the count;
+    of binomials whose rows all have the same number of trials, it is the number of successes.
+    Each number has a bar, or several share one if there are more than 60. Where trials differ from
+    row to row, the axis is the proportion of successes, and what is expected is the sum of what is
     expected of each row, given its trials.
+
+    With ``rootogram=True`` bars hang from what is expected, and all heights are square roots, so
+    that deviations of the same significance look alike. A bar that ends above zero has fewer rows
+    than expected, one that ends below zero has more. This is a hanging rootogram (Tukey 1977;
+    Kleiber and Zeileis, The American Statistician 70, 2016).
 
     Use :meth:`from_estimator` to make one.
 
@@ -41,11 +43,15 @@ class CountDisplay(common.Display):
         Mixing weights.
     xlabel : str, default=''
         What the horizontal axis is called.
+    proportions : bool, default=False
+        Whether the horizontal axis is the proportion of successes.
 
     Attributes
     ----------
     bars_ : StepPatch
         What was observed.
+    zero_ : Line2D or None
+        The line at zero, where bars hang.
     line_ : Line2D
         What the mixture expects.
     component_lines_ : list of Line2D
@@ -87,12 +93,14 @@ class CountDisplay(common.Display):
         expected: NDArray[np.float64],
         weights: NDArray[np.float64],
         xlabel: str = "",
+        proportions: bool = False,
     ) -> None:
         self.edges = edges
         self.observed = observed
         self.expected = expected
         self.weights = weights
         self.xlabel = xlabel
+        self.proportions = proportions
 
     @classmethod
     def from_estimator(
@@ -105,17 +113,17 @@ class CountDisplay(common.Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw a fitted binomial mixture and a column of counts.
+        """Draw a fitted mixture of counts and a column of them.
 
         Parameters
         ----------
-        estimator : BinomialMixture
-            The fitted mixture.
+        estimator : BinomialMixture or PoissonMixture
+            The fitted mixture, or a pipeline or a search with one.
         X : array-like of shape (n_samples, n_features_in)
             Counts, in the layout of the training data. Rows without a trial in the column, or
             with a value missing there, are left out.
         column : int or str, default=0
-            The column of successes, by index or name.
+            The column of counts, or of successes, by index or name.
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
         ax : Axes, default=None
@@ -133,38 +141,33 @@ class CountDisplay(common.Display):
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimator is no binomial mixture, or is wrapped in a pipeline or a search.
+            If the estimator is no mixture of binomials or Poissons, nor a pipeline or a search
+            with one.
         ValueError
-            If there is no such column, or its counts are not whole numbers between 0 and the
-            number of trials.
+            If there is no such column, or its counts are not whole numbers from 0 on or, of
+            successes, between 0 and the number of trials.
         """
         caller = f"{cls.__name__}.from_estimator"
         common.pyplot(caller)
-        common.check_bare(estimator, caller, BINOMIAL, "a binomial mixture")
-        weights, p = (np.asarray(a, float) for a in (estimator.weights_, estimator.probabilities_))
-        m = p.shape[1]
-        j = common.feature_index(estimator, column, m)
+        estimator, X = common.find_mixture(
+            estimator, caller, ["weights_"], "a mixture of counts", X
+        )
+        poisson = hasattr(estimator, "rates_")
+        common.find_mixture(
+            estimator, caller, POISSON if poisson else BINOMIAL, "a mixture of counts"
+        )
+        j = common.feature_index(estimator, column, _n_columns(estimator))
         X = common.check_rows(estimator, X)
         row_weights = common.check_weights(sample_weight, X)
-        cells = _column(estimator, X, j, m)
-        present = common.complete(cells, row_weights * (cells[:, 1] != 0))
-        (successes, trials), row_weights = cells[present].T, row_weights[present]
-        _check_counts(successes, trials)
-        axis = _axis(successes, trials, p[:, j])
-        of = "proportion of" if axis.proportions else f"of {trials[0]:g}"
-        display = cls(
-            edges=axis.edges,
-            observed=_observed(axis, successes, trials, row_weights),
-            expected=weights[:, None] * _expected(axis, trials, row_weights, p[:, j]),
-            weights=weights,
-            xlabel=f"{common.feature_name(estimator, j)} ({of} trials)",
-        )
+        parts = (_poisson if poisson else _binomial)(estimator, X, j, row_weights)
+        display = cls(weights=np.asarray(estimator.weights_, float), **parts)
         return display.plot(ax, **kwargs)
 
     def plot(
         self,
         ax: Any = None,
         *,
+        rootogram: bool = False,
         cmap: Any = "viridis",
         bar_kwargs: dict[str, Any] | None = None,
         line_kwargs: dict[str, Any] | None = None,
@@ -176,6 +179,8 @@ class CountDisplay(common.Display):
         ----------
         ax : Axes, default=None
             Where to draw. None makes a new figure.
+        rootogram : bool, default=False
+            Whether to hang the bars from what is expected, in square roots.
         cmap : str or Colormap, default='viridis'
             Where the colours of the components come from.
         bar_kwargs : dict, default=None
@@ -195,98 +200,68 @@ class CountDisplay(common.Display):
 
         centres = (self.edges[1:] + self.edges[:-1]) / 2
         marks = {"markevery": max(1, len(centres) // 15)}
-        self.bars_ = common.bars(ax, self.observed, self.edges, bar_kwargs)
+        scale = np.sqrt if rootogram else np.asarray
+        total, top = scale(self.expected.sum(axis=0)), scale(self.observed)
+        hung: dict[str, Any] = {"baseline": total} if rootogram else {}
+        heights = total - top if rootogram else top
+        self.bars_ = common.bars(ax, heights, self.edges, {**hung, **(bar_kwargs or {})})
+        self.zero_ = ax.axhline(0, color="0.3", linewidth=0.8) if rootogram else None
         style = common.styled({**common.MIXTURE, "marker": ".", **marks}, line_kwargs, Line2D)
-        (self.line_,) = ax.plot(centres, self.expected.sum(axis=0), **style)
+        (self.line_,) = ax.plot(centres, total, **style)
         self.component_lines_ = []
-        if len(self.weights) > 1:
+        if len(self.weights) > 1 and not rootogram:  # square roots of components do not add up
             for k, look in enumerate(common.styles(len(self.weights), cmap)):
                 look["label"] = common.component_label(k, self.weights[k])
                 style = common.styled({**look, **marks}, component_kwargs, Line2D)
                 self.component_lines_ += ax.plot(centres, self.expected[k], **style)
-        ax.set(xlabel=self.xlabel, ylabel="rows")
+        ax.set(xlabel=self.xlabel, ylabel="square root of rows" if rootogram else "rows")
+        if not self.proportions:
+            common.whole_numbers(ax.xaxis)
         common.legend(ax, 2 + len(self.component_lines_))
         return self
 
 
-class _Axis(NamedTuple):
-    """Bins, and which numbers of successes they hold."""
-
-    edges: NDArray[np.float64]
-    proportions: bool
-
-    def first(self, j: int | slice, trials: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the least number of successes, of so many trials, at or above edge j."""
-        # A proportion equal to the edge but for rounding is at it.
-        return np.ceil(self.edges[j] * (trials if self.proportions else 1.0) - 1e-9)
+def _n_columns(estimator: Any) -> int:
+    """Return the number of columns of counts, or of successes."""
+    parameters = getattr(estimator, "rates_", None)
+    parameters = estimator.probabilities_ if parameters is None else parameters
+    return int(parameters.shape[1])
 
 
-def _column(estimator: Any, X: NDArray[Any], j: int, m: int) -> NDArray[np.float64]:
-    """Return successes and trials of each row in column j of m, shape (n, 2)."""
-    successes = X[:, j].astype(np.float64)
-    if estimator.n_trials is None:
-        trials = successes + X[:, m + j]
-    else:
-        trials = np.where(np.isnan(successes), np.nan, np.broadcast_to(estimator.n_trials, m)[j])
-    return np.stack([successes, trials], axis=1)
+def _binomial(
+    estimator: Any, X: NDArray[Any], j: int, row_weights: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return what was observed and what is expected of a column of successes."""
+    p = np.asarray(estimator.probabilities_, float)
+    cells = tallies.column(estimator, X, j, p.shape[1])
+    present = common.complete(cells, row_weights * (cells[:, 1] != 0))
+    (successes, trials), row_weights = cells[present].T, row_weights[present]
+    tallies.check_counts(successes, trials)
+    axis = tallies.binomial_axis(successes, trials, p[:, j])
+    shares = tallies.expected_binomial(axis, trials, row_weights, p[:, j])
+    of = "proportion of" if axis.proportions else f"of {trials[0]:g}"
+    return {
+        "edges": axis.edges,
+        "observed": tallies.observed(axis, successes, trials, row_weights),
+        "expected": np.asarray(estimator.weights_, float)[:, None] * shares,
+        "xlabel": f"{common.feature_name(estimator, j)} ({of} trials)",
+        "proportions": axis.proportions,
+    }
 
 
-def _check_counts(successes: NDArray[np.float64], trials: NDArray[np.float64]) -> None:
-    bad = (successes < 0) | (successes > trials) | (successes % 1 != 0) | (trials % 1 != 0)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            "CountDisplay shows whole numbers of successes between 0 and the number of trials; "
-            f"X has {successes[row]:g} of {trials[row]:g}"
-        )
-
-
-def _axis(
-    successes: NDArray[np.float64], trials: NDArray[np.float64], p: NDArray[np.float64]
-) -> _Axis:
-    """Choose bins that hold all rows and nearly all that is expected."""
-    proportions = bool(trials.min() < trials.max())
-    n = np.floor(np.median(trials))
-    if not proportions and n <= MOST_BARS:
-        return _Axis(np.arange(n + 2) - 0.5, False)
-    tails = binom.ppf([[0.001], [0.999]], n, p)
-    if proportions:
-        seen = successes / trials
-        low, high = min(seen.min(), tails.min() / n), max(seen.max(), tails.max() / n)
-        # Bins that are narrower than one success would be empty, all but a few.
-        n_bins = int(min(np.ceil(2 * np.cbrt(len(seen))), n + 1, MOST_BARS))
-        return _Axis(np.linspace(low, high + 1e-6, n_bins + 1), True)
-    low, high = min(successes.min(), tails.min()), max(successes.max(), tails.max())
-    width = np.ceil((high - low + 1) / MOST_BARS)
-    n_bins = np.ceil((high - low + 1) / width)
-    return _Axis(low + width * np.arange(n_bins + 1) - 0.5, False)
-
-
-def _observed(
-    axis: _Axis,
-    successes: NDArray[np.float64],
-    trials: NDArray[np.float64],
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the total weight of the rows in each bin."""
-    place = np.zeros(len(successes), dtype=np.int64)
-    for j in range(1, len(axis.edges) - 1):
-        place += successes >= axis.first(j, trials)
-    return np.bincount(place, weights, minlength=len(axis.edges) - 1)
-
-
-def _expected(
-    axis: _Axis,
-    trials: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    p: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the total weight to be expected in each bin, if all rows were of one component."""
-    n, which = np.unique(trials, return_inverse=True)
-    totals = np.bincount(which, weights)
-    if len(n) > MOST_TRIALS:
-        steps = (np.arange(MOST_TRIALS) + 0.5) / MOST_TRIALS
-        n = n[np.searchsorted(totals.cumsum(), steps * totals.sum())]
-        totals = np.full(MOST_TRIALS, totals.sum() / MOST_TRIALS)
-    below = axis.first(slice(None), n[:, None]) - 1
-    return np.array([totals @ np.diff(binom.cdf(below, n[:, None], p_k)) for p_k in p])
+def _poisson(
+    estimator: Any, X: NDArray[Any], j: int, row_weights: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return what was observed and what is expected of a column of counts."""
+    rates = np.asarray(estimator.rates_, float)[:, j]
+    present = common.complete(X[:, [j]], row_weights)
+    counts, row_weights = X[present, j].astype(np.float64), row_weights[present]
+    tallies.check_numbers(counts)
+    axis = tallies.poisson_axis(counts, rates)
+    shares = tallies.expected_poisson(axis, row_weights.sum(), rates)
+    return {
+        "edges": axis.edges,
+        "observed": tallies.observed(axis, counts, np.ones(len(counts)), row_weights),
+        "expected": np.asarray(estimator.weights_, float)[:, None] * shares,
+        "xlabel": common.feature_name(estimator, j),
+    }

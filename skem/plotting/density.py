@@ -14,12 +14,16 @@ __all__ = ["DensityDisplay"]
 #: More bins than these could not be told apart.
 MOST_BINS = 200
 
+#: A peak is cut off if it is so many times as high as the histogram.
+HIGHEST_PEAK = 4.0
+
 
 class DensityDisplay(common.Display):
     """Density of a Gaussian mixture in one of its features, over a histogram of rows.
 
     The components, which are drawn too, are weighted: they add up to the mixture. The density
-    is that of the exact marginal.
+    is that of the exact marginal. A peak more than four times as high as the histogram is cut off,
+    and the title says how high it is; else a narrow component would press all others flat.
 
     Use :meth:`from_estimator` to make one.
 
@@ -33,6 +37,8 @@ class DensityDisplay(common.Display):
         Edges of its bins.
     feature_name : str, default=''
         What the feature is called.
+    log : bool, default=False
+        Whether the axis of the feature is logarithmic.
 
     Attributes
     ----------
@@ -42,6 +48,8 @@ class DensityDisplay(common.Display):
         The density of the mixture.
     component_lines_ : list of Line2D
         The weighted densities of the components; none where there is only one.
+    note_ : Text or None
+        The title that says how high the density goes, where its peak is cut off.
     ax_ : Axes
         The axes.
     figure_ : Figure
@@ -71,11 +79,13 @@ class DensityDisplay(common.Display):
         heights: NDArray[np.float64],
         edges: NDArray[np.float64],
         feature_name: str = "",
+        log: bool = False,
     ) -> None:
         self.marginal = marginal
         self.heights = heights
         self.edges = edges
         self.feature_name = feature_name
+        self.log = log
 
     @classmethod
     def from_estimator(
@@ -86,6 +96,7 @@ class DensityDisplay(common.Display):
         feature: int | str = 0,
         sample_weight: ArrayLike | None = None,
         bins: int | ArrayLike | None = None,
+        log: bool = False,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -94,7 +105,8 @@ class DensityDisplay(common.Display):
         Parameters
         ----------
         estimator : GaussianMixtureEM
-            The fitted mixture. One of :mod:`sklearn.mixture` will do, too.
+            The fitted mixture. One of :mod:`sklearn.mixture` will do, too, and a pipeline or a
+            search with a mixture: the axis is that of the features that the mixture sees.
         X : array-like of shape (n_samples, n_features_in)
             Rows. Those that lack the feature are left out.
         feature : int or str, default=0
@@ -104,6 +116,9 @@ class DensityDisplay(common.Display):
         bins : int or array-like of shape (n_bins + 1,), default=None
             Number of bins, or their edges. None means twice the cube root of the number of rows
             (the Rice rule), 200 at most.
+        log : bool, default=False
+            Draw the feature on a logarithmic axis, with bins equal there: for a skewed column of
+            positive values. The density is that of the feature, not of its logarithm.
         ax : Axes, default=None
             Where to draw. None makes a new figure.
         **kwargs : dict
@@ -119,13 +134,14 @@ class DensityDisplay(common.Display):
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimator is no Gaussian mixture, or is wrapped in a pipeline or a search.
+            If the estimator is no Gaussian mixture, nor a pipeline or a search with one.
         ValueError
-            If the estimator has no such feature, or X is invalid.
+            If the estimator has no such feature, X is invalid, or ``log`` meets values that are
+            not positive.
         """
         caller = f"{cls.__name__}.from_estimator"
         common.pyplot(caller)
-        common.check_bare(estimator, caller, GAUSSIAN, "a Gaussian mixture")
+        estimator, X = common.find_mixture(estimator, caller, GAUSSIAN, "a Gaussian mixture", X)
         j = common.feature_index(estimator, feature, estimator.means_.shape[1])
         X = common.check_rows(estimator, X)
         weights = common.check_weights(sample_weight, X)
@@ -133,12 +149,20 @@ class DensityDisplay(common.Display):
         values, weights = X[present, j].astype(np.float64), weights[present]
         if bins is None:
             bins = min(int(np.ceil(2 * np.cbrt(max(len(values), weights.sum())))), MOST_BINS)
+        if log and values.min() <= 0:
+            raise ValueError(
+                f"log=True needs positive values, but {common.feature_name(estimator, j)} has "
+                f"{values.min():g}: set log=False"
+            )
+        if log and np.ndim(bins) == 0:
+            bins = _geometric(values, int(bins))
         totals, edges = np.histogram(values, bins, weights=weights)
         display = cls(
             marginal=marginal(estimator, [j]),
             heights=totals / (weights.sum() * np.diff(edges)),
             edges=edges,
             feature_name=common.feature_name(estimator, j),
+            log=log,
         )
         return display.plot(ax, **kwargs)
 
@@ -174,8 +198,7 @@ class DensityDisplay(common.Display):
         ax = self._axes(ax)
         from matplotlib.lines import Line2D
 
-        low, high = reach(self.marginal, 0, 3.0)
-        xs = grid(self.marginal, 0, min(low, self.edges[0]), max(high, self.edges[-1]), 400)
+        xs = self._grid()
         density = np.exp(self.marginal.score_samples(xs[:, None]))
         self.histogram_ = common.bars(ax, self.heights, self.edges, histogram_kwargs)
         style = common.styled(common.MIXTURE, line_kwargs, Line2D)
@@ -190,5 +213,37 @@ class DensityDisplay(common.Display):
                 style = common.styled(look, component_kwargs, Line2D)
                 self.component_lines_ += ax.plot(xs, density * shares[:, k], **style)
         ax.set(xlabel=self.feature_name, ylabel="density")
+        if self.log:
+            ax.set_xscale("log")
+        self.note_ = self._cut_off(ax, density.max())
         common.legend(ax, 2 + len(self.component_lines_))
         return self
+
+    def _grid(self) -> NDArray[Any]:
+        """Return the values of the feature at which lines are drawn."""
+        low, high = reach(self.marginal, 0, 3.0)
+        low, high = min(low, self.edges[0]), max(high, self.edges[-1])
+        xs = grid(self.marginal, 0, low, high, 400)
+        if not self.log:
+            return xs
+        # The axis begins where the histogram does, for there is no zero on it.
+        fine = np.geomspace(self.edges[0], high, 400)
+        return np.union1d(xs[xs >= self.edges[0]], fine)
+
+    def _cut_off(self, ax: Any, highest: float) -> Any:
+        """Cut off a peak that would press the histogram flat, and say so."""
+        top = self.heights.max()
+        if highest <= HIGHEST_PEAK * top:
+            return None
+        ax.set_ylim(0, (1 + common.HEADROOM) * 2 * top)
+        return ax.set_title(f"cut off: the density goes up to {highest:.3g}", fontsize="medium")
+
+
+def _geometric(values: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+    """Return the edges of bins that are equally wide on a logarithmic axis."""
+    low, high = values.min(), values.max()
+    if low == high:
+        low, high = low / 2, high * 2
+    edges = np.geomspace(low, high, n_bins + 1)
+    edges[[0, -1]] = low, high  # rounding must not leave out the least or the largest
+    return edges

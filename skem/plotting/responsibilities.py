@@ -137,7 +137,7 @@ class ResponsibilitiesDisplay(common.Display):
         rungs = np.arange(K + 1) - 0.5
         self.mesh_ = ax.pcolormesh(self.edges, rungs, self.responsibilities.T, **style)
         ax.set(xlabel="rows, sorted", ylabel="component", ylim=(K - 0.5, -0.5))
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        common.whole_numbers(ax.yaxis)
         self.colorbar_ = None
         if colorbar:
             self.colorbar_ = self.figure_.colorbar(self.mesh_, ax=ax)

@@ -10,12 +10,19 @@ from skem.plotting import _common as common
 
 __all__ = ["SelectionDisplay"]
 
+#: Criteria that have a name in capitals.
+CRITERIA = ("aic", "bic", "icl")
+
+#: A candidate is left beyond the axis if it loses so many times as much as the next better one.
+FAR = 4.0
+
 
 class SelectionDisplay(common.Display):
     """A search's criterion against the number of components, a line for each covariance type.
 
-    Bars reach one standard error of the mean over the folds up and down. The chosen candidate is
-    marked; where the search itself chose by another criterion, or not at all, it is the best.
+    Bars reach one standard error of the mean over the folds up and down. What the search chose is
+    marked, whatever is shown; where it did not choose (several metrics, no ``refit``), the best
+    is. Candidates far worse than the others lie beyond the axis, and the title names them.
 
     Use :meth:`from_estimator` to make one.
 
@@ -33,6 +40,10 @@ class SelectionDisplay(common.Display):
         Covariance type of each candidate, if it differs between them.
     score_name : str, default='score'
         What the criterion is called.
+    lower_is_better : bool, default=False
+        Whether a low score is a good one, as of BIC.
+    chosen : bool, default=True
+        Whether the marked candidate is what the search chose, not merely the best.
 
     Attributes
     ----------
@@ -42,6 +53,8 @@ class SelectionDisplay(common.Display):
         Their error bars; none where no standard errors are known.
     best_ : Line2D or None
         What marks the chosen candidate.
+    note_ : Text or None
+        The title that names candidates beyond the axis, if there are any.
     ax_ : Axes
         The axes.
     figure_ : Figure
@@ -74,7 +87,7 @@ class SelectionDisplay(common.Display):
     >>> search = GridSearchCV(mixture, grid, scoring=neg_bic, cv=WholeSample()).fit(X)
     >>> display = SelectionDisplay.from_estimator(search)
     >>> display.ax_.get_ylabel(), float(display.scores.min().round())
-    ('bic', 2314.0)
+    ('BIC (lower is better)', 2314.0)
     """
 
     def __init__(
@@ -86,6 +99,8 @@ class SelectionDisplay(common.Display):
         standard_errors: NDArray[np.float64] | None = None,
         covariance_types: NDArray[Any] | None = None,
         score_name: str = "score",
+        lower_is_better: bool = False,
+        chosen: bool = True,
     ) -> None:
         self.n_components = n_components
         self.scores = scores
@@ -93,6 +108,8 @@ class SelectionDisplay(common.Display):
         self.standard_errors = standard_errors
         self.covariance_types = covariance_types
         self.score_name = score_name
+        self.lower_is_better = lower_is_better
+        self.chosen = chosen
 
     @classmethod
     def from_estimator(
@@ -160,10 +177,10 @@ class SelectionDisplay(common.Display):
         negate_score = name.startswith("neg_") if negate_score is None else negate_score
         if score_name is None:
             score_name = name.removeprefix("neg_") if negate_score else name
+            score_name = score_name.upper() if score_name in CRITERIA else score_name
         K, covariance_types = _candidates(search, prefix)
         scores = np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
-        own = metric == chosen_by and hasattr(search, "best_index_")
-        first = search.best_index_ if own else None
+        first = getattr(search, "best_index_", None)
         shown, best = _best_of_each(K, covariance_types, scores, first)
         errors = None
         if search.n_splits_ > 1:
@@ -175,6 +192,8 @@ class SelectionDisplay(common.Display):
             standard_errors=errors,
             covariance_types=None if covariance_types is None else covariance_types[shown],
             score_name=score_name,
+            lower_is_better=negate_score,
+            chosen=first is not None,
         )
         return display.plot(ax, **kwargs)
 
@@ -217,11 +236,53 @@ class SelectionDisplay(common.Display):
         if self.best is not None:
             circle = {"marker": "o", "markersize": 16, "fillstyle": "none", "color": "black"}
             place = [self.n_components[self.best]], [self.scores[self.best]]
-            (self.best_,) = ax.plot(*place, linestyle="", label="chosen", **circle)
-        ax.set(xlabel="number of components", ylabel=self.score_name)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        common.legend(ax, len(names) + 1)
+            label = "chosen" if self.chosen else "best"
+            (self.best_,) = ax.plot(*place, linestyle="", label=label, **circle)
+        better = "lower" if self.lower_is_better else "higher"
+        ax.set(xlabel="number of components", ylabel=f"{self.score_name} ({better} is better)")
+        common.whole_numbers(ax.xaxis)
+        self.note_ = self._leave_out(ax)
+        common.legend(ax, len(names) + 1, beside=True)
         return self
+
+    def _leave_out(self, ax: Any) -> Any:
+        """Leave candidates beyond the axis that would press the others together, and say so."""
+        losses = self.scores if self.lower_is_better else -self.scores
+        losses = losses - np.min(losses, initial=np.inf, where=np.isfinite(losses))
+        widest = _most_that_matter(np.sort(losses[np.isfinite(losses)]))
+        beyond = losses > widest
+        if not beyond.any() or (self.best is not None and beyond[self.best]):
+            return None
+        shown = self.scores[losses <= widest]
+        errors = self.standard_errors
+        spread = 0.0 if errors is None else np.nanmax(errors[losses <= widest])
+        margin = 0.1 * np.ptp(shown) + spread
+        ax.set_ylim(shown.min() - margin, shown.max() + margin)
+        return ax.set_title(f"beyond the axis: {self._name(beyond)}", fontsize="small")
+
+    def _name(self, some: NDArray[np.bool_]) -> str:
+        """Return the names of some candidates: those of a covariance type together."""
+        types = self.covariance_types
+        types = np.full(len(some), "") if types is None else np.asarray(types)
+        names = []
+        for kind in dict.fromkeys(types[some].tolist()):
+            mine = types == kind
+            counts = ", ".join(map(str, np.unique(self.n_components[mine & some])))
+            of_kind = kind if some[mine].all() else f"{kind} with K = {counts}"
+            names.append(of_kind if kind else f"K = {counts}")
+        return "; ".join(names)
+
+
+def _most_that_matter(losses: NDArray[np.float64]) -> float:
+    """Return the loss up to which candidates are shown, of losses in ascending order.
+
+    Half of the candidates, and three of them, are shown in any case; a worse one is left out
+    where the next better one loses less than a quarter as much.
+    """
+    for i in range(max(3, (len(losses) + 1) // 2), len(losses)):
+        if losses[i] > FAR * losses[i - 1] > 0:
+            return float(losses[i - 1])
+    return np.inf
 
 
 def _metric(results: dict[str, Any], metric: str | None, chosen_by: str) -> str:

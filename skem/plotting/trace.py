@@ -10,6 +10,9 @@ from skem.plotting import _common as common
 
 __all__ = ["TraceDisplay"]
 
+#: A climb of less than this, in nats per row, only polished what the start had found.
+POLISH = 1e-6
+
 
 class TraceDisplay(common.Display):
     """The bound at each E/M evaluation of one or several fits.
@@ -18,7 +21,8 @@ class TraceDisplay(common.Display):
     and it never falls. With ``gap=True`` the display shows, on a logarithmic scale, how much is
     missing to the highest value of all: a straight line is convergence at a constant rate. With
     ``parts=True`` it shows what the bound consists of: the expected log-likelihood of rows and
-    labels together and, as a band above it, the entropy of the responsibilities.
+    labels together and, as a band above it, the entropy of the responsibilities. A nat is the unit
+    of natural logarithms.
 
     Use :meth:`from_estimator` or :meth:`from_estimators` to make one.
 
@@ -38,6 +42,8 @@ class TraceDisplay(common.Display):
         One line for each fit.
     bands_ : list of PolyCollection
         The entropy for each fit, if the parts are shown.
+    note_ : Text or None
+        The title that says so where no fit gained as much as 1e-6 nats per row.
     ax_ : Axes
         The axes.
     figure_ : Figure
@@ -95,7 +101,7 @@ class TraceDisplay(common.Display):
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimator has no trace, or is wrapped in a pipeline or a search.
+            If the estimator, or the mixture in a pipeline or a search, has no trace.
         """
         name = type(estimator).__name__ if name is None else name
         return cls._from_pairs([(name, estimator)], "from_estimator", ax, kwargs)
@@ -125,8 +131,7 @@ class TraceDisplay(common.Display):
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimators are not in a dict, or one has no trace or is wrapped in a pipeline
-            or a search.
+            If the estimators are not in a dict, or one has no trace.
         """
         if not isinstance(estimators, Mapping):
             raise TypeError(
@@ -139,18 +144,20 @@ class TraceDisplay(common.Display):
     def _from_pairs(cls, pairs: Any, method: str, ax: Any, kwargs: dict[str, Any]) -> Self:
         caller = f"{cls.__name__}.{method}"
         common.pyplot(caller)
-        for _, estimator in pairs:
-            common.check_bare(estimator, caller, ["lower_bounds_"], "a mixture that was fitted")
         names = [name for name, _ in pairs]
-        traces = [np.asarray(estimator.lower_bounds_) for _, estimator in pairs]
+        fits = [
+            common.find_mixture(fit, caller, ["lower_bounds_"], "a mixture that was fitted")[0]
+            for _, fit in pairs
+        ]
+        traces = [np.asarray(fit.lower_bounds_) for fit in fits]
         parts = [
             np.array(
                 [
                     (entry.n_iter, entry.expected_log_likelihood, entry.entropy)
-                    for entry in getattr(estimator, "trace_", ())
+                    for entry in getattr(fit, "trace_", ())
                 ]
             ).reshape(-1, 3)
-            for _, estimator in pairs
+            for fit in fits
         ]
         return cls(traces=traces, names=names, parts=parts).plot(ax, **kwargs)
 
@@ -216,9 +223,20 @@ class TraceDisplay(common.Display):
             ax.set_yscale("log")
         ylabel = "missing to the highest bound" if gap else "bound"
         ax.set(xlabel="evaluation", ylabel=f"{ylabel} (nats per row)")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        common.legend(ax, len(self.lines_) + len(self.bands_))
+        common.whole_numbers(ax.xaxis)
+        self.note_ = self._note(ax)
+        common.legend(ax, len(self.lines_) * bool(self.names) + len(self.bands_), beside=True)
         return self
+
+    def _note(self, ax: Any) -> Any:
+        """Say above the axes that no fit gained anything to speak of, if so."""
+        gains = [trace.max() - trace[0] for trace in map(np.asarray, self.traces) if trace.size]
+        if not gains or max(gains) >= POLISH:
+            return None
+        return ax.set_title(
+            f"EM gained {max(gains):.1g} nats per row: the start was at the optimum",
+            fontsize="medium",
+        )
 
     def _draw_parts(self, ax: Any) -> None:
         """Draw the expected log-likelihood, and the entropy on top of it."""

@@ -86,7 +86,9 @@ SEARCH = GridSearchCV(
 
 #: Each display of ten rows or more, given the further arguments of ``from_estimator``.
 DISPLAYS = {
-    "clusters": lambda **kw: ClusterDisplay.from_estimator(gaussian(), ROWS, **kw),
+    "clusters": lambda **kw: ClusterDisplay.from_estimator(
+        gaussian(), ROWS, features=(0, 1), **kw
+    ),
     "counts": lambda **kw: CountDisplay.from_estimator(COINS, HEADS, **kw),
     "density": lambda **kw: DensityDisplay.from_estimator(gaussian(), ROWS, **kw),
     "responsibilities": lambda **kw: ResponsibilitiesDisplay.from_estimator(COINS, HEADS, **kw),

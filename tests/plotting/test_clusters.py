@@ -23,8 +23,9 @@ def density_shares(points):
     return np.transpose(joint / np.sum(joint, axis=0))
 
 
-def show(X=ROWS, mixture=None, **kwargs):
-    return ClusterDisplay.from_estimator(gaussian() if mixture is None else mixture, X, **kwargs)
+def show(X=ROWS, mixture=None, features=(0, 1), **kwargs):
+    mixture = gaussian() if mixture is None else mixture
+    return ClusterDisplay.from_estimator(mixture, X, features=features, **kwargs)
 
 
 @each_type
@@ -122,6 +123,37 @@ def test_areas_are_proportional_to_weights():
     assert_allclose(areas[1], 2 * areas[0])
 
 
+def test_size_is_the_weight_or_the_doubt_but_never_both():
+    weights = np.where(np.arange(len(ROWS)) % 2, 3.0, 1.0)
+    for given, explained in ((weights, "area: weight"), (None, "large, mixed colour")):
+        display = show(sample_weight=given)
+        texts = " ".join(text.get_text() for text in display.ax_.get_legend().get_texts())
+        assert explained in texts
+        areas = np.concatenate([scatter.get_sizes() for scatter in display.scatters_])
+        assert (len(set(areas.round(6))) == 2) == (given is not None)
+
+
+def test_two_of_more_features_are_never_chosen_silently():
+    with pytest.raises(ValueError, match=r"there are 3 features: set features .* PairsDisplay"):
+        show(features=None)
+    two = gaussian().fit(ROWS[:, :2])
+    assert_array_equal(show(ROWS[:, :2], two, features=None).points, ROWS[:, :2])
+
+
+def test_sixteen_components_are_told_apart():
+    means = np.array([[i, j] for i in range(4) for j in range(4)], dtype=float)
+    mixture = GaussianMixtureEM.from_parameters(
+        weights=np.full(16, 1 / 16), means=means, covariances=np.full(16, 0.01),
+        covariance_type="spherical",
+    )  # fmt: skip
+    display = show(mixture.sample(400, random_state=0)[0], mixture)
+    lines = display.ax_.get_legend().get_lines()[:16]
+    assert len({(line.get_marker(), str(line.get_linestyle())) for line in lines}) == 16
+    colors = np.array([line.get_color()[:3] for line in lines])
+    assert np.abs(np.diff(colors, axis=0)).max(axis=1).min() > 0.1
+    display.figure_.canvas.draw()
+
+
 def test_the_posterior_is_given_all_features():
     display = show()
     assert_allclose(display.posterior, gaussian().predict_proba(ROWS), rtol=1e-12)
@@ -211,7 +243,10 @@ def test_ten_rows(covariance_type, n_components):
     display = show(ROWS[:10], mixture)
     display.figure_.canvas.draw()
     assert sum(len(s.get_offsets()) for s in display.scatters_) == 10
-    assert (display.ax_.get_legend() is None) == (n_components == 1)
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts[0].startswith("component 0") and len(texts) == n_components + 2 + (
+        n_components > 1
+    )
 
 
 def test_one_row():
@@ -230,7 +265,12 @@ def test_components_are_told_apart_without_colours():
     greys = [line.get_color()[:3] @ np.array([0.3, 0.59, 0.11]) for line in display.ellipses_[::2]]
     assert np.abs(np.diff(greys)).min() > 0.1
     entries = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert entries == [f"component {k} ({100 * w:.1f} %)" for k, w in enumerate(WEIGHTS)]
+    assert entries[3:] == [
+        "large, mixed colour:\nuncertain row",
+        "ellipse: 1 and 2 standard\ndeviations of a component",
+        "thin line: region with\n50, 90 and 99 % of the mixture",
+    ]
+    assert entries[:3] == [f"component {k} ({100 * w:.1f} %)" for k, w in enumerate(WEIGHTS)]
 
 
 def test_styles_are_passed_on():

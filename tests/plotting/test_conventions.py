@@ -14,13 +14,13 @@ from sklearn.preprocessing import StandardScaler
 import skem.plotting
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.plotting import ClusterDisplay, CountDisplay, DensityDisplay, TraceDisplay
-from tests.plotting.cases import COINS, DISPLAYS, HEADS, LINE, ROWS, SEARCH, gaussian
+from tests.plotting.cases import COINS, DISPLAYS, HEADS, LINE, ROWS, gaussian
 
 each_display = pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS.keys())
 
-#: Those that look inside the mixture, and so want it bare.
+#: Those that look inside the mixture.
 INSIDE = {
-    "clusters": lambda estimator: ClusterDisplay.from_estimator(estimator, ROWS),
+    "clusters": lambda estimator: ClusterDisplay.from_estimator(estimator, ROWS, features=(0, 1)),
     "counts": lambda estimator: CountDisplay.from_estimator(estimator, HEADS),
     "density": lambda estimator: DensityDisplay.from_estimator(estimator, ROWS),
     "trace": TraceDisplay.from_estimator,
@@ -92,21 +92,39 @@ def test_importing_the_displays_does_not_import_matplotlib():
 
 
 def test_all_displays_are_public_and_tested():
-    assert {type(draw()).__name__ for draw in DISPLAYS.values()} == set(skem.plotting.__all__)
+    single = {type(draw()).__name__ for draw in DISPLAYS.values()}
+    assert single | {"PairsDisplay"} == set(skem.plotting.__all__)
+
+
+def shown(display):
+    """Return what a display draws, as numbers."""
+    return np.concatenate([line.get_xydata() for line in display.ax_.get_lines()])
+
+
+@pytest.mark.parametrize("name", ["clusters", "density", "trace"])
+def test_the_mixture_in_a_pipeline_or_a_search_is_found(name):
+    scaler = StandardScaler().fit(ROWS)
+    grid = {"gaussianmixtureem__n_components": [2]}
+    pipe = make_pipeline(scaler, GaussianMixtureEM(init_params="k-means++", random_state=0))
+    search = GridSearchCV(pipe, grid, cv=2).fit(ROWS)
+    display = {"clusters": ClusterDisplay, "density": DensityDisplay, "trace": TraceDisplay}[name]
+    options = {"features": (0, 2)} if name == "clusters" else {}
+    best = search.best_estimator_
+    wrapped, bare = [
+        (each,) if name == "trace" else (each, X)
+        for each, X in ((search, ROWS), (best[-1], best[0].transform(ROWS)))
+    ]
+    expected = shown(display.from_estimator(*bare, **options))
+    np.testing.assert_array_equal(shown(display.from_estimator(*wrapped, **options)), expected)
 
 
 @each_inside
-def test_a_pipeline_is_refused_with_advice(draw):
+def test_a_search_without_a_mixture_is_refused(draw):
+    unfitted = GridSearchCV(GaussianMixtureEM(), {"n_components": [1]}, refit=False).fit(ROWS)
     with pytest.raises(
-        TypeError, match=r"not a Pipeline.*pipe\[-1\].*pipe\[:-1\]\.transform\(X\)"
+        TypeError, match="no best_estimator_, because it was made with refit=False"
     ):
-        draw(make_pipeline(StandardScaler(), GaussianMixtureEM()).fit(ROWS))
-
-
-@each_inside
-def test_a_search_is_refused_with_advice(draw):
-    with pytest.raises(TypeError, match="not a GridSearchCV: pass its best_estimator_"):
-        draw(SEARCH)
+        draw(unfitted)
 
 
 @each_inside
@@ -120,7 +138,7 @@ def test_an_unfitted_estimator_is_refused(draw):
     [
         ("clusters", COINS, "takes a Gaussian mixture; BinomialMixture has no means_"),
         ("density", COINS, "takes a Gaussian mixture; BinomialMixture has no means_"),
-        ("counts", gaussian(), "takes a binomial mixture; GaussianMixtureEM has no prob"),
+        ("counts", gaussian(), "takes a mixture of counts; GaussianMixtureEM has no prob"),
         ("trace", gaussian(), "mixture that was fitted; GaussianMixtureEM has no lower_bounds_"),
         ("clusters", "mixture", "not an estimator"),
     ],
@@ -137,12 +155,13 @@ def test_another_estimator_is_refused(name, estimator, message):
 def test_x_is_checked(name, X, k):
     estimator = COINS if name == "counts" else gaussian()
     display = {"clusters": ClusterDisplay, "density": DensityDisplay, "counts": CountDisplay}[name]
-    with pytest.raises(ValueError, match="features"):
-        display.from_estimator(estimator, np.hstack([X, X]))
+    options = {"features": (0, 1)} if name == "clusters" else {}
+    with pytest.raises(ValueError, match=r"features as input|features, but"):
+        display.from_estimator(estimator, np.hstack([X, X]), **options)
     infinite = X.copy()
     infinite[3, 0] = np.inf
     with pytest.raises(ValueError, match="infinity"):
-        display.from_estimator(estimator, infinite)
+        display.from_estimator(estimator, infinite, **options)
 
 
 @pytest.mark.parametrize("name", ["clusters", "counts", "density", "responsibilities"])

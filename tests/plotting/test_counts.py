@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import binom
+from scipy.stats import binom, poisson
 
-from skem import BinomialMixture
+from skem import BinomialMixture, PoissonMixture
 from skem.datasets import load_beta_blockers, load_saxony
-from skem.plotting import CountDisplay, counts
+from skem.plotting import CountDisplay
+from skem.plotting import _tallies as tallies
 from tests.plotting.cases import COINS, HEADS, binomial
 
 
@@ -94,7 +95,7 @@ def test_a_column_that_does_not_exist():
 def test_many_trials_share_bars_that_lose_nothing():
     X = rng().binomial(1000, rng().choice([0.1, 0.4], 500))[:, None].astype(float)
     display = CountDisplay.from_estimator(binomial([0.5, 0.5], [[0.1], [0.4]], 1000), X)
-    assert 30 < len(display.observed) <= counts.MOST_BARS
+    assert 30 < len(display.observed) <= tallies.MOST_BARS
     assert display.observed.sum() == 500
     assert_array_equal(display.observed, np.histogram(X[:, 0], display.edges)[0])
     assert 0.998 * 500 < display.expected.sum() < 500
@@ -133,9 +134,9 @@ def test_proportions_on_an_edge_are_counted_above_it_whatever_their_rounding():
     successes, trials = np.array([[3.0, 6.0, 2.0, 1.0, 10.0], [10.0, 20.0, 10.0, 3.0, 10.0]])
     edge = 0.1 + 0.2
     assert edge * 10 > 3
-    axis = counts._Axis(np.array([0, edge, 1.000001]), True)
-    assert_array_equal(counts._observed(axis, successes, trials, np.ones(5)), [1, 4])
-    expected = counts._expected(axis, np.array([10.0, 10.0]), np.ones(2), np.array([0.4]))
+    axis = tallies.Axis(np.array([0, edge, 1.000001]), True)
+    assert_array_equal(tallies.observed(axis, successes, trials, np.ones(5)), [1, 4])
+    expected = tallies.expected_binomial(axis, np.array([10.0, 10.0]), np.ones(2), np.array([0.4]))
     below = binom.cdf(2, 10, 0.4)
     assert_allclose(expected, [[2 * below, 2 - 2 * below]], rtol=1e-12)
 
@@ -156,7 +157,7 @@ def test_very_many_numbers_of_trials_are_thinned_out(monkeypatch):
     exact = CountDisplay.from_estimator(ONE_COLUMN, X)
     errors = []
     for most in (2, 100):
-        monkeypatch.setattr(counts, "MOST_TRIALS", most)
+        monkeypatch.setattr(tallies, "MOST_TRIALS", most)
         thinned = CountDisplay.from_estimator(ONE_COLUMN, X)
         assert_array_equal(exact.observed, thinned.observed)
         errors.append(np.abs(exact.expected - thinned.expected).max())
@@ -239,3 +240,45 @@ def test_the_legend_hides_nothing():
     heights = [*display.observed, *display.expected.sum(axis=0)]
     assert box.y0 > display.ax_.transData.transform([(0, max(heights))])[0, 1]
     assert display.ax_.get_ylim()[0] == 0
+
+
+# Counts without a limit, and the rootogram.
+
+
+def test_poissons_are_expected_as_scipy_says():
+    rates = np.array([[2.0], [9.0]])
+    mixture = PoissonMixture.from_parameters(weights=[0.3, 0.7], rates=rates)
+    X = rng().poisson(5, (40, 1)).astype(float)
+    display = CountDisplay.from_estimator(mixture, X, sample_weight=np.full(40, 2.0))
+    numbers = (display.edges[1:] + display.edges[:-1]) / 2
+    assert_array_equal(display.observed, [2 * (X == n).sum() for n in numbers])
+    assert_allclose(
+        display.expected, 80 * np.array([[0.3], [0.7]]) * poisson.pmf(numbers, rates), atol=1e-12
+    )
+    assert display.expected.sum() > 79.8
+    with pytest.raises(ValueError, match=r"whole numbers from 0 on; X has 3\.5"):
+        CountDisplay.from_estimator(mixture, X + 0.5)
+
+
+def test_large_counts_share_bars():
+    mixture = PoissonMixture.from_parameters(weights=[1.0], rates=[[5000.0]])
+    X = rng().poisson(5000, (300, 1)).astype(float)
+    display = CountDisplay.from_estimator(mixture, X)
+    assert len(display.observed) <= tallies.MOST_BARS
+    assert display.observed.sum() == 300
+    assert_allclose(display.expected.sum(), 300, rtol=0.005)
+
+
+def test_bars_of_a_rootogram_hang_from_the_expectation():
+    display = CountDisplay.from_estimator(COINS, HEADS).plot(rootogram=True)
+    heights, _, hung_from = display.bars_.get_data()
+    assert_allclose(hung_from, np.sqrt(display.expected.sum(axis=0)))
+    assert_allclose(hung_from - heights, np.sqrt(display.observed))
+    assert_allclose(display.line_.get_ydata(), hung_from)
+    assert display.zero_.get_ydata() == [0, 0]
+    assert display.ax_.get_ylabel() == "square root of rows"
+
+
+def test_ticks_of_counts_are_whole():
+    display = CountDisplay.from_estimator(binomial([0.5, 0.5], [[0.2], [0.7]], 1), HEADS > 2)
+    assert (display.ax_.get_xticks() % 1 == 0).all()

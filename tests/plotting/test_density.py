@@ -147,3 +147,28 @@ def test_styles_are_passed_on():
     assert {line.get_alpha() for line in display.component_lines_} == {0.3}
     colors = [line.get_color() for line in display.component_lines_]
     assert colors != [line.get_color() for line in show().component_lines_]
+
+
+def test_a_narrow_component_does_not_press_the_others_flat():
+    mixture = GaussianMixtureEM.from_parameters(
+        weights=[0.98, 0.02], means=[[0.0], [1.0]], covariances=[1.0, 1e-10],
+        covariance_type="spherical",
+    )  # fmt: skip
+    X = mixture.sample(500, random_state=0)[0]
+    display = DensityDisplay.from_estimator(mixture, X)
+    assert display.ax_.get_ylim()[1] < 4 * display.heights.max()
+    assert display.note_.get_text() == f"cut off: the density goes up to {797.9 + 0.2:.3g}"
+
+
+def test_a_skewed_column_on_a_logarithmic_axis():
+    X = np.exp(np.random.default_rng(0).normal(0, 2, (400, 1)))
+    mixture = GaussianMixtureEM(2, random_state=0).fit(X)
+    display = DensityDisplay.from_estimator(mixture, X, log=True)
+    assert display.ax_.get_xscale() == "log"
+    assert_allclose(
+        np.diff(np.log(display.edges)), np.log(X.max() / X.min()) / len(display.heights)
+    )
+    assert_allclose((display.heights * np.diff(display.edges)).sum(), 1)
+    assert (display.heights > 0).mean() > 0.9
+    with pytest.raises(ValueError, match=r"log=True needs positive values, but feature 0 has -1"):
+        DensityDisplay.from_estimator(mixture, np.vstack([X, [[-1.0]]]), log=True)

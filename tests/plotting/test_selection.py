@@ -87,7 +87,7 @@ def test_bic_of_all_rows_negated_back():
     found = search(GRID, cv=[(every, every)], scoring=neg_bic)
     display = SelectionDisplay.from_estimator(found, score_name="BIC")
     assert display.errorbars_ == [] and display.standard_errors is None
-    assert display.ax_.get_ylabel() == "BIC"
+    assert display.ax_.get_ylabel() == "BIC (lower is better)"
     for line in display.lines_:
         mixture = clone(MIXTURE).set_params(covariance_type=line.get_label())
         fits = (mixture.set_params(n_components=K).fit(X) for K in (1, 2, 3))
@@ -99,7 +99,7 @@ def test_bic_of_all_rows_negated_back():
 @pytest.mark.parametrize(
     ("scoring", "kwargs", "sign", "label"),
     [
-        (neg_bic, {}, -1, "bic"),
+        (neg_bic, {}, -1, "BIC"),
         (neg_bic, {"negate_score": False}, 1, "neg_bic"),
         ({"neg_one": neg_bic}, {"metric": "neg_one"}, -1, "one"),
         (lambda mixture, X, y=None: -mixture.bic(X), {}, 1, "score"),
@@ -110,7 +110,8 @@ def test_what_is_negated_and_how_it_is_called(scoring, kwargs, sign, label):
     found = search({"n_components": [1, 2]}, scoring=scoring, refit=False)
     metric = kwargs.get("metric", "score")
     display = SelectionDisplay.from_estimator(found, **kwargs)
-    assert display.ax_.get_ylabel() == label
+    better = "lower" if sign < 0 else "higher"
+    assert display.ax_.get_ylabel() == f"{label} ({better} is better)"
     assert_array_equal(display.scores, sign * found.cv_results_[f"mean_test_{metric}"])
     assert display.best == found.cv_results_[f"mean_test_{metric}"].argmax()
 
@@ -121,10 +122,11 @@ def test_several_metrics_and_a_choice_by_rule():
 
     found = search(GRID, scoring=scoring, refit=lambda results: 2)
     display = SelectionDisplay.from_estimator(found)
-    assert display.ax_.get_ylabel() == "score"
+    assert display.ax_.get_ylabel() == "score (higher is better)"
     assert display.best_.get_ydata() == [found.cv_results_["mean_test_score"][2]]
     other = SelectionDisplay.from_estimator(found, metric="n")
-    assert other.best_.get_ydata() == [other.scores.max()]
+    assert other.best_.get_ydata() == [found.cv_results_["mean_test_n"][2]]
+    assert other.best_.get_ydata()[0] < other.scores.max()
 
 
 def test_several_metrics():
@@ -132,17 +134,19 @@ def test_several_metrics():
     scoring["likelihood"] = lambda mixture, X, y=None: mixture.score(X)
     found = search(GRID, scoring=scoring, refit="bic")
     own = SelectionDisplay.from_estimator(found)
-    assert own.ax_.get_ylabel() == "bic"
+    assert own.ax_.get_ylabel() == "BIC (higher is better)"
     assert own.best_.get_ydata() == [found.best_score_]
     other = SelectionDisplay.from_estimator(found, metric="likelihood")
     assert_allclose(np.sort(other.scores), np.sort(BOTH.cv_results_["mean_test_score"]))
-    assert other.best_.get_ydata() == [other.scores.max()]
+    i = found.best_index_  # the one that BIC chose, not the likeliest
+    assert other.best_.get_ydata() == [found.cv_results_["mean_test_likelihood"][i]]
+    assert other.best_.get_label() == "chosen"
     with pytest.raises(ValueError, match=r"no metric 'aic'; it has .*'likelihood', 'bic'"):
         SelectionDisplay.from_estimator(found, metric="aic")
     undecided = search(GRID, scoring=scoring, refit=False)
     with pytest.raises(ValueError, match=r"set metric to one of .*'likelihood', 'bic'"):
         SelectionDisplay.from_estimator(undecided)
-    assert SelectionDisplay.from_estimator(undecided, metric="bic").best is not None
+    assert SelectionDisplay.from_estimator(undecided, metric="bic").best_.get_label() == "best"
 
 
 def test_a_pipeline():
@@ -212,7 +216,7 @@ def test_binomials_have_one_line_without_a_name():
     display = SelectionDisplay.from_estimator(found)
     assert len(display.lines_) == 1
     assert display.covariance_types is None
-    assert display.ax_.get_ylabel() == "score"
+    assert display.ax_.get_ylabel() == "score (higher is better)"
 
 
 def test_styles_are_passed_on():
@@ -232,3 +236,38 @@ def test_what_is_not_a_search_over_components():
         SelectionDisplay.from_estimator(GaussianMixtureEM(1).fit(X))
     with pytest.raises(ValueError, match=r"did not try several n_components, but \['reg_covar'\]"):
         SelectionDisplay.from_estimator(search({"reg_covar": [1e-6, 1e-3]}))
+
+
+def far_apart(scores, **kwargs):
+    n = np.arange(1, len(scores) + 1)
+    return SelectionDisplay(n_components=n, scores=np.array(scores), **kwargs).plot()
+
+
+def test_one_component_far_behind_does_not_press_the_others_together():
+    display = far_apart([9000.0, 2310.0, 2300.0, 2305.0, 2320.0], best=2, lower_is_better=True)
+    low, high = display.ax_.get_ylim()
+    assert low < 2300 and 2320 < high < 2400
+    assert display.note_.get_text() == "beyond the axis: K = 1"
+    negated = far_apart([-9000.0, -2310.0, -2300.0, -2305.0, -2320.0], best=2)
+    assert_allclose(negated.ax_.get_ylim(), [-high, -low])
+
+
+def test_nothing_is_left_out_of_what_lies_together_or_is_chosen():
+    assert far_apart([2340.0, 2310.0, 2300.0, 2305.0], best=2, lower_is_better=True).note_ is None
+    chosen = far_apart([9000.0, 2310.0, 2300.0, 2305.0, 2320.0], best=0, lower_is_better=True)
+    assert chosen.note_ is None
+    assert chosen.ax_.get_ylim()[1] > 9000
+
+
+def test_a_covariance_type_that_lies_beyond_is_named():
+    scores = [9000.0, 2310.0, 2300.0, 2305.0, 9000.0, 8000.0]
+    display = SelectionDisplay(
+        n_components=np.array([1, 2, 3, 4, 2, 3]), scores=np.array(scores), best=2,
+        covariance_types=np.array(["full"] * 4 + ["spherical"] * 2), lower_is_better=True,
+    ).plot()  # fmt: skip
+    assert display.note_.get_text() == "beyond the axis: full with K = 1; spherical"
+
+
+def test_numbers_of_components_are_whole():
+    display = far_apart([3.0, 2.0], best=1)
+    assert (display.ax_.get_xticks() % 1 == 0).all()

@@ -91,3 +91,9 @@ def test_styles_and_name_are_passed_on():
 def test_estimators_without_names_are_refused():
     with pytest.raises(TypeError, match="must be a dict of names and fitted estimators, got list"):
         TraceDisplay.from_estimators([PLAIN])
+
+
+def test_a_fit_that_only_polished_says_so():
+    display = TraceDisplay(traces=[[-2.0, -2.0 + 1e-9]]).plot()
+    assert display.note_.get_text().startswith("EM gained 1e-09 nats per row")
+    assert TraceDisplay(traces=[[-2.0, -2.0 + 1e-9], [-3.0, -2.0]]).plot().note_ is None

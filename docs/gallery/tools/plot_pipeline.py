@@ -59,9 +59,8 @@ display.ax_.set_ylabel("held-out log-likelihood (nats per row)")
 plt.show()
 
 # %%
-# A display of clusters takes the mixture itself, and the rows as it sees them.
+# A display finds the mixture in the search. It shows the features that the mixture sees.
 
-best = search.best_estimator_
-display = ClusterDisplay.from_estimator(best[-1], best[:-1].transform(X))
+display = ClusterDisplay.from_estimator(search, X, features=(0, 1))
 display.ax_.set(xlabel="first principal component", ylabel="second principal component")
 plt.show()
