@@ -1,10 +1,13 @@
 """The examples of the guide run, page by page, and print what is written."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from skem.cli import main
+from skem.datasets import load_old_faithful
 from tests.examples import examples
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide"
@@ -33,6 +36,15 @@ def test_page(page, capsys, monkeypatch, tmp_path):
                 raise
             pytest.skip(str(error))
         assert printed == example.printed
+
+
+def test_command_of_getting_started(monkeypatch, tmp_path, capsys):
+    page = (GUIDE / "getting_started.md").read_text("utf-8")
+    (command,) = re.findall(r"^\$ python -m skem (.*)$", page, re.M)
+    load_old_faithful(as_frame=True).data.to_csv(tmp_path / "geyser.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 0
+    assert "geyser.csv: 272 rows, columns eruptions, waiting" in capsys.readouterr().out
 
 
 PAGE = """
