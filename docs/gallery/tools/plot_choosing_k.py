@@ -79,7 +79,7 @@ plt.show()
 
 for K in (2, 3):
     null = GaussianMixtureEM(K, random_state=0)
-    print(bootstrap_lrt(null, X, n_bootstrap=39, random_state=0))
+    print(bootstrap_lrt(null, X, n_bootstrap=39, random_state=1))
 
 # %%
 # All of them find the three components that are there.
