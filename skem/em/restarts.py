@@ -8,7 +8,7 @@ from joblib import Parallel, delayed
 from skem.em.driver import ROUNDING, LikelihoodFellError, Run
 from skem.em.model import DegenerateError
 
-__all__ = ["AllStartsFailedError", "Restart", "best_run"]
+__all__ = ["SAME_OPTIMUM", "AllStartsFailedError", "Restart", "best_run"]
 
 
 #: Runs whose ends are nearer than this, in nats per row, have come to the same optimum. (Each

@@ -18,6 +18,7 @@ from sklearn.cluster import KMeans
 
 from skem.data.blocks import workers
 from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
+from skem.em.restarts import SAME_OPTIMUM
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.model import MixtureModel
 from skem.mixture.numbering import match_components
@@ -36,6 +37,10 @@ SHORT = 8
 #: A run that is not given up ends where it has less than this to gain, in nats per row, or after
 #: so many evaluations.
 TOL, MOST_EVALUATIONS = 1e-4, 40
+
+#: Decimals of coordinates that count, in units of their spread: rounding, which differs with the
+#: units of the data, then breaks no ties.
+DECIMALS = 9
 
 #: Multiplications that one evaluation may take, and those that all moves together may take.
 MOST_WORK, WORK_OF_MOVES = 5 * 10**7, 10**8
@@ -68,8 +73,10 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     work = rows.n_rows * model.components.n_statistics * K
     if work > MOST_WORK:
         return None
-    weights = rows.each_weight
-    places = _scaled(places.astype(np.float64), weights, np.zeros(rows.n_rows, dtype=np.intp))
+    weights = rows.each_weight / rows.each_weight.mean()
+    places = places.astype(np.float64)
+    places = _scaled(places - places.mean(axis=0), weights, np.zeros(rows.n_rows, dtype=np.intp))
+    places = places.round(DECIMALS)
     clusters = _clusters(places, weights, K, rng)
     starts = [_clusters(_scaled(places, weights, clusters), weights, K, rng)]
     if np.bincount(clusters, minlength=K).all():
@@ -230,9 +237,8 @@ class _Search:
             self._best, self._is_sound, self._posterior = result, is_sound, None
 
     def _goal(self) -> float:
-        """Return what is higher than the best objective by more than rounding."""
-        objective = self.best().objective
-        return objective + 1e-9 * max(1.0, abs(objective))
+        """Return what is higher than the best by more than two runs to one optimum may differ."""
+        return self.best().objective + SAME_OPTIMUM
 
     def _run(self, start: Any) -> Run:
         """Run EM until little is left to gain, or it cannot overtake the best."""

