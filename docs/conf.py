@@ -67,7 +67,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "subsection_order": [
         f"gallery/{name}"
-        for name in ("em", "gaussian", "binomial", "state_space", "own_model", "tools")
+        for name in ("em", "gaussian", "binomial", "chains", "state_space", "own_model", "tools")
     ],
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"/plot_",

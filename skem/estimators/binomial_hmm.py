@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from skem.estimators.binomial import BinomialMixture
 from skem.estimators.hidden_markov import HiddenMarkovModel
 from skem.families.base import FloatArray
+from skem.families.binomial import Binomial
 
 __all__ = ["BinomialHMM"]
 
@@ -151,6 +155,98 @@ class BinomialHMM(HiddenMarkovModel):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Any = None,
+        *,
+        lengths: ArrayLike | None = None,
+        n_trials: Any = None,
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Draw sequences from the model, in the layout of the training data.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows of the one sequence.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness. None continues a generator started from the estimator's own
+            ``random_state``, so that repeated calls differ.
+        lengths : array-like of int, default=None
+            Rows of each of several sequences, in place of ``n_samples``.
+        n_trials : int or array-like of shape (n_columns,), default=None
+            Number of trials of each column. Needed, and allowed, only where the estimator's own
+            ``n_trials`` is None.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in)
+            Rows, one sequence after another.
+        states : ndarray of shape (n_samples,)
+            Their states.
+        """
+        check_is_fitted(self)
+        if self.n_trials is not None and n_trials is None:
+            return super().sample(n_samples, random_state, lengths=lengths)
+        of_successes = copy(self)
+        of_successes.n_trials = trials = self._trials(n_trials, "sample")
+        of_successes.n_features_in_ = len(trials)
+        rng = self._generator(random_state)
+        successes, states = of_successes.sample(n_samples, rng, lengths=lengths)
+        return np.hstack([successes, trials - successes]), states
+
+    def impute(
+        self,
+        X: ArrayLike,
+        random_state: Any = None,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        n_trials: Any = None,
+    ) -> FloatArray:
+        """Fill in missing cells, given all that is observed of their sequence.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            Rows of all sequences; missing cells are NaN, in successes and failures alike.
+        random_state : int, RandomState instance or None, default=None
+            None fills in expectations. Otherwise cells are drawn, row by row.
+        groups, lengths : array-like, default=None
+            Where sequences are, as in :meth:`fit`.
+        n_trials : int or array-like of shape (n_columns,), default=None
+            Number of trials of missing cells. Needed, and allowed, only where the estimator's own
+            ``n_trials`` is None.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in)
+            A copy, with the observed cells as they are.
+        """
+        check_is_fitted(self)
+        if self.n_trials is not None and n_trials is None:
+            return super().impute(X, random_state, groups=groups, lengths=lengths)
+        trials = self._trials(n_trials, "impute")
+        posterior = self.predict_proba(X, groups=groups, lengths=lengths)
+        rows = self._in_memory(X)
+        successes, failures = np.split(rows, 2, axis=1)
+        family, components = self._fitted()
+        rng = None if random_state is None else check_random_state(random_state)
+        given = Binomial(family.n_components, family.n_columns, trials, incomplete=True)
+        filled = given.impute(components, successes, posterior.astype(np.float64), rng)
+        failures = np.where(np.isnan(failures), trials - filled, failures)
+        return np.hstack([filled, failures]).astype(rows.dtype)
+
+    def _trials(self, n_trials: Any, purpose: str) -> FloatArray:
+        """Return the trials of each column, which the data do not tell; raise if given twice."""
+        trials = self._mixture()._trials_of_missing(n_trials, self.probabilities_.shape[1])
+        if trials is None:
+            raise ValueError(
+                f"{purpose} needs n_trials, the number of trials of each column, because the data "
+                "were given as [successes | failures]"
+            )
+        return np.asarray(trials)
 
     def _moments(self) -> tuple[FloatArray, FloatArray]:
         if self.n_trials is None:

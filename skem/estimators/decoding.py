@@ -1,76 +1,28 @@
-"""What a fitted hidden Markov model says of sequences: states, densities, what comes next."""
+"""What a fitted hidden Markov model says of given sequences: states, densities, criteria."""
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import DensityMixin
-from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skem.chains.expected import logarithm
-from skem.chains.forward_backward import ForwardBackward
-from skem.chains.lanes import Lanes
-from skem.chains.markov import expected_dwell_times, forecast, stationary_distribution
-from skem.chains.viterbi import likeliest_path
-from skem.data.blocks import workers
-from skem.data.rows import Rows
+from skem.chains.markov import expected_dwell_times, stationary_distribution
+from skem.estimators.chain_rows import ChainRows
 from skem.estimators.pickling import VersionedEstimator
-from skem.estimators.row_validation import (
-    weighted_mean,
-)
+from skem.estimators.row_validation import weighted_mean
 from skem.estimators.sequences import outer_index, sequence_ends
 from skem.estimators.sources import open_data, open_labels, open_weights
-from skem.estimators.validation import (
-    integer,
-    one_of,
-)
+from skem.estimators.validation import one_of
 from skem.families.base import FloatArray
 from skem.missing import has_missing
-from skem.mixture.hidden_chain import log_densities
 
 __all__ = ["FittedChain"]
 
 DECODINGS = one_of(["viterbi", "posterior"])
-
-
-class _Sequences:
-    """Some sequences, cut into lanes, with their log-densities in each state of a fitted chain."""
-
-    def __init__(self, estimator: Any, X: FloatArray, ends: Any, labels: Any = None) -> None:
-        self.X, self.lanes = X, Lanes(ends)
-        self.family, self.components = estimator._fitted()
-        self.chain = estimator.startprob_, estimator.transmat_
-        family = self.family.for_missing() if has_missing(X) else self.family
-        with workers(X.size * family.n_statistics * family.n_components) as crew:
-            kernel = family.kernel(self.components, np.zeros(family.n_components))
-            self.logs = log_densities(kernel, Rows(X, labels=labels).take(self.lanes.order), crew)
-        self.base = kernel.offset + family.log_base_measure(X)
-
-    def rows(self, by_column: NDArray[Any]) -> NDArray[Any]:
-        """Return values (..., n_rows) in the order of the rows, which come first."""
-        out = np.empty((by_column.shape[-1], *by_column.shape[:-1]), by_column.dtype)
-        out[self.lanes.order] = np.moveaxis(by_column, -1, 0)
-        return out
-
-    def smoothed(self) -> FloatArray:
-        """Return the posterior (n_rows, n_states)."""
-        return self.rows(self._algorithm().expect(self.logs, *self.chain).posterior)
-
-    def filtered(self) -> tuple[FloatArray, FloatArray]:
-        """Return filtered distributions, and log-densities given the past."""
-        distribution, log_likelihood = self._algorithm().filter(self.logs, *self.chain)
-        return self.rows(distribution), self.rows(log_likelihood) + self.base
-
-    def path(self) -> NDArray[np.intp]:
-        """Return the likeliest path."""
-        return self.rows(likeliest_path(self.lanes, self.logs, *self.chain))
-
-    def _algorithm(self) -> ForwardBackward:
-        return ForwardBackward(self.lanes, len(self.logs))
 
 
 class FittedChain(DensityMixin, VersionedEstimator):
@@ -119,12 +71,12 @@ class FittedChain(DensityMixin, VersionedEstimator):
 
     def _open(
         self, X: Any, groups: Any = None, lengths: Any = None, known_labels: Any = None
-    ) -> _Sequences:
+    ) -> ChainRows:
         check_is_fitted(self)
         given, X = X, self._in_memory(X)
         labels = open_labels(known_labels, X, len(self.transmat_))
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
-        return _Sequences(self, X, ends, labels)
+        return ChainRows(self, X, ends, labels)
 
     @property
     def stationary_distribution_(self) -> FloatArray:
@@ -370,158 +322,3 @@ class FittedChain(DensityMixin, VersionedEstimator):
         rows = by_state[np.arange(len(path)), path] + sequences.base
         _, n_rows = self._total(X, groups, lengths, None)
         return float(-2 * (log_joint + rows.sum()) + self.n_parameters_ * np.log(n_rows))
-
-    def forecast(
-        self,
-        X: ArrayLike,
-        n_steps: int = 1,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-    ) -> Bunch:
-        """Return what is to be expected after the end of each sequence.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Rows of all sequences.
-        n_steps : int, default=1
-            How many rows ahead.
-        groups, lengths : array-like, default=None
-            Where sequences are, as in :meth:`fit`.
-
-        Returns
-        -------
-        ahead : Bunch
-            ``states`` (n_sequences, n_steps, n_components), the distribution of the state;
-            ``mean`` and ``variance`` (n_sequences, n_steps, n_features_in) of the cells of X.
-        """
-        if not integer(1).accepts(n_steps):
-            raise ValueError(f"n_steps must be {integer(1).description}, got {n_steps!r}")
-        sequences = self._open(X, groups, lengths)
-        now = sequences.filtered()[0][sequences.lanes.ends - 1]
-        states = forecast(now, self.transmat_, n_steps)
-        means, variances = self._moments()
-        mean = states @ means
-        variance = states @ (variances + means**2) - mean**2
-        return Bunch(states=states, mean=mean, variance=np.maximum(variance, 0.0))
-
-    def _moments(self) -> tuple[FloatArray, FloatArray]:
-        """Return means and variances of the cells of a row in each state, both (K, d)."""
-        raise NotImplementedError(f"{type(self).__name__} has no moments to forecast")
-
-    def impute(
-        self,
-        X: ArrayLike,
-        random_state: Any = None,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-    ) -> FloatArray:
-        """Fill in missing cells, given all that is observed of their sequence.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Rows of all sequences; missing cells are NaN.
-        random_state : int, RandomState instance or None, default=None
-            None fills in expectations. Otherwise cells are drawn, row by row.
-        groups, lengths : array-like, default=None
-            Where sequences are, as in :meth:`fit`.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features_in)
-            A copy, with the observed cells as they are.
-        """
-        sequences = self._open(X, groups, lengths)
-        if not has_missing(sequences.X):
-            return sequences.X.copy()
-        rng = None if random_state is None else check_random_state(random_state)
-        family = sequences.family.for_missing()
-        posterior = sequences.smoothed()
-        with workers(0):
-            filled = family.impute(sequences.components, sequences.X, posterior, rng)
-        return filled.astype(sequences.X.dtype)
-
-    def reordered(self, order: ArrayLike) -> Any:
-        """Return a copy of the model with its states in another order.
-
-        Parameters
-        ----------
-        order : array-like of int of shape (n_components,)
-            The present number of each state, in the new order.
-
-        Returns
-        -------
-        model : object
-            A fitted copy. Starting values and masks among the constructor's parameters are those
-            of the present order still. The model itself is left as it is.
-        """
-        check_is_fitted(self)
-        places, K = np.asarray(order), len(self.transmat_)
-        if places.shape != (K,) or not np.array_equal(np.sort(places), np.arange(K)):
-            raise ValueError(f"order must hold each of 0 to {K - 1} once, got {order!r}")
-        other = copy(self)
-        mixture = self._mixture()
-        for name in mixture._component_attributes():
-            if name != "weights_":
-                setattr(other, name, getattr(self, name)[places])
-        other.startprob_ = self.startprob_[places]
-        other.transmat_ = self.transmat_[np.ix_(places, places)]
-        return other
-
-    def sample(
-        self, n_samples: int = 1, random_state: Any = None, *, lengths: ArrayLike | None = None
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Draw sequences from the model.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows of the one sequence.
-        random_state : int, RandomState instance or None, default=None
-            Source of randomness. None continues a generator started from the estimator's own
-            ``random_state``, so that repeated calls differ.
-        lengths : array-like of int, default=None
-            Rows of each of several sequences, in place of ``n_samples``.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features_in)
-            Rows, one sequence after another.
-        states : ndarray of shape (n_samples,)
-            Their states.
-        """
-        check_is_fitted(self)
-        if not integer(1).accepts(n_samples):
-            raise ValueError(f"n_samples must be {integer(1).description}, got {n_samples!r}")
-        sizes = np.array([n_samples]) if lengths is None else np.asarray(lengths, dtype=np.intp)
-        if random_state is None:
-            if getattr(self, "_sampler", None) is None:
-                self._sampler = check_random_state(self.random_state)
-            random_state = self._sampler
-        rng = check_random_state(random_state)
-        states = _drawn_states(self.startprob_, self.transmat_, sizes, rng)
-        family, components = self._fitted()
-        counts = np.bincount(states, minlength=len(self.transmat_))
-        drawn = family.sample(components, counts, rng)
-        X = np.empty(drawn.shape)
-        X[np.argsort(states, kind="stable")] = drawn
-        return X, states
-
-
-def _drawn_states(
-    startprob: FloatArray, transmat: FloatArray, lengths: NDArray[np.intp], rng: Any
-) -> NDArray[np.int64]:
-    """Draw paths of given lengths, step by step of all sequences together."""
-    first = np.cumsum(lengths) - lengths
-    cumulated = np.cumsum(transmat, axis=1)
-    states = np.empty(lengths.sum(), dtype=np.int64)
-    states[first] = rng.choice(len(startprob), len(lengths), p=startprob / startprob.sum())
-    for step in range(1, int(lengths.max())):
-        rows = first[lengths > step] + step
-        limits = cumulated[states[rows - 1]]
-        u = rng.uniform(size=(len(rows), 1)) * limits[:, -1:]
-        states[rows] = (u >= limits).sum(axis=1)
-    return states

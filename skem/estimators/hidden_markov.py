@@ -24,7 +24,7 @@ from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.em.driver import Run, run
 from skem.em.restarts import AllStartsFailedError, best_run
-from skem.estimators.decoding import FittedChain
+from skem.estimators.chain_summary import DescribedChain
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import standard_errors_of
 from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
@@ -60,7 +60,7 @@ EDGE = 1e-6
 FOR_EVER = 1 - 1e-10
 
 
-class HiddenMarkovModel(FittedChain):
+class HiddenMarkovModel(DescribedChain):
     """Base of the hidden Markov models: everything that does not depend on the components.
 
     A subclass names the mixture estimator with the same components in ``_mixture_class``, and in
@@ -394,6 +394,7 @@ class HiddenMarkovModel(FittedChain):
         lengths: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         known_labels: ArrayLike | None = None,
+        robust: bool = False,
     ) -> Bunch:
         """Return the standard errors of the published parameters.
 
@@ -404,6 +405,9 @@ class HiddenMarkovModel(FittedChain):
         ----------
         X, groups, lengths, sample_weight, known_labels : array-like
             The data of the fit, as in :meth:`fit`.
+        robust : bool, default=False
+            The sandwich form, which mixtures have, does not exist here: its rows must be
+            independent.
 
         Returns
         -------
@@ -411,11 +415,21 @@ class HiddenMarkovModel(FittedChain):
             An array for each kind of parameter, in its shape: ``errors.transmat``, and so on. 0
             for one that was fixed, NaN for one at the edge of its range.
 
+        Raises
+        ------
+        ValueError
+            If robust is true.
+
         Warns
         -----
         ConvergenceWarning
             If some standard errors do not exist.
         """
+        if robust:
+            raise ValueError(
+                "robust must be False for a hidden Markov model: the sandwich form needs "
+                "independent rows. Refit to sequences drawn with replacement (a bootstrap)"
+            )
         _, rows, lanes = self._training_rows(
             X, groups, lengths, sample_weight, known_labels, reset=False
         )

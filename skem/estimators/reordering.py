@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skem.em.restarts import Restart
 from skem.estimators.sources import is_lazy
 from skem.estimators.summary import SummaryMixin, column_names
 
-__all__ = ["ReorderMixin"]
+__all__ = ["ReorderMixin", "reorder_restarts"]
 
 Order = NDArray[np.intp]
 
@@ -77,14 +78,7 @@ class ReorderMixin(SummaryMixin):
                 for entry in self.trace_
             )
         if hasattr(self, "restarts_"):
-            other.restarts_ = tuple(
-                replace(
-                    each,
-                    failure=_rename(each.failure, places),
-                    spurious=_rename(each.spurious, places),
-                )
-                for each in self.restarts_
-            )
+            other.restarts_ = reorder_restarts(self.restarts_, places)
         self._reorder_state(other, places)
         return other
 
@@ -155,6 +149,29 @@ def _renumber(labels: Any, places: Order) -> Any:
     if is_lazy(labels):
         return labels.map_blocks(numbers.__getitem__, dtype=np.int32)
     return numbers[labels]
+
+
+def reorder_restarts(restarts: tuple[Restart, ...], places: Order) -> tuple[Restart, ...]:
+    """Return what each start came to, with the new numbers of the components.
+
+    Parameters
+    ----------
+    restarts : tuple of Restart
+        As they are published.
+    places : ndarray of shape (n_components,)
+        The present number of each component, in the new order.
+
+    Returns
+    -------
+    restarts : tuple of Restart
+        Copies.
+    """
+    return tuple(
+        replace(
+            each, failure=_rename(each.failure, places), spurious=_rename(each.spurious, places)
+        )
+        for each in restarts
+    )
 
 
 def _rename(text: str | None, places: Order) -> str | None:

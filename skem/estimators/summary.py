@@ -63,6 +63,9 @@ class Summary:
     n_uncertain: float | None
     doubts: list[str]
 
+    #: What a component is called.
+    _unit = "component"
+
     @property
     def table(self) -> Any:
         """All estimates, one in each row.
@@ -95,7 +98,7 @@ class Summary:
         """Say in a line each what is known of the fit and of its labels."""
         n_rows = "" if self.n_rows is None else f", {self.n_rows:.10g} rows"
         K = len(self.weights.values)
-        facts = [f"{self.model}: {K} component{'s' * (K > 1)}{n_rows}"]
+        facts = [f"{self.model}: {K} {self._unit}{'s' * (K > 1)}{n_rows}"]
         facts.append(f"{self.n_parameters} parameters")
         if self.log_likelihood is not None and self.bic is not None:
             facts[1] += f", log-likelihood {self.log_likelihood:.2f}, BIC {self.bic:.2f}"
@@ -107,7 +110,7 @@ class Summary:
         facts += [f"not to be trusted: {doubt}" for doubt in self.doubts]
         first, *further = self.estimates
         shown = first + "".join(f" ({name})" for name in further)
-        if self.weights.errors is not None:
+        if any(each.errors is not None for each in self.estimates.values()):
             shown += ", each ± its standard error"
         return [*facts, f"shown: {shown}"]
 
@@ -116,7 +119,7 @@ class Summary:
         weights, errors = self.weights
         shown = _with_errors(weights, errors, np.array([0.01]) if errors is None else errors)
         columns = {
-            "component": [str(k) for k in range(len(weights))],
+            self._unit: [str(k) for k in range(len(weights))],
             "weight": shown,
         }
         if self.n_rows is not None:
