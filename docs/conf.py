@@ -54,6 +54,7 @@ numpydoc_show_class_members = False
 intersphinx_mapping = {
     "scikit-learn": ("https://scikit-learn.org/stable/", "inventories/scikit-learn.txt"),
     "matplotlib": ("https://matplotlib.org/stable/", "inventories/matplotlib.txt"),
+    "scipy": ("https://docs.scipy.org/doc/scipy/", "inventories/scipy.txt"),
 }
 
 # The gallery

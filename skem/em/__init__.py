@@ -1,10 +1,10 @@
 """The EM algorithm for any model with hidden variables.
 
 :func:`fit` fits a model of your own, which :class:`TwoSteps` makes of an E-step and an M-step. The
-driver (:mod:`.driver`) evaluates a model at its parameters, takes the parameters that come back,
-and does it again until nothing is left to gain; accelerators (:mod:`.acceleration`,
-:mod:`.fixed_point`) look further ahead. :mod:`.restarts` runs the driver from many starts,
-:mod:`.information` says how sure the result is. The mixtures of this package are such models.
+driver (``driver``) evaluates a model at its parameters, takes the parameters that come back,
+and does it again until nothing is left to gain; accelerators (``acceleration``,
+``fixed_point``) look further ahead. ``restarts`` runs the driver from many starts,
+``information`` says how sure the result is. The mixtures of this package are such models.
 """
 
 from skem.em.driver import LikelihoodFellError
