@@ -2,13 +2,14 @@
 
     python -m benchmarks.guard OLD NEW
 
-Each tree has a process of its own, which runs on one thread. Times are the processor's, the least
-of some turns, so that other work on the machine disturbs them little.
+Each tree has a process of its own, which runs on one thread. Times are the processor's, the
+median of some turns, so that other work on the machine disturbs them little.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         turns = range(ROUNDS if kind == "time" else 1)
         values = [[tree.ask(place) for tree in trees] for _ in turns]
-        old, new = (min(each) for each in zip(*values, strict=True))
+        old, new = (statistics.median(each) for each in zip(*values, strict=True))
         ratio = f"{new / old:.2f}" if old > 0 else ""
         digits = 3 if kind == "time" else 8
         cells = [name, *(f"{each:.{digits}g} {unit}".strip() for each in (old, new)), ratio]

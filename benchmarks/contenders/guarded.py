@@ -177,7 +177,7 @@ TIMES: dict[str, tuple[Callable[[], float], str]] = {
     ),
     **{
         f"an evaluation, {n:,} x {d}, K={K}, {structure}": (
-            partial(of_evaluation, partial(even, n, d, K), 1, 8, structure),
+            partial(of_evaluation, partial(even, n, d, K), 2, 12, structure),
             "ms",
         )
         for n, d, K, structure in (
@@ -188,7 +188,7 @@ TIMES: dict[str, tuple[Callable[[], float], str]] = {
         )
     },
     "an evaluation, correlated 200,000 x 10, K=10, full": (
-        partial(of_evaluation, partial(correlated, 200_000, 10, 10), 1, 8, "full"),
+        partial(of_evaluation, partial(correlated, 200_000, 10, 10), 2, 12, "full"),
         "ms",
     ),
     **{
@@ -206,7 +206,7 @@ TIMES: dict[str, tuple[Callable[[], float], str]] = {
 FIGURES: dict[str, tuple[Callable[[], float], str]] = {
     "their mean log-likelihood": (lambda: default_fits()[1], "nats a row"),
     "one component inside another: mean log-likelihood": (nested, "nats a row"),
-    "a default fit, Old Faithful, K=3, full": (of_old_faithful, "nats"),
+    "log-likelihood of a default fit, Old Faithful, K=3, full": (of_old_faithful, "nats"),
     "evaluations, Saxony, K=2": (partial(saxony, [0.5, 0.5], [0.4, 0.6]), ""),
     "evaluations, Saxony, K=3": (partial(saxony, [0.3, 0.4, 0.3], [0.3, 0.5, 0.7]), ""),
     "evaluations, Old Faithful, K=3, from k-means": (from_clusters, ""),
