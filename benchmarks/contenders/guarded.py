@@ -41,10 +41,10 @@ def even(n: int, d: int, K: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def correlated(n: int, d: int, K: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return clusters whose features a random matrix mixes, and their labels."""
-    rng = np.random.default_rng(0)
+    """Return clusters whose features random matrices mix, some nearly flat, and their labels."""
+    rng = np.random.default_rng(3)
     labels = rng.integers(K, size=n)
-    X = 3 * rng.normal(size=(K, d))[labels]
+    X = 3 * rng.normal(size=(K, d))[labels] / np.sqrt(2 * d)
     for k, mixing in enumerate(rng.normal(size=(K, d, d))):
         X[labels == k] += rng.normal(size=(np.sum(labels == k), d)) @ mixing
     return X, labels
