@@ -144,7 +144,7 @@ class LinearGaussianSSM(FittedStateSpace):
         are not.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if X had any that are strings.
 
     See Also
