@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skem.chains.markov import forecast
 from skem.data.blocks import workers
 from skem.estimators.decoding import FittedChain
+from skem.estimators.sequences import check_lengths
 from skem.estimators.validation import integer
 from skem.families.base import FloatArray
 from skem.missing import has_missing
@@ -122,7 +123,7 @@ class PredictiveChain(FittedChain):
         check_is_fitted(self)
         if not integer(1).accepts(n_samples):
             raise ValueError(f"n_samples must be {integer(1).description}, got {n_samples!r}")
-        sizes = np.array([n_samples]) if lengths is None else np.asarray(lengths, dtype=np.intp)
+        sizes = check_lengths([n_samples] if lengths is None else lengths)
         rng = self._generator(random_state)
         states = _draw_states(self.startprob_, self.transmat_, sizes, rng)
         family, components = self._fitted()

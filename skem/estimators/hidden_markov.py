@@ -208,6 +208,11 @@ class HiddenMarkovModel(DescribedChain):
             self.lower_bounds_ = list(best.trace)
             self.n_parameters_ = model.n_parameters(best.params)
             expected, self.lower_bound_ = self._without_penalty(model).expect(self._published())
+            if self.lower_bound_ == -np.inf:
+                raise ValueError(
+                    "X is impossible under the model: zeros that are held or were given "
+                    "(startprob_init, transmat_init) contradict each other, X or known_labels"
+                )
         self._sampler = None
         return self._doubts(best, model.labels, expected.posterior.sum(axis=1))
 

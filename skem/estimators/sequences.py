@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from skem.estimators.row_validation import check_sample_weight
 
-__all__ = ["outer_index", "sequence_ends", "sequence_weights"]
+__all__ = ["check_lengths", "outer_index", "sequence_ends", "sequence_weights"]
 
 
 def outer_index(X: Any) -> Any:
@@ -85,8 +85,22 @@ def _ends_of_ids(groups: Any, n_samples: int) -> NDArray[np.intp]:
 
 
 def _ends_of_lengths(lengths: Any, n_samples: int) -> NDArray[np.intp]:
+    array = check_lengths(lengths)
+    if array.sum() != n_samples:
+        raise ValueError(f"lengths sum to {array.sum()}, but X has {n_samples} rows")
+    return np.cumsum(array, dtype=np.intp)
+
+
+def check_lengths(lengths: Any) -> NDArray[np.intp]:
+    """Return the number of rows of each sequence as an array.
+
+    Raises
+    ------
+    ValueError
+        If they are not integers in one dimension, or one of them is below 1, or there are none.
+    """
     array = np.asarray(lengths)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    if array.ndim != 1 or array.dtype.kind not in "iu" or not array.size:
         raise ValueError(
             f"lengths must be integers, one for each sequence, got an array of {array.dtype} of "
             f"shape {array.shape}"
@@ -94,9 +108,7 @@ def _ends_of_lengths(lengths: Any, n_samples: int) -> NDArray[np.intp]:
     if (array < 1).any():
         i = int((array < 1).argmax())
         raise ValueError(f"lengths must be at least 1, but lengths[{i}] is {array[i]}")
-    if array.sum() != n_samples:
-        raise ValueError(f"lengths sum to {array.sum()}, but X has {n_samples} rows")
-    return np.cumsum(array, dtype=np.intp)
+    return array.astype(np.intp)
 
 
 def sequence_weights(sample_weight: Any, ends: NDArray[np.intp]) -> NDArray[np.float64] | None:

@@ -416,3 +416,30 @@ def test_binomial_layouts():
     np.testing.assert_allclose(one.lower_bound_, two.lower_bound_, rtol=1e-9)
     path = one.reordered(one.probabilities_.ravel().argsort()).predict(successes)
     assert (path == states).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ([0], r"lengths\[0\] is 0"),
+        ([2.7], "must be integers"),
+        ([[2]], "must be int"),
+        ([], "int"),
+    ],
+)
+def test_lengths_of_a_sample_are_checked(lengths, message):
+    model = PoissonHMM.from_parameters(startprob=[1], transmat=[[1]], rates=[[2]])
+    assert len(model.sample(lengths=[2, 1])[0]) == 3
+    with pytest.raises(ValueError, match=message):
+        model.sample(lengths=lengths)
+
+
+def test_known_states_that_no_path_goes_through_are_refused():
+    X = np.array([[1], [2], [9], [8], [7], [1]])
+    model = PoissonHMM(2, transmat_init=np.eye(2), random_state=0, max_iter=5)
+    with pytest.raises(ValueError, match="X is impossible"):
+        model.fit(X, known_labels=[0, 0, 1, 1, -1, -1])
+    assert not hasattr(model, "transmat_")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert np.isfinite(model.fit(X, known_labels=[0, 0, -1, -1, -1, -1]).score(X))
