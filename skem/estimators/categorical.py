@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
+from skem.estimators.parameters import Estimate
 from skem.estimators.validation import array_like, none, one_of
 from skem.families.categorical import Categorical, CategoricalParameters
 
@@ -200,6 +201,13 @@ verbose_interval : as of all mixtures
         else:
             levels = _checked(self.categories, m)
         return Categorical(self.n_components, m, tuple(levels))
+
+    def _estimates(self, errors: Any) -> dict[str, Estimate]:
+        """Return the probabilities level by level, in the order of ``categories_``."""
+        p = np.moveaxis(self.probabilities_, 2, 0)
+        of_errors = [None] * len(p) if errors is None else np.moveaxis(errors.probabilities, 2, 0)
+        levels = zip(p, of_errors, strict=True)
+        return {f"level {i}": Estimate(*each) for i, each in enumerate(levels)}
 
     def _publish(self, family: Categorical, params: Any, dtype: Any) -> None:
         super()._publish(family, params, dtype)

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, CategoricalMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful, load_saxony
 
 GEYSER = load_old_faithful(as_frame=True).data
@@ -123,3 +124,15 @@ def test_errors():
         GaussianMixtureEM().summary()
     with pytest.raises(ValueError, match="needs X"):
         GaussianMixtureEM().fit(GEYSER).summary(standard_errors=True)
+
+
+def test_categories_are_summarised_level_by_level():
+    rng = np.random.default_rng(0)
+    X = np.where(np.arange(200)[:, np.newaxis] < 120, rng.integers(0, 2, (200, 3)), 2)
+    mixture = CategoricalMixture(2, random_state=0).fit(X)
+    summary = mixture.summary(X)
+    assert list(summary.estimates) == ["level 0", "level 1", "level 2"]
+    total = sum(estimate.values for estimate in summary.estimates.values())
+    assert_allclose(total, np.ones((2, 3)), rtol=1e-12)
+    assert "level 2" in str(summary)
+    assert_allclose(mixture.reordered("weights").weights_, np.sort(mixture.weights_)[::-1])
