@@ -34,7 +34,9 @@ toc_object_entries_show_parents = "hide"
 html_static_path = ["_static"]
 html_css_files = ["skem.css"]
 html_show_sourcelink = False
-html_sidebars = {name: [] for name in ("guide/getting_started", "changelog", "performance", "measurements")}
+html_sidebars = {
+    name: [] for name in ("guide/getting_started", "changelog", "performance", "measurements")
+}
 html_theme_options = {
     "logo": {"text": "skem", "alt_text": "skem"},
     "navbar_align": "left",

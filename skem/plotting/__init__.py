@@ -10,7 +10,9 @@ from skem.plotting.density import DensityDisplay
 from skem.plotting.pairs import PairsDisplay
 from skem.plotting.responsibilities import ResponsibilitiesDisplay
 from skem.plotting.selection import SelectionDisplay
+from skem.plotting.states import StatesDisplay
 from skem.plotting.trace import TraceDisplay
+from skem.plotting.transitions import TransitionDisplay
 
 __all__ = [
     "ClusterDisplay",
@@ -19,5 +21,7 @@ __all__ = [
     "PairsDisplay",
     "ResponsibilitiesDisplay",
     "SelectionDisplay",
+    "StatesDisplay",
     "TraceDisplay",
+    "TransitionDisplay",
 ]

@@ -6,14 +6,17 @@ import numpy as np
 from scipy.stats import multivariate_normal
 from sklearn.model_selection import GridSearchCV
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, GaussianMixtureEM, PoissonHMM
+from skem.datasets import load_earthquakes
 from skem.plotting import (
     ClusterDisplay,
     CountDisplay,
     DensityDisplay,
     ResponsibilitiesDisplay,
     SelectionDisplay,
+    StatesDisplay,
     TraceDisplay,
+    TransitionDisplay,
 )
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -84,6 +87,8 @@ SEARCH = GridSearchCV(
     cv=3,
 ).fit(ROWS)
 
+CHAIN = PoissonHMM(2, random_state=0).fit(load_earthquakes().data)
+
 #: Each display of ten rows or more, given the further arguments of ``from_estimator``.
 DISPLAYS = {
     "clusters": lambda **kw: ClusterDisplay.from_estimator(
@@ -93,5 +98,7 @@ DISPLAYS = {
     "density": lambda **kw: DensityDisplay.from_estimator(gaussian(), ROWS, **kw),
     "responsibilities": lambda **kw: ResponsibilitiesDisplay.from_estimator(COINS, HEADS, **kw),
     "selection": lambda **kw: SelectionDisplay.from_estimator(SEARCH, **kw),
+    "states": lambda **kw: StatesDisplay.from_estimator(CHAIN, load_earthquakes().data, **kw),
     "trace": lambda **kw: TraceDisplay.from_estimator(ONE_FEATURE, **kw),
+    "transitions": lambda **kw: TransitionDisplay.from_estimator(CHAIN, **kw),
 }
