@@ -14,7 +14,7 @@ from skem.chains.markov import expected_dwell_times, stationary_distribution
 from skem.estimators.chain_rows import ChainRows
 from skem.estimators.pickling import VersionedEstimator
 from skem.estimators.row_validation import weighted_mean
-from skem.estimators.sequences import outer_index, sequence_ends
+from skem.estimators.sequences import outer_index, refuse_lengths_as_y, sequence_ends
 from skem.estimators.sources import open_data, open_labels, open_weights
 from skem.estimators.validation import one_of
 from skem.families.base import FloatArray
@@ -233,6 +233,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         log_likelihood : float
             In nats per row. Rows of which nothing is observed do not count.
         """
+        refuse_lengths_as_y(y, X)
         total, n_rows = self._total(X, groups, lengths, sample_weight)
         return total / n_rows
 

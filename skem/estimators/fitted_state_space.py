@@ -11,7 +11,12 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skem.data.blocks import workers
-from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
+from skem.estimators.sequences import (
+    outer_index,
+    refuse_lengths_as_y,
+    sequence_ends,
+    sequence_weights,
+)
 from skem.estimators.validation import InvalidParameterError, integer
 from skem.state_space.ahead import forecast, imputed, sample
 from skem.state_space.expectation import expect
@@ -219,6 +224,7 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
         log_likelihood : float
             The mean of :meth:`score_samples`.
         """
+        refuse_lengths_as_y(y, X)
         total, weight = self._total(X, sample_weight, groups, lengths)
         return total / weight
 

@@ -27,7 +27,12 @@ from skem.em.restarts import AllStartsFailedError, best_run
 from skem.estimators.chain_summary import DescribedChain
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import standard_errors_of
-from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
+from skem.estimators.sequences import (
+    outer_index,
+    refuse_lengths_as_y,
+    sequence_ends,
+    sequence_weights,
+)
 from skem.estimators.sources import open_labels, open_weights
 from skem.estimators.validation import (
     Check,
@@ -180,6 +185,7 @@ class HiddenMarkovModel(DescribedChain):
             something that cannot be trusted: a spurious optimum, a state that cannot be reached,
             has no rows, or is never left.
         """
+        refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
             for doubt in self._fit(X, groups, lengths, sample_weight, known_labels):
                 warnings.warn(doubt, ConvergenceWarning, stacklevel=2)

@@ -17,6 +17,7 @@ from skem.em.driver import Run, run
 from skem.em.information import delta_method
 from skem.em.restarts import AllStartsFailedError, best_run
 from skem.estimators.fitted_state_space import FittedStateSpace
+from skem.estimators.sequences import refuse_lengths_as_y
 from skem.estimators.state_space_holding import freedom, given_values, shapes, undetermined
 from skem.estimators.validation import (
     Check,
@@ -324,6 +325,7 @@ class LinearGaussianSSM(FittedStateSpace):
         ConvergenceWarning
             If the best run had something left to gain after ``max_iter`` evaluations.
         """
+        refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
             check_parameters(self, self._checks)
             continuing = self.warm_start and hasattr(self, "transition_matrix_")

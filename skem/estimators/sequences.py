@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from skem.estimators.row_validation import check_sample_weight
 
-__all__ = ["check_lengths", "outer_index", "sequence_ends", "sequence_weights"]
+__all__ = [
+    "check_lengths",
+    "outer_index",
+    "refuse_lengths_as_y",
+    "sequence_ends",
+    "sequence_weights",
+]
 
 
 def outer_index(X: Any) -> Any:
@@ -19,6 +25,19 @@ def outer_index(X: Any) -> Any:
     if getattr(index, "nlevels", 1) < 2:
         return None
     return index.get_level_values(0)
+
+
+def refuse_lengths_as_y(y: Any, X: Any) -> None:
+    """Raise ValueError where y, which is ignored, cannot be targets of the rows.
+
+    Users of hmmlearn give lengths in its place.
+    """
+    n_targets, n_samples = np.size(y), len(X)
+    if y is not None and np.ndim(y) == 1 and n_targets != n_samples:
+        raise ValueError(
+            f"y, which is ignored, has {n_targets} entries where X has {n_samples} rows. If these "
+            "are the lengths of sequences, give them by name: lengths=..."
+        )
 
 
 def sequence_ends(

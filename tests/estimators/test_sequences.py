@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skem import GaussianHMM, LinearGaussianSSM
 from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
 
 
@@ -52,3 +53,15 @@ def test_weights_are_those_of_sequences():
     assert sequence_weights([2, 2, 0.5], ends).tolist() == [2, 0.5]
     with pytest.raises(ValueError, match=r"of rows 0 to 1 it is 2, and sample_weight\[1\] is 1"):
         sequence_weights([2, 1, 1], ends)
+
+
+@pytest.mark.parametrize("kind", [GaussianHMM, LinearGaussianSSM])
+def test_lengths_in_the_place_of_y_are_refused(kind):
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    model = kind()
+    with pytest.raises(ValueError, match=r"y, .* 2 entries where X has 30 rows.*lengths="):
+        model.fit(X, [10, 20])
+    assert not hasattr(model, "n_iter_")
+    model.fit(X, np.zeros(30))  # targets are ignored
+    with pytest.raises(ValueError, match="lengths="):
+        model.score(X, [10, 20])
