@@ -32,8 +32,10 @@ def refuse_lengths_as_y(y: Any, X: Any) -> None:
 
     Users of hmmlearn give lengths in its place.
     """
-    n_targets, n_samples = np.size(y), len(X)
-    if y is not None and np.ndim(y) == 1 and n_targets != n_samples:
+    if not isinstance(y, list | tuple | np.ndarray):
+        return
+    n_targets, n_samples = len(y), X.shape[0] if hasattr(X, "shape") else len(X)
+    if n_targets != n_samples:
         raise ValueError(
             f"y, which is ignored, has {n_targets} entries where X has {n_samples} rows. If these "
             "are the lengths of sequences, give them by name: lengths=..."
