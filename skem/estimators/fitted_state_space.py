@@ -30,7 +30,6 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
     """The half of a state-space estimator that does not fit."""
 
     __metadata_request__score = {"groups": True}
-    __metadata_request__score_samples = {"groups": True}
     __metadata_request__predict = {"groups": True}
 
     def _series(

@@ -66,6 +66,8 @@ def scalar_observations(series: Series, params: StateSpace) -> Scalars:
     by_pattern = np.split(np.argsort(pattern, kind="stable"), np.cumsum(np.bincount(pattern))[:-1])
     for k, (cells, rows) in enumerate(zip(sets, by_pattern, strict=True)):
         there = np.flatnonzero(cells)
+        if not there.size:
+            continue
         L, variances[k, there] = _factor(R[np.ix_(there, there)])
         loadings[k, there] = solve_triangular(L, C[there], lower=True, unit_diagonal=True)
         at = np.ix_(rows, there)
