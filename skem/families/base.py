@@ -37,6 +37,7 @@ __all__ = [
     "Kernel",
     "LinearKernel",
     "LossOfPrecision",
+    "draw_labels",
     "log_or_impossible",
 ]
 
@@ -208,6 +209,12 @@ class Family(Protocol):
         By Fisher's identity it is that of the expected complete-data log-likelihood, so that the
         totals, or what the M-step made of them (``new``), determine it.
         """
+
+
+def draw_labels(posterior: FloatArray, rng: Any) -> NDArray[np.intp]:
+    """Draw a component for each row of posterior probabilities (n, K)."""
+    cumulated = posterior.cumsum(axis=1)
+    return (rng.uniform(size=(len(posterior), 1)) * cumulated[:, -1:] > cumulated).sum(axis=1)
 
 
 def log_or_impossible(probabilities: FloatArray) -> FloatArray:

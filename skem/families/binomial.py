@@ -23,6 +23,7 @@ from skem.families.base import (
     FloatArray,
     Kernel,
     LinearKernel,
+    draw_labels,
     log_or_impossible,
 )
 from skem.families.prior import BetaPrior
@@ -203,8 +204,7 @@ class Binomial(ExponentialFamily):
         if rng is None:
             filling = self.n_trials * (posterior @ params.probabilities)
         else:
-            ladder = posterior.cumsum(axis=1)
-            drawn = (rng.uniform(size=(len(X), 1)) * ladder[:, -1:] > ladder).sum(axis=1)
+            drawn = draw_labels(posterior, rng)
             p = params.probabilities[drawn]
             filling = rng.binomial(self._whole_trials("to draw counts"), p)
         return np.where(np.isnan(X), filling, X)

@@ -21,6 +21,7 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
+    draw_labels,
     log_or_impossible,
 )
 from skem.ranges import SIMPLEX
@@ -184,6 +185,5 @@ class Categorical(ExponentialFamily):
         if rng is None:
             expected = np.tensordot(posterior, params.probabilities, 1)
             return np.where(np.isnan(X), self._values(expected.argmax(axis=-1)), X)
-        cumulated = posterior.cumsum(axis=1)
-        drawn = (rng.uniform(size=(len(X), 1)) * cumulated[:, -1:] > cumulated).sum(axis=1)
+        drawn = draw_labels(posterior, rng)
         return np.where(np.isnan(X), self._drawn(params.probabilities[drawn], rng), X)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.base import FloatArray, Kernel, LinearKernel, LossOfPrecision
+from skem.families.base import FloatArray, Kernel, LinearKernel, LossOfPrecision, draw_labels
 from skem.families.centred import CellKernel, CentredKernel
 from skem.families.covariance import STRUCTURES, Counts
 from skem.families.gaussian import LOG_2PI, Gaussian, GaussianParameters
@@ -206,8 +206,7 @@ class IncompleteGaussian(Gaussian):
         """
         if rng is None:
             return np.where(np.isnan(X), self._expected(params, X, posterior), X)
-        ladder = posterior.cumsum(axis=1)
-        labels = (rng.uniform(size=(len(X), 1)) * ladder[:, -1:] > ladder).sum(axis=1)
+        labels = draw_labels(posterior, rng)
         drawn = np.empty(X.shape)
         order = np.argsort(labels, kind="stable")
         drawn[order] = self.sample(params, np.bincount(labels, minlength=self.n_components), rng)

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from skem.families.base import ExponentialFamily, FloatArray, Kernel, log_or_impossible
+from skem.families.base import (
+    ExponentialFamily,
+    FloatArray,
+    Kernel,
+    draw_labels,
+    log_or_impossible,
+)
 from skem.ranges import POSITIVE
 
 __all__ = ["Poisson", "PoissonParameters"]
@@ -144,6 +150,5 @@ class Poisson(ExponentialFamily):
         """Fill in missing counts by the expected rate, or a draw."""
         if rng is None:
             return np.where(np.isnan(X), posterior @ params.rates, X)
-        cumulated = posterior.cumsum(axis=1)
-        drawn = (rng.uniform(size=(len(X), 1)) * cumulated[:, -1:] > cumulated).sum(axis=1)
+        drawn = draw_labels(posterior, rng)
         return np.where(np.isnan(X), rng.poisson(params.rates[drawn]), X)
