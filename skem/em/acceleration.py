@@ -4,20 +4,20 @@ An EM step is the gradient of the log-likelihood times the inverse of the comple
 information, so it is a Newton step but for the information that the missing labels take away.
 Limited-memory BFGS supplies just that: started from EM's matrix in place of the identity, its
 first direction is the EM step, and each evaluation adds one pair of differences (Jamshidian &
-Jennrich 1997, "QN2"; two-loop recursion: Nocedal & Wright 2006, algorithm 7.4).
+Jennrich 1997, "QN2"; compact form: Byrd, Nocedal & Schnabel 1994, theorem 2.2).
 
-EM's matrix H is never formed. The recursion needs it only on a combination of gradients, and
-what it does to each of those is known: H gradient = EM step.
+EM's matrix H is never formed. It is needed only on a combination of gradients, and what it does
+to each of those is known: H gradient = EM step.
 
 Methods that solve the fixed-point equation instead (Aitken, Anderson, SQUAREM) cannot tell a
 maximum from the saddle that a plateau lies around, and are drawn back to it.
 """
 
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtrs
 
 __all__ = ["Climb", "QuasiNewton"]
 
@@ -50,15 +50,6 @@ class Climb(NamedTuple):
     gain: float
 
 
-class _Pair(NamedTuple):
-    """Differences between two evaluations, and the inverse of their product."""
-
-    points: Vector
-    slopes: Vector
-    steps: Vector
-    rho: float
-
-
 class QuasiNewton:
     """Limited-memory BFGS for maximisation, preconditioned by EM.
 
@@ -67,7 +58,8 @@ class QuasiNewton:
     """
 
     def __init__(self) -> None:
-        self._pairs: deque[_Pair] = deque(maxlen=MEMORY)
+        # Differences of points, of slopes and of EM steps: (3, number of pairs, n).
+        self._pairs = np.empty((3, 0, 0))
         self._last: tuple[Vector, Vector, Vector] | None = None
         self._length = 1.0
         self._far = True
@@ -92,22 +84,21 @@ class QuasiNewton:
             self._length = 1.0
         elif self._last is not None:
             # Curved the wrong way: no quadratic model, but EM's own direction, further.
-            self._pairs.clear()
+            self._keep(0)
             self._length = min(LENGTHENING * self._length, LONGEST)
         self._last = (point, gradient, em_step)
 
     def reject(self, point: Vector, gradient: Vector, em_step: Vector) -> None:
         """Learn from a point that was worse than the last: the next step is plain EM."""
         self._length = 1.0
-        half = len(self._pairs) // 2
+        half = self._n_pairs // 2
         if self._learn(point, gradient, em_step):
             half = max(1, half)
-        while len(self._pairs) > half:
-            self._pairs.popleft()
+        self._keep(half)
 
     def forget(self) -> None:
         """Start afresh, where a point has no finite coordinates or could not be evaluated."""
-        self._pairs.clear()
+        self._keep(0)
         self._last = None
         self._length = 1.0
 
@@ -116,7 +107,7 @@ class QuasiNewton:
         if self._last is None or self._far:
             return None
         point, gradient, em_step = self._last
-        if self._pairs:
+        if self._n_pairs:
             direction = self._direction(gradient, em_step)
         elif self._length > 1.0:
             direction = self._length * em_step
@@ -139,18 +130,32 @@ class QuasiNewton:
         rounding = 1e-10 * float(np.linalg.norm(points) * np.linalg.norm(slopes))
         if not (product > rounding and float(slopes @ steps) > 0.0):
             return False
-        self._pairs.append(_Pair(points, slopes, steps, 1 / product))
+        pair = np.array([points, slopes, steps])[:, np.newaxis]
+        if self._n_pairs:
+            self._keep(MEMORY - 1)
+            pair = np.concatenate([self._pairs, pair], axis=1)
+        self._pairs = pair
         return True
 
+    @property
+    def _n_pairs(self) -> int:
+        return self._pairs.shape[1]
+
+    def _keep(self, n: int) -> None:
+        """Forget all pairs but the last n."""
+        self._pairs = self._pairs[:, max(self._n_pairs - n, 0) :]
+
     def _direction(self, gradient: Vector, em_step: Vector) -> Vector:
-        """Return the inverse of the approximate information times the gradient."""
-        direction, residual, alphas = em_step, gradient, []
-        for pair in reversed(self._pairs):
-            alpha = pair.rho * float(pair.points @ residual)
-            residual = residual - alpha * pair.slopes
-            direction = direction - alpha * pair.steps
-            alphas.append(alpha)
-        for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
-            beta = pair.rho * float(pair.slopes @ direction)
-            direction = direction + (alpha - beta) * pair.points
+        """Return the inverse of the approximate information times the gradient.
+
+        With rows P of points, Y of slopes, S of EM steps, and R the upper triangle of ``P Y'``::
+
+            a = inv(R) P gradient,   r = em_step - S'a,
+            direction = r + P' inv(R') (diag(R) a - Y r)
+        """
+        points, slopes, steps = self._pairs
+        R = points @ slopes.T  # of which only the upper triangle is looked at
+        a = dtrtrs(R, points @ gradient)[0]
+        r = em_step - a @ steps
+        direction: Vector = r + dtrtrs(R, R.diagonal() * a - slopes @ r, trans=1)[0] @ points
         return direction
