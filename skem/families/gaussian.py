@@ -31,6 +31,7 @@ from skem.families.centred import CentredKernel
 from skem.families.covariance import Counts, Structure
 from skem.families.doubt import EMPTY, doubt_about
 from skem.families.held import Held
+from skem.families.kept import keep_last
 from skem.families.prior import ConjugatePrior
 from skem.families.wide import WideKernel
 
@@ -137,14 +138,48 @@ class Gaussian:
         """The ridge of each feature."""
         return np.zeros(self.origin.shape) + self.ridge
 
-    def widen(self, covariances: FloatArray) -> FloatArray:
-        """Return the covariances of greatest likelihood that are nowhere too narrow."""
-        least = np.maximum(self.least, self.rounding) + np.zeros(self.origin.shape)
-        return self.structure.widen(covariances, least) if least.all() else covariances
+    @cached_property
+    def has_ridge(self) -> bool:
+        """Whether some ridge is not 0."""
+        return bool(self.ridges.any())
+
+    @cached_property
+    def bounds(self) -> FloatArray | None:
+        """The least variance of each feature, (d,); None without a bound."""
+        bounds = np.maximum(self.least, self.rounding) + np.zeros(self.origin.shape)
+        return bounds if bounds.all() else None
+
+    def _is_wide_enough(self, U: FloatArray) -> bool:
+        """Say whether no direction is too narrow, at a glance: False means perhaps.
+
+        With D the bounds, ``C - D`` is positive semidefinite if all eigenvalues of ``U'DU`` are at
+        most 1; they are if their sum is.
+        """
+        return self.bounds is None or bool(self.structure.trace(U, self.bounds).max() <= 1.0)
+
+    def factor(self, covariances: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the covariances of greatest likelihood that are nowhere too narrow, and their U.
+
+        Raises DegenerateComponentError where they are singular to rounding.
+        """
+        try:
+            U = self.structure.factor(covariances, self.floor)
+        except DegenerateComponentError:
+            if self.bounds is None:
+                raise
+        else:
+            if self._is_wide_enough(U):
+                return covariances, U
+        assert self.bounds is not None
+        wide = self.held.put("covariances", self.structure.widen(covariances, self.bounds))
+        return wide, self.structure.factor(wide, self.floor)
 
     def wide_enough(self, covariances: FloatArray, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return covariances, widened where that is possible, and their U."""
-        wide = self.widen(covariances)
+        if self._is_wide_enough(U):
+            return covariances, U
+        assert self.bounds is not None
+        wide = self.structure.widen(covariances, self.bounds)
         if np.array_equal(wide, covariances, equal_nan=True):
             return covariances, U
         try:
@@ -238,12 +273,8 @@ class Gaussian:
     def log_peaks(self, params: GaussianParameters, bias: FloatArray) -> FloatArray:
         """Return the largest log-joint of each component, penalty included."""
         U, d = params.precisions_cholesky, self.n_features
-        return (
-            bias
-            + self.structure.log_det(U, d)
-            - d / 2 * LOG_2PI
-            - self.structure.trace(U, self.ridges) / 2
-        )
+        peaks: FloatArray = bias + (self.structure.log_det(U, d) - d / 2 * LOG_2PI)
+        return peaks - self.structure.trace(U, self.ridges) / 2 if self.has_ridge else peaks
 
     def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
         """Return the centred kernel where others are not accurate, else the fastest."""
@@ -271,7 +302,7 @@ class Gaussian:
         """Return the kernel ``eta @ T``."""
         U, d = params.precisions_cholesky, self.n_features
         slopes, quadratic = self.structure.expanded(U, params.means)
-        half_norms = (slopes * params.means).sum(axis=1) / 2
+        half_norms = np.einsum("kd,kd->k", slopes, params.means) / 2
         constant = self.log_prior(params)
         eta = np.empty((self.n_components, self.n_statistics))
         eta[:, 1 : 1 + d] = slopes
@@ -304,6 +335,7 @@ class Gaussian:
         peaks, constant = self.log_peaks(params, bias), self.log_prior(params)
         return CentredKernel(self.structure, self.origin, centres, params, peaks, constant)
 
+    @keep_last
     def _amplification(self, params: GaussianParameters) -> float:
         return float(
             self.structure.amplification(
@@ -331,7 +363,8 @@ class Gaussian:
         deltas = first / counts.mean
         means: FloatArray = centres + deltas
         covariances = self.structure.estimate(second, counts, deltas)
-        covariances = self.structure.add_ridge(covariances, self.ridges)
+        if self.has_ridge:
+            covariances = self.structure.add_ridge(covariances, self.ridges)
         # A component with hardly any rows cannot be estimated: it keeps its shape.
         unseen = counts.mean <= EMPTY * responsible.sum()
         if previous is not None and unseen.any():
@@ -340,9 +373,9 @@ class Gaussian:
         if "means" in self.held.masks:
             free, means = means, self.held.put("means", means)
             covariances = self.structure.about(covariances, counts, means - free)
-        covariances = self.held.put("covariances", self.widen(covariances))
+        covariances = self.held.put("covariances", covariances)
         try:
-            params = self.parameters(means, covariances)
+            params = GaussianParameters(means, *self.factor(covariances))
         except DegenerateComponentError:
             if exact:
                 raise

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +14,57 @@ from skem.families.triangles import inverse_triangles, multiply_lower, upper_tri
 __all__ = ["Dense"]
 
 
-def _unpack(second: FloatArray, d: int) -> FloatArray:
-    """Turn packed upper triangles (K, d(d+1)/2) into symmetric matrices (K, d, d)."""
-    i, j = upper_triangle(d)
-    matrices = np.empty((len(second), d, d))
-    matrices[:, i, j] = second
-    matrices[:, j, i] = second
-    return matrices
+class _Packing(NamedTuple):
+    """Where the elements of d x d matrices are in packed upper triangles, and the other way.
+
+    Attributes
+    ----------
+    places : integer ndarray of shape (d(d+1)/2,)
+        Place of each packed element in a flat matrix.
+    packed : integer ndarray of shape (d * d,)
+        Place of each element of a flat symmetric matrix among the packed ones.
+    times : ndarray of shape (d(d+1)/2,)
+        How often each packed element is in the matrix: 1 on the diagonal, else 2.
+    in_exponent : ndarray of shape (d(d+1)/2,)
+        The same times -1/2, as in the exponent of the density.
+    diagonal : bool ndarray of shape (d(d+1)/2,)
+        Which packed elements are on the diagonal.
+    rows : integer ndarray of shape (d(d+1)/2,)
+        Row of each packed element.
+    """
+
+    places: NDArray[np.int_]
+    packed: NDArray[np.int_]
+    times: FloatArray
+    in_exponent: FloatArray
+    diagonal: NDArray[np.bool_]
+    rows: NDArray[np.int_]
 
 
 @lru_cache(maxsize=64)
-def _packing(d: int) -> tuple[NDArray[np.int_], FloatArray]:
-    """Return places of an upper triangle in a flat matrix, and how often each is in the matrix."""
+def _packing(d: int) -> _Packing:
+    """Return the packing of matrices of d features."""
     i, j = upper_triangle(d)
-    return i * d + j, np.where(i == j, 1.0, 2.0)
+    packed = np.empty((d, d), dtype=np.intp)
+    packed[i, j] = packed[j, i] = np.arange(len(i))
+    times = np.where(i == j, 1.0, 2.0)
+    return _Packing(i * d + j, packed.ravel(), times, times / -2, i == j, i)
+
+
+def _unpack(second: FloatArray, d: int) -> FloatArray:
+    """Turn packed upper triangles (K, d(d+1)/2) into symmetric matrices (K, d, d)."""
+    return second.take(_packing(d).packed, axis=1).reshape(-1, d, d)
+
+
+def _upper(matrices: FloatArray) -> FloatArray:
+    """Return the packed upper triangles of matrices (K, d, d)."""
+    flat = matrices.reshape(len(matrices), -1)
+    return flat.take(_packing(matrices.shape[-1]).places, axis=1)
 
 
 def _pack_quadratic(P: FloatArray) -> FloatArray:
     """Pack symmetric (K, d, d) so that the dot product with packed ``z z'`` is ``z' P z``."""
-    places, times = _packing(P.shape[-1])
-    return P.reshape(len(P), -1)[:, places] * times
+    return _upper(P) * _packing(P.shape[-1]).times
 
 
 def _diagonals(matrices: FloatArray) -> FloatArray:
@@ -51,10 +82,11 @@ def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
         raise DegenerateComponentError(_first_indefinite(C), _SINGULAR) from None
     # The squared pivots are conditional variances: each feature's given those before it.
     pivots = _diagonals(L) ** 2
-    sound = pivots > 4 * C.shape[-1] * EPS * variances
-    if not (sound & (variances > floor)).all():
+    rounding = 4 * C.shape[-1] * EPS * variances
+    if not (pivots > np.maximum(rounding, floor)).all():
         first_degenerate(variances, floor)
-        raise DegenerateComponentError(int(np.argwhere(~sound)[0, 0]), _SINGULAR)
+        if not (sound := pivots > rounding).all():
+            raise DegenerateComponentError(int(np.argwhere(~sound)[0, 0]), _SINGULAR)
     return inverse_triangles(L).swapaxes(1, 2)
 
 
@@ -234,7 +266,8 @@ class Dense(Structure):
     ) -> tuple[FloatArray, FloatArray]:
         """Multiply the means, and pack the precisions."""
         P = self._by_group(self.precisions(precisions_cholesky))
-        return (self._grouped(means) @ P).reshape(means.shape), _pack_quadratic(P) / -2
+        slopes = (self._grouped(means) @ P).reshape(means.shape)
+        return slopes, _upper(P) * _packing(P.shape[-1]).in_exponent
 
     def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
         """Return U' Z."""
@@ -247,7 +280,8 @@ class Dense(Structure):
 
     def multiply_means(self, precisions_cholesky: FloatArray, means: FloatArray) -> FloatArray:
         """Return P_k mean_k."""
-        return self.expanded(precisions_cholesky, means)[0]
+        U = self._by_group(precisions_cholesky)
+        return (self._grouped(means) @ U @ U.swapaxes(1, 2)).reshape(means.shape)
 
     def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
         """Sum the logs of the diagonals, (G,)."""
@@ -284,10 +318,8 @@ class Dense(Structure):
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""
-        places, times = _packing(precisions_cholesky.shape[-1])
-        scaled = self._by_group(precisions_cholesky) * scale[:, np.newaxis]
-        coordinates = scaled.reshape(len(scaled), -1)[:, places]
-        np.log(coordinates, out=coordinates, where=times == 1.0)
+        coordinates = _upper(self._by_group(precisions_cholesky) * scale[:, np.newaxis])
+        np.log(coordinates, out=coordinates, where=_packing(len(scale)).diagonal)
         return coordinates.ravel()
 
     def from_vector(
@@ -295,11 +327,11 @@ class Dense(Structure):
     ) -> tuple[FloatArray, FloatArray]:
         """Undo to_vector."""
         n, d, _ = self._by_group(like).shape
-        places, times = _packing(d)
+        packing = _packing(d)
         coordinates = vector.reshape(n, -1).copy()
-        np.exp(coordinates, out=coordinates, where=times == 1.0)
+        np.exp(coordinates, out=coordinates, where=packing.diagonal)
         U = np.zeros((n, d * d))
-        U[:, places] = coordinates
+        U[:, packing.places] = coordinates
         U = self._as_given(U.reshape(n, d, d) / scale[:, np.newaxis])
         return self.covariances(U), U
 
@@ -312,14 +344,11 @@ class Dense(Structure):
         scale: FloatArray,
     ) -> FloatArray:
         """Return the upper triangles of ``n (inv(diag(U)) - S U)``, by scaled coordinates."""
-        U, d = self._by_group(precisions_cholesky), precisions_cholesky.shape[-1]
-        G = -(self._by_group(self.about(covariances, counts, deltas)) @ U)
+        U, packing = self._by_group(precisions_cholesky), _packing(len(scale))
+        S = self._by_group(self.about(covariances, counts, deltas))
         # By the logarithm of a diagonal element: d/dlog u = u d/du, in any units.
-        factors = np.broadcast_to(1 / scale[:, np.newaxis], U.shape).copy()
-        factors.reshape(len(U), -1)[:, :: d + 1] = _diagonals(U)
-        G *= factors
-        G.reshape(len(G), -1)[:, :: d + 1] += 1
-        return self._count(counts)[:, 0] * G.reshape(len(G), -1)[:, _packing(d)[0]]
+        factors = np.where(packing.diagonal, _upper(U), 1 / scale[packing.rows])
+        return self._count(counts)[:, 0] * (packing.diagonal - _upper(S @ U) * factors)
 
     def check_definite(self, values: FloatArray, kind: str) -> None:
         """Require every matrix to be symmetric, positive-definite."""
