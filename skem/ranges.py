@@ -168,8 +168,9 @@ class _Probability(_Entries):
 class _Simplex(Range):
     """Rows (along the last axis) of numbers that are not negative and sum to one.
 
-    Coordinates are logarithms of the entries' ratios to the last one. Free entries share what
-    those that are held leave.
+    Coordinates are logarithms of the entries' ratios to the reference of their row: its last
+    entry that is not zero. (Entries that are zero stay so under EM, so that it stays the same.)
+    Free entries share what those that are held leave.
     """
 
     core = 1
@@ -182,26 +183,31 @@ class _Simplex(Range):
 
     def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
         """Return log-ratios, one fewer than there are free entries in a row."""
+        values = np.asarray(values, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(np.asarray(values, dtype=np.float64))
-            if held is None:
+            logs = np.log(values)
+            if self._is_last(values, held):
                 return (logs[..., :-1] - logs[..., -1:]).ravel()
-            rows = (row[~fixed] for row, fixed in _by_row(logs, held))
-            return np.concatenate([row[:-1] - row[-1:] for row in rows])
+            reference = np.take_along_axis(logs, self._references(values, held), axis=-1)
+            return self.select(logs - reference, values, held)
 
     def from_vector(
         self, vector: FloatArray, like: FloatArray, held: Mask | None = None
     ) -> FloatArray:
         """Return rows of log-ratios."""
-        if held is None:
-            return _shares(np.reshape(vector, (*np.shape(like)[:-1], np.shape(like)[-1] - 1)))
-        values, start = np.array(like, dtype=np.float64, order="C"), 0  # rows are views then
-        for row, fixed in _by_row(values, held):
-            n = max(int((~fixed).sum()) - 1, 0)
-            if not fixed.all():
-                row[~fixed] = _shares(vector[start : start + n]) * row[~fixed].sum()
-            start += n
-        return values
+        like = np.asarray(like, dtype=np.float64)
+        if self._is_last(like, held):
+            logs = np.zeros(like.shape)
+            logs[..., :-1] = np.reshape(vector, logs[..., :-1].shape)
+            shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
+            return shares / shares.sum(axis=-1, keepdims=True)
+        free = np.ones(like.shape, dtype=bool) if held is None else ~held
+        rest = 1.0 if held is None else np.where(free, like, 0.0).sum(axis=-1, keepdims=True)
+        logs = np.where(free, 0.0, -np.inf)
+        logs[self._coordinates(like, held)] = vector
+        shares = np.exp(logs - logs.max(axis=-1, keepdims=True, initial=np.finfo(float).min))
+        totals = shares.sum(axis=-1, keepdims=True)
+        return np.where(free, np.divide(shares, totals, where=free, out=shares) * rest, like)
 
     def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
         """Count the free entries of each row, less one."""
@@ -209,18 +215,33 @@ class _Simplex(Range):
             return int(np.prod(shape[:-1], dtype=int)) * (shape[-1] - 1)
         return int(np.maximum((~held).sum(axis=-1) - 1, 0).sum())
 
+    def select(
+        self, entries: FloatArray, values: FloatArray, held: Mask | None = None
+    ) -> FloatArray:
+        """Return the entries, such as slopes, that belong to coordinates of values."""
+        if self._is_last(values, held):
+            return entries[..., :-1].ravel()
+        return entries[self._coordinates(values, held)]
 
-def _by_row(values: FloatArray, held: Mask) -> Any:
-    """Pair the rows of an array (views, where it is contiguous) with those of a mask."""
-    K = values.shape[-1]
-    return zip(values.reshape(-1, K), held.reshape(-1, K), strict=True)
+    @staticmethod
+    def _is_last(values: FloatArray, held: Mask | None) -> bool:
+        """Say, for speed, whether the last entry is every row's reference."""
+        return held is None and bool((values[..., -1] > 0).all())
 
+    def _coordinates(self, values: FloatArray, held: Mask | None) -> Mask:
+        """Say which entries have coordinates: those that are free, but for the references."""
+        mask = np.ones(values.shape, dtype=bool) if held is None else ~held
+        np.put_along_axis(mask, self._references(values, held), False, axis=-1)
+        return mask
 
-def _shares(ratios: FloatArray) -> FloatArray:
-    """Return rows that sum to one, of the log-ratios of all entries but the last to that."""
-    logs = np.concatenate([ratios, np.zeros((*ratios.shape[:-1], 1))], axis=-1)
-    shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
+    @staticmethod
+    def _references(values: FloatArray, held: Mask | None) -> NDArray[np.intp]:
+        """Return the index of each row's last free entry above zero; of the last, if none is."""
+        free = np.ones(values.shape, dtype=bool) if held is None else ~held
+        positive = free & (values > 0)
+        candidates = np.where(positive.any(axis=-1, keepdims=True), positive, free)
+        from_the_end = candidates[..., ::-1].argmax(axis=-1)
+        return values.shape[-1] - 1 - from_the_end[..., np.newaxis]
 
 
 @dataclass(frozen=True)
@@ -296,5 +317,5 @@ def _is_covariance(C: FloatArray) -> bool:
 REAL: Range = Real()
 POSITIVE: Range = _Positive()
 PROBABILITY: Range = _Probability()
-SIMPLEX: Range = _Simplex()
+SIMPLEX: _Simplex = _Simplex()
 COVARIANCE: Range = Covariance()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import xlogy
 
 from skem.coordinates import Coordinates
 from skem.mixture.labels import Independent, Weights
@@ -96,6 +97,32 @@ def test_simplex_has_the_coordinates_of_mixing_weights():
     vector = np.array([1.0, 2.0])
     expected = labels.from_vector(vector, Weights(weights)).weights
     assert_allclose(SIMPLEX.from_vector(vector, weights), expected)
+
+
+@pytest.mark.parametrize("held", [None, [False, True, False, False]])
+def test_simplex_whose_last_entry_is_zero_has_coordinates(held):
+    """A zero has none that is finite, and stays; the others have those that they had without."""
+    values = np.array([[0.2, 0.3, 0.5, 0.0], [0.0, 0.4, 0.6, 0.0], [0.1, 0.2, 0.3, 0.4]])
+    mask = None if held is None else np.broadcast_to(held, values.shape)
+    vector = SIMPLEX.to_vector(values, mask)
+    assert vector.size == SIMPLEX.n_coordinates(values.shape, mask)
+    assert np.isneginf(vector).sum() == 3 and np.isfinite(vector).sum() == vector.size - 3
+    assert_allclose(SIMPLEX.from_vector(vector, values, mask), values, rtol=1e-12)
+    moved = SIMPLEX.from_vector(vector + 0.3, values, mask)
+    SIMPLEX.check("theta", moved)
+    assert_array_equal(moved == 0, values == 0)
+    assert_allclose(SIMPLEX.to_vector(moved, mask), vector + 0.3)
+    # What is selected of slopes is in the order of the coordinates.
+    counts = np.arange(12.0).reshape(3, 4) * (values > 0)
+    free = True if mask is None else ~mask
+    n, total = (np.sum(a, axis=1, where=free, keepdims=True) for a in (counts, values))
+    slopes = SIMPLEX.select(counts - n / total * values, values, mask)
+    for i in np.flatnonzero(np.isfinite(vector)):
+        ahead, behind = (
+            xlogy(counts, SIMPLEX.from_vector(vector + step, values, mask)).sum(where=free)
+            for step in 1e-6 * np.outer([1, -1], np.arange(vector.size) == i)
+        )
+        assert_allclose(slopes[i], (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(

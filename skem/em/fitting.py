@@ -12,17 +12,23 @@ from skem.coordinates import as_mapping
 from skem.em.driver import Reason, Run, run
 from skem.em.information import delta_method
 from skem.em.model import EMWarning, has
-from skem.em.restarts import Restart, best_run
+from skem.em.restarts import AllStartsFailedError, Restart, best_run
 
 __all__ = ["Result", "fit"]
 
-#: What to look at where every start fails.
-ADVICE = (
-    "Where the log-likelihood falls, the likeliest causes are: an M-step that does not maximise Q "
-    "(a factor or a term is missing), an E-step whose statistics or log-likelihood are those of "
-    "other parameters, a log-likelihood without a term that depends on the parameters, or "
-    "functions that change what they are given."
-)
+#: What to look at where a start failed, by what its failure says.
+ADVICE = {
+    "fell by": (
+        "The likeliest causes: an M-step that does not maximise Q (a factor or a term is "
+        "missing), an E-step whose statistics or log-likelihood are those of other parameters, a "
+        "log-likelihood without a term that depends on the parameters, or functions that change "
+        "what they are given."
+    ),
+    "not a number": (
+        "The likeliest causes: the logarithm of zero or of a negative number, zero times "
+        "infinity, or missing values in the data of the E-step."
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +79,8 @@ class Result:
         ----------
         robust : bool, default=False
             Whether to take the sandwich form (White 1982), which holds also where the model is
-            not quite true. It needs a model with ``contributions``.
+            not quite true. It needs a model with ``contributions``, as TwoSteps has with
+            ``by_unit``.
 
         Returns
         -------
@@ -95,6 +102,12 @@ class Result:
             raise TypeError(
                 f"standard errors need a model with {', '.join(missing)}: give TwoSteps its "
                 "ranges, and Q as expected"
+            )
+        if robust and not has(self.model, "contributions"):
+            raise TypeError(
+                "robust standard errors need the log-likelihood unit by unit, which their total "
+                "does not tell: give TwoSteps a function by_unit, another model a method "
+                "contributions"
             )
         shapes = {name: np.shape(value) for name, value in as_mapping(self.params).items()}
         variances, doubt = delta_method(
@@ -217,7 +230,10 @@ def fit(
         "report": report,
     }
     attempts: list[Callable[[], Run]] = [partial(run, model, start, **options) for start in starts]
-    best, restarts = best_run(attempts, ADVICE, n_jobs)
+    try:
+        best, restarts = best_run(attempts, "", n_jobs)
+    except AllStartsFailedError as error:
+        raise AllStartsFailedError(f"{error} {_advice(str(error))}".rstrip()) from None
     _warn(best, restarts)
     return Result(best.params, best.objective, best.trace, best.reason, restarts, model)
 
@@ -247,6 +263,11 @@ def _check(model: Any, starts: Sequence[Any], tol: float, max_iter: int) -> None
             model.check(start)
 
 
+def _advice(failure: str) -> str:
+    """Return what to look at, of a failure in words; nothing where these say it all."""
+    return next((advice for words, advice in ADVICE.items() if words in failure), "")
+
+
 def _warn(best: Run, restarts: Sequence[Restart]) -> None:
     """Warn of what a person should look at."""
     if best.reason == "max_iter":
@@ -256,12 +277,11 @@ def _warn(best: Run, restarts: Sequence[Restart]) -> None:
             EMWarning,
             stacklevel=3,
         )
-    fallen = [
-        restart.failure for restart in restarts if "log-likelihood" in (restart.failure or "")
-    ]
+    failures = [restart.failure for restart in restarts if restart.failure is not None]
+    fallen = [failure for failure in failures if "log-likelihood" in failure]
     if fallen:
         warnings.warn(
-            f"{len(fallen)} of {len(restarts)} starts failed: {fallen[0]}. {ADVICE}",
+            f"{len(fallen)} of {len(restarts)} starts failed: {fallen[0]}. {_advice(fallen[0])}",
             EMWarning,
             stacklevel=3,
         )

@@ -158,8 +158,11 @@ def delta_method(
             "Some parameters are at the edge of their range (a probability of 0 or 1, a weight of "
             "0): they have no standard error, and those of the others take them for known"
         )
+        # At the edge is what moves with such a coordinate alone. (Shares beside one of zero move
+        # with others, too.)
         inside = np.where(free, at, 0.0)
-        variances[moved(inside) != moved(np.where(free, inside, 1.0))] = np.nan
+        moves = moved(inside) != moved(np.where(free, inside, 1.0))
+        variances[moves & ~slopes.any(axis=0)] = np.nan
     return variances, doubt
 
 

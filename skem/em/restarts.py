@@ -62,7 +62,7 @@ def best_run(
     attempts : sequence of callables
         Each makes a start, runs EM from it and returns the Run. None depends on another.
     advice : str
-        What to tell a person if none of them succeeds.
+        What to tell a person to do if none of them succeeds.
     n_jobs : int or None, default=None
         Attempts at a time, in joblib's terms.
 
@@ -77,7 +77,7 @@ def best_run(
     Raises
     ------
     AllStartsFailedError
-        When every attempt failed: it says why the last did.
+        When every attempt failed: it says why the last did, then the advice.
     """
     if n_jobs is None or len(attempts) == 1:
         outcomes = list(map(_outcome, attempts))
@@ -88,9 +88,9 @@ def best_run(
         if isinstance(run, Run) and (best is None or _is_better(run, best)):
             best = run
     if best is None:
-        raise AllStartsFailedError(
-            f"{advice} {len(outcomes)} of {len(outcomes)} starts failed; the last: {outcomes[-1]}."
-        )
+        n = len(outcomes)
+        cause = f"No start led to a fit: {n} of {n} starts failed; the last: {outcomes[-1]}."
+        raise AllStartsFailedError(f"{cause} {advice}".rstrip())
     return best, tuple(map(_report, outcomes, _optima(outcomes)))
 
 

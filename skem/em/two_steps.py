@@ -43,6 +43,9 @@ class TwoSteps:  # numpydoc ignore=PR02
         data at other parameters than those of the statistics, in nats, give or take what does
         not depend on ``params``. Its slope is the likelihood's (Fisher's identity), which makes
         acceleration better, and standard errors possible.
+    by_unit : callable, default=None
+        ``by_unit(params)`` returns the log-likelihood of each unit of data, an array (n_units,),
+        give or take what does not depend on ``params``. Robust standard errors need it.
 
     Examples
     --------
@@ -68,12 +71,13 @@ class TwoSteps:  # numpydoc ignore=PR02
     n_units: float
     ranges: Mapping[str, Range] | None = None
     expected: Callable[[Any, Any], float] | None = None
+    by_unit: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         """Check what was given."""
-        for name in ("e_step", "m_step", "expected"):
-            function = getattr(self, name)
-            if not callable(function) and not (name == "expected" and function is None):
+        for name in ("e_step", "m_step", "expected", "by_unit"):
+            function, optional = getattr(self, name), name in ("expected", "by_unit")
+            if not callable(function) and not (optional and function is None):
                 raise TypeError(f"{name} must be a function, got {function!r}")
         if not (isinstance(self.n_units, int | float | np.number) and 0 < self.n_units < np.inf):
             raise ValueError(f"n_units must be a positive number, got {self.n_units!r}")
@@ -148,6 +152,11 @@ class TwoSteps:  # numpydoc ignore=PR02
         """The function that returns the slope of the mean objective; None where there is no Q."""
         return None if self.expected is None else self._slope_of_expected
 
+    @property
+    def contributions(self) -> Callable[[Any, slice], FloatArray] | None:  # numpydoc ignore=RT01
+        """The function that returns the log-likelihood of some units; None where unknown."""
+        return None if self.by_unit is None else self._of_units
+
     @cached_property
     def _coordinates(self) -> Coordinates:
         return Coordinates(self.ranges or {})
@@ -190,6 +199,17 @@ class TwoSteps:  # numpydoc ignore=PR02
         for name, values in as_mapping(params).items():
             if not np.isfinite(values).all():
                 raise ValueError(f"{name} must be finite, got {values!r}")
+
+    def _of_units(self, params: Any, units: slice) -> FloatArray:
+        """Return the log-likelihood of some units."""
+        assert self.by_unit is not None
+        by_unit = np.asarray(self.by_unit(params), dtype=np.float64)
+        if by_unit.shape != (self.n_units,):
+            raise ValueError(
+                f"by_unit must return one log-likelihood for each of the {self.n_units} units, "
+                f"got an array of shape {by_unit.shape}"
+            )
+        return by_unit[units]
 
     def _slope_of_expected(self, params: Any, evaluation: Evaluation) -> FloatArray:
         """Return the slope of Q at the parameters of its own statistics, per unit."""

@@ -205,7 +205,7 @@ class HiddenMarkovModel(DescribedChain):
             model = replace(model, workers=crew)
             attempts = self._attempts(model, given, continuing)
             try:
-                best, self.restarts_ = best_run(attempts, "No start led to a fit.", self.n_jobs)
+                best, self.restarts_ = best_run(attempts, "", self.n_jobs)
             except AllStartsFailedError as error:
                 raise ValueError(str(error)) from None
             self._publish(family, best.params, X.dtype)

@@ -353,7 +353,7 @@ class LinearGaussianSSM(FittedStateSpace):
         model = StateSpaceModel(series, self._freedom(series, given, starts[0]))
         attempts = [partial(self._run, model, each, i) for i, each in enumerate(starts)]
         try:
-            best, self.restarts_ = best_run(attempts, "No start led to a fit.", self.n_jobs)
+            best, self.restarts_ = best_run(attempts, "", self.n_jobs)
         except AllStartsFailedError as error:
             raise ValueError(str(error)) from None
         self._publish(

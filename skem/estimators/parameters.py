@@ -73,7 +73,7 @@ class ParametricMixture(FittedMixture):
     _missing = False
 
     #: What to do when no start leads to a fit.
-    _advice = "No start led to a fit. Try to decrease the number of components."
+    _advice = "Try to decrease the number of components."
 
     #: Constructor parameters, and what they must be.
     _checks: dict[str, Check]

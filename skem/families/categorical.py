@@ -140,14 +140,11 @@ class Categorical(ExponentialFamily):
     def gradient(
         self, params: CategoricalParameters, new: CategoricalParameters, totals: FloatArray
     ) -> FloatArray:
-        """Return ``n_l - n p_l``, by log-ratios to the last level of a column."""
+        """Return ``n_l - n p_l``, of the levels that have coordinates."""
         counts = self._counts(totals)
         slopes = counts - counts.sum(axis=-1, keepdims=True) * params.probabilities
-        last = np.array([len(levels) for levels in self.categories])[:, np.newaxis] - 1
-        wanted = np.broadcast_to(np.arange(self.n_levels) < last, slopes.shape)
-        if "probabilities" in self.held.masks:
-            wanted = wanted & ~self.held.masks["probabilities"][:, np.newaxis, np.newaxis]
-        return slopes[wanted]
+        held = self._free(params).held["probabilities"]
+        return SIMPLEX.select(slopes, params.probabilities, held)
 
     def mean_totals(self, params: CategoricalParameters, like: FloatArray) -> FloatArray:
         """Return the totals of one complete row of each component."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.families.base import FloatArray, log_or_impossible
+from skem.ranges import SIMPLEX
 
 __all__ = ["Independent", "MixtureParameters", "Weights"]
 
@@ -82,33 +83,23 @@ class Independent:
 
     def n_parameters(self, params: Weights) -> int:
         """Count the free weights, less one: they have a given sum."""
-        return max(len(params.weights[self._free]) - 1, 0)
+        return SIMPLEX.n_coordinates(params.weights.shape, self.held)
 
     def to_vector(self, params: Weights) -> FloatArray:
-        """Return the logarithms of the free weights, less that of the last of them."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_weights = np.log(params.weights[self._free])
-            return log_weights[:-1] - log_weights[-1:]
+        """Return the coordinates of the free weights in their range, the simplex."""
+        return SIMPLEX.to_vector(params.weights, self.held)
 
     def from_vector(self, vector: FloatArray, like: Weights) -> Weights:
         """Undo :meth:`to_vector`; the weights that are held, and their sum, are those of like."""
-        free = self._free
-        weights = like.weights.copy()
-        if len(weights[free]):
-            ratios = np.exp(np.append(vector, 0.0) - vector.max(initial=0.0))
-            weights[free] = ratios / ratios.sum() * like.weights[free].sum()
-        return Weights(weights)
+        return Weights(SIMPLEX.from_vector(vector, like.weights, self.held))
 
     def gradient(self, params: Weights, counts: FloatArray) -> FloatArray:
         """Return the slope of ``sum_k n_k log w_k`` in those coordinates: ``n_k - N w_k``."""
-        counts, weights = counts[self._free], params.weights[self._free]
-        if not len(counts):
-            return np.empty(0)
-        return (counts - counts.sum() * (weights / weights.sum()))[:-1]
-
-    @property
-    def _free(self) -> Any:
-        return slice(None) if self.held is None else ~self.held
+        weights = params.weights
+        n = counts.sum()
+        if self.held is not None and not self.held.all():
+            n = counts[~self.held].sum() / weights[~self.held].sum()
+        return SIMPLEX.select(counts - n * weights, weights, self.held)
 
 
 def _share_out(counts: FloatArray, held: NDArray[np.bool_], values: FloatArray) -> FloatArray:

@@ -22,8 +22,8 @@ FEW = FAITHFUL[::3]  # 91 rows
 structures = pytest.mark.parametrize("covariance_type", STRUCTURES)
 
 FAILED = re.compile(
-    r"Try to .*increase reg_covar.* starts failed; the last: (component \d+|all components): "
-    r"its (covariance is singular|variance along feature \d is)"
+    r"No start led .* starts failed; the last: (component \d+|all components): "
+    r"its (covariance is singular|variance along feature \d is).*Try to .*increase reg_covar"
 )
 ADVICE = "Decrease n_components"
 
