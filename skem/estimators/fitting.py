@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skem.data.rows import Rows
-from skem.em.driver import LikelihoodFellError, Run, run
+from skem.em.driver import Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.holding import all_given, complete, may_leave
 from skem.estimators.row_validation import check_partition
 from skem.estimators.sources import is_lazy, rows_of
-from skem.estimators.verbose import Reporter
-from skem.families.base import DegenerateComponentError
+from skem.estimators.watching import watched
 from skem.families.held import Held
 from skem.missing import by_pattern
 from skem.mixture.model import MixtureModel
@@ -27,7 +26,7 @@ from skem.mixture.posterior import classify, normalise
 from skem.mixture.revival import revive
 from skem.mixture.starts import SHORT_RUNS, first_parameters, start
 from skem.mixture.sweep import Share
-from skem.mixture.trace import TraceEntry, decompose
+from skem.mixture.trace import decompose
 
 __all__ = ["ASSIGNMENTS", "Fit", "training_rows"]
 
@@ -69,7 +68,7 @@ class Fit:
         Which of the user's rows the model has.
     n_samples : int
         Number of the user's rows.
-    task : FitTask or None
+    task : FitTask
         Tells callbacks.
     """
 
@@ -124,38 +123,18 @@ class Fit:
 
     def run(self, start: Any, history: Any = (), number: int = 0) -> Run:
         """Run EM from a start."""
-        estimator, model = self.estimator, self.model
-        reporter = Reporter(estimator.verbose, estimator.verbose_interval)
-        task = self.task.start(number, estimator.max_iter)
-        recorded: list[tuple[int, Any, float]] = []
-        listeners: list[Callable[[int, float, Any], object]] = []
-        if estimator.verbose:
-            listeners.append(lambda n, objective, params: reporter.iteration(n, objective))
-        if estimator.record_trace:
-            listeners.append(lambda n, objective, params: recorded.append((n, params, objective)))
-        if task is not None:
-            listeners.append(lambda n, objective, params: task.evaluation(params))
         if self.held.masks:
-            _check_possible(model, start)
-        reporter.begin(number)
-        try:
-            result = self._climb(start, history, _all_of(listeners))
-        except (DegenerateComponentError, LikelihoodFellError):
-            if task is not None:
-                task.end(start)
-            raise
-        if not result.converged and estimator.n_init > 1:
-            # The last step of a run that was cut short may decide between starts.
-            result = replace(result, final=model.objective(result.params))
-        reporter.end(result)
-        if task is not None:
-            task.end(result.params)
-        if recorded:
-            result = replace(result, record=tuple(self._entries(recorded)))
-        if not estimator.max_iter:
+            _check_possible(self.model, start)
+        result = watched(
+            self.task,
+            number,
+            start,
+            partial(self._climb, start, history),
+            partial(decompose, self.model),
+        )
+        if not self.estimator.max_iter:
             return result
-        spurious = model.spurious(result.params)
-        return replace(result, spurious=spurious)
+        return replace(result, spurious=self.model.spurious(result.params))
 
     def _climb(self, start: Any, history: Any, report: Any) -> Run:
         """Run EM, and further where a component had died that is to live."""
@@ -176,10 +155,14 @@ class Fit:
             trace += result.trace
             result = replace(result, trace=trace)
             if not result.converged or len(trace) >= estimator.max_iter:
-                return result
+                break
             start, history = revive(model, result.params), ()
             if start is None:
-                return result
+                break
+        if not result.converged and estimator.n_init > 1:
+            # The last step of a run that was cut short may decide between starts.
+            result = replace(result, final=model.objective(result.params))
+        return result
 
     def first(self, rng: Any) -> Any:
         """Return the parameters of a start: those that are given, the others drawn."""
@@ -212,17 +195,6 @@ class Fit:
             shares = check_partition(strategy, self.n_samples, K)[self.index]
         return first_parameters(model, shares)
 
-    def _entries(self, recorded: list[tuple[int, Any, float]]) -> Any:
-        """Complete what was recorded, leaving out evaluations that were no improvement."""
-        previous = None
-        for n, params, objective in recorded:
-            if params is not previous:
-                expected, entropy = decompose(self.model, params)
-                attributes = self.task.attributes(params).items()
-                public = {name: value for name, value in attributes if name.endswith("_")}
-                yield TraceEntry(n, public, objective, expected, entropy)
-            previous = params
-
 
 def _check_possible(model: MixtureModel, start: Any) -> None:
     """Raise ValueError where held parameters rule out a row, or what is known of it.
@@ -236,12 +208,3 @@ def _check_possible(model: MixtureModel, start: Any) -> None:
             "fixed contradicts the data: with the parameters that it holds, some row cannot come "
             "from any component, or not from the one that known_labels names"
         )
-
-
-def _all_of(
-    listeners: list[Callable[[int, float, Any], object]],
-) -> Callable[[int, float, Any], bool] | None:
-    """Return one function that calls them all, and whether one of them returned True."""
-    if not listeners:
-        return None
-    return lambda *news: any([listener(*news) is True for listener in listeners])

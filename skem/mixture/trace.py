@@ -1,7 +1,6 @@
-"""What happened at one evaluation: the log-likelihood, and the bound that touches it."""
+"""The two parts of the bound that touches the log-likelihood after an E-step."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,32 +10,7 @@ from skem.families.base import LOG_ZERO, FloatArray, Kernel
 from skem.mixture.model import MixtureModel
 from skem.mixture.sweep import EStep, sweep
 
-__all__ = ["TraceEntry", "decompose"]
-
-
-class TraceEntry(NamedTuple):
-    """One E/M evaluation, all values in nats per row.
-
-    Attributes
-    ----------
-    n_iter : int
-        E/M evaluations spent, this one included.
-    parameters : dict of str to ndarray
-        The parameters at which the E-step was made, under the names of the fitted attributes.
-    log_likelihood : float
-        Their mean objective, as in ``lower_bounds_``: the log-likelihood, less penalties.
-    expected_log_likelihood : float
-        Mean of ``Q``, the expected log-likelihood of rows and labels together.
-    entropy : float
-        Mean entropy of the responsibilities. It and ``Q`` add up to the bound, which touches the
-        log-likelihood here, after an E-step.
-    """
-
-    n_iter: int
-    parameters: Mapping[str, FloatArray]
-    log_likelihood: float
-    expected_log_likelihood: float
-    entropy: float
+__all__ = ["decompose"]
 
 
 class _Decomposed:
