@@ -16,7 +16,7 @@ from skem.chains.lanes import Group, Index, Lanes
 from skem.chains.operators import LogArithmetic, ScaledArithmetic, handed_over
 from skem.data.blocks import Workers
 
-__all__ = ["BLOCK_NUMBERS", "Forward", "Space"]
+__all__ = ["BLOCK_NUMBERS", "SAFE", "Forward", "Space"]
 
 #: With all transition probabilities above this, EVERY steps without a division are safe: in each
 #: a sum falls by that factor at most, and what underflows is no part of any result.

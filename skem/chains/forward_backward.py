@@ -3,7 +3,8 @@
 A pass over lanes needs the state before each lane. A guess will do at first, since a chain forgets
 where it started: the end of each lane is handed over to the next, which is passed over again until
 old and new agree; and so on until nothing changes. The result is exact, by induction along the
-lanes. A chain that forgets too slowly takes the starts of its lanes from :mod:`.operators`.
+lanes. A chain that forgets too slowly takes the starts of its lanes from :mod:`.operators`. Few
+rows are a matter of calls, not of arithmetic, and go to :mod:`.few_rows`.
 
 Scaling is safe where every state can follow every other. Where it cannot, what underflows may
 matter in the end; sequences in which that is possible are done again in :mod:`.log_space`.
@@ -16,7 +17,8 @@ import numpy as np
 
 from skem.chains.backward import Backward
 from skem.chains.expected import LOG_IMPOSSIBLE, Expected, FloatArray
-from skem.chains.forward import Forward, Space
+from skem.chains.few_rows import FewRows
+from skem.chains.forward import SAFE, Forward, Space
 from skem.chains.lanes import Index, Lanes
 from skem.chains.log_space import LogChain
 from skem.data.blocks import SERIAL, Workers
@@ -46,10 +48,12 @@ class ForwardBackward:
         self.groups = lanes.groups(n_groups)
         self._is_slow = False
         self._spaces: deque[Space] = deque()
+        self._has_few_rows = FewRows.suit(lanes, n_states)
+        self._for_few_rows: deque[FewRows] = deque()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without work space."""
-        return {**self.__dict__, "_spaces": deque()}
+        return {**self.__dict__, "_spaces": deque(), "_for_few_rows": deque()}
 
     def expect(
         self,
@@ -64,8 +68,8 @@ class ForwardBackward:
         Parameters
         ----------
         log_densities : ndarray of shape (n_states, n_rows)
-            Of each row in each state, columns in the order of the lanes. Overwritten by the
-            posterior. A row of zeros is a missing one; log(0) is LOG_ZERO or -inf.
+            Of each row in each state, columns in the order of the lanes. May be overwritten. A row
+            of zeros is a missing one; log(0) is LOG_ZERO or -inf.
         startprob : ndarray of shape (n_states,)
             Distribution of a sequence's first state.
         transmat : ndarray of shape (n_states, n_states)
@@ -79,10 +83,33 @@ class ForwardBackward:
         Returns
         -------
         Expected
-            The posterior is ``log_densities``. A sequence that the chain cannot produce has an
-            evidence of -inf. A row that no state can produce counts as missing otherwise, and
-            where no path can produce the rows all of them do.
+            A sequence that the chain cannot produce has an evidence of -inf. A row that no state
+            can produce counts as missing otherwise, and where no path can produce the rows all of
+            them do.
         """
+        expected = None
+        if self._has_few_rows and transmat.min() > SAFE:
+            few = (
+                self._for_few_rows.pop()
+                if self._for_few_rows
+                else FewRows(self.lanes, self.n_states)
+            )
+            with np.errstate(all="ignore"):
+                expected = few.expect(log_densities, startprob, transmat, weights)
+            self._for_few_rows.append(few)
+        if expected is None:
+            expected = self._expect(log_densities, startprob, transmat, weights, workers)
+        expected.evidence[expected.evidence < LOG_IMPOSSIBLE] = -np.inf
+        return expected
+
+    def _expect(
+        self,
+        log_densities: FloatArray,
+        startprob: FloatArray,
+        transmat: FloatArray,
+        weights: FloatArray | None,
+        workers: Workers,
+    ) -> Expected:
         # Calls in concurrent threads have a space each.
         space = self._spaces.pop() if self._spaces else Space(self.n_states, self.lanes)
         with np.errstate(all="ignore"):  # lost sequences are found by their values
@@ -110,7 +137,6 @@ class ForwardBackward:
                     transitions=transitions + logs.transitions,
                     starts=expected.starts + logs.starts,
                 )
-        evidence[evidence < LOG_IMPOSSIBLE] = -np.inf
         expected = expected._replace(evidence=evidence.copy())
         self._spaces.append(space)
         return expected

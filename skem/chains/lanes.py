@@ -27,9 +27,6 @@ Index = NDArray[np.intp]
 #: with the length of lanes, that of handing over with their number. It is flat around the optimum.
 LENGTH = 0.5
 
-#: Fewer rows than this are one lane: what is saved is less than handing over costs.
-ONE_LANE = 200
-
 
 def ends_of(lengths: Any) -> Index:
     """Return where sequences of given lengths end: the number of rows up to each end."""
@@ -77,10 +74,10 @@ class Lanes:
         return self.n_rows - self.n_lanes * (self.n_steps - 1)
 
     def _good_length(self) -> int:
-        n, lengths = self.n_rows, self.lengths
-        if n <= ONE_LANE * len(lengths) and lengths.min() == lengths.max():
+        lengths, root = self.lengths, self.n_rows**0.5
+        if lengths[0] <= root and lengths.min() == lengths.max():
             return int(lengths[0])  # a lane is a sequence, and there is nothing to hand over
-        return n if n <= ONE_LANE else max(1, round(LENGTH * n**0.5))
+        return max(1, round(LENGTH * root))
 
     @cached_property
     def first_rows(self) -> Index:

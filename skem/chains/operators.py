@@ -170,7 +170,10 @@ def handed_over(
         if lanes.is_start[lane]:
             log_first[:, lane] = log_start
             continue
-        end = combine((operators[:, :, lane - 1] + log_first[:, lane - 1]).T)
+        # Past the start of a sequence it is all the same what the lane began with, and be it nothing.
+        begins_anew = not np.isnan(by_start[0, lane - 1])
+        given = np.zeros(K) if begins_anew else log_first[:, lane - 1]
+        end = combine((operators[:, :, lane - 1] + given).T)
         state = combine(end[:, np.newaxis] + log_transmat)
         log_first[:, lane] = state - finite(combine(state))
     log_after = np.zeros((K, B))

@@ -191,6 +191,18 @@ def test_start_in_a_state_far_from_the_best(startprob, most_steps):
     np.testing.assert_allclose(result[2].sum(), 38, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_rows", [3, 20, 150])
+def test_impossible_sequence_leaves_those_after_it_alone(n_rows):
+    A, pi = np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([0.0, 1.0])
+    logs = np.random.default_rng(n_rows).normal(size=(3 * n_rows, 2))
+    logs[n_rows + 1, 1] = -np.inf
+    evidence = expect(logs, pi, A, [n_rows] * 3)[0]
+    assert evidence[1] == -np.inf
+    for i in (0, 2):  # the chain stays where it starts
+        rows = slice(i * n_rows, (i + 1) * n_rows)
+        np.testing.assert_allclose(evidence[i], logs[rows, 1].sum(), rtol=1e-12)
+
+
 def test_impossible_start():
     A, pi = np.full((2, 2), 0.5), np.array([1.0, 0.0])
     logs = np.zeros((10, 2))
