@@ -170,7 +170,7 @@ def handed_over(
         if lanes.is_start[lane]:
             log_first[:, lane] = log_start
             continue
-        # Past the start of a sequence it is all the same what the lane began with, and be it nothing.
+        # Past the start of a sequence it does not matter what the lane began with, if anything.
         begins_anew = not np.isnan(by_start[0, lane - 1])
         given = np.zeros(K) if begins_anew else log_first[:, lane - 1]
         end = combine((operators[:, :, lane - 1] + given).T)
