@@ -19,7 +19,7 @@ from skem.estimators.doubts import (
     warn_about_few_rows,
     warn_about_fit,
 )
-from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
+from skem.estimators.fitting import ASSIGNMENTS, Fit, known_rows, training_rows
 from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
 from skem.estimators.outputs import (
@@ -263,7 +263,7 @@ array-like or callable, default='short-runs'
         X = open_data(self, X, reset=not continuing)
         weights = open_weights(sample_weight, X)
         labels = open_labels(known_labels, X, self.n_components)
-        rows, index = training_rows(X, weights, labels)
+        rows, index = training_rows(known_rows(self, X, weights, labels))
         self._check_rows(rows, self.n_components)
         if continuing or isinstance(self.init_params, str):
             rows = rows.condense()

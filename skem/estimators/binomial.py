@@ -374,6 +374,9 @@ verbose_interval : as of all mixtures
             return family
         return replace(family, prior=beta_prior(self.prior, family.n_columns))
 
+    def _zeros_say_nothing(self) -> bool:
+        return self.n_trials is None or not np.all(self.n_trials)
+
     def _unobserved(self, X: FloatArray) -> NDArray[np.bool_] | None:
         trials = self._trials(X.shape[1])
         if trials is None:  # the sum of no trials, or of none that is known, is 0

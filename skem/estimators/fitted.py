@@ -56,6 +56,10 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
         """Return rows of X, of which the first has that number, or raise ValueError."""
         return X
 
+    def _zeros_say_nothing(self) -> bool:
+        """Return whether a cell may be unobserved without being missing, as one of no trials."""
+        return False
+
     def _unobserved(self, X: FloatArray) -> NDArray[np.bool_] | None:
         """Return of which rows of X nothing is observed; None where that is of none."""
         return np.asarray(np.isnan(X).all(axis=1)) if has_missing(X) else None

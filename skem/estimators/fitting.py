@@ -9,13 +9,13 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skem.data.rows import Rows
 from skem.em.driver import Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.holding import all_given, complete, may_leave
+from skem.estimators.outputs import without_unknown
 from skem.estimators.row_validation import check_partition
 from skem.estimators.sources import is_lazy, rows_of
 from skem.estimators.watching import watched
@@ -28,24 +28,37 @@ from skem.mixture.starts import SHORT_RUNS, first_parameters, start
 from skem.mixture.sweep import Share
 from skem.mixture.trace import decompose
 
-__all__ = ["ASSIGNMENTS", "Fit", "training_rows"]
+__all__ = ["ASSIGNMENTS", "Fit", "known_rows", "training_rows"]
 
 #: What ``assignment`` can be: how the E-step shares out rows.
 ASSIGNMENTS: dict[str, Share] = {"soft": normalise, "hard": classify}
 
 
-def training_rows(X: Any, weights: Any, labels: NDArray[np.intp] | None) -> tuple[Rows, Any]:
-    """Return the rows that count, those that miss the same cells together, and which they are."""
+def known_rows(estimator: Any, X: Any, weights: Any, labels: Any) -> Rows:
+    """Return opened data as rows, without weight where neither a cell nor the label is known.
+
+    Such a row says nothing, but would count in the objective, which is a mean over rows, and in
+    the weights of hard assignment.
+    """
     rows = rows_of(X, weights, labels)
+    if not (rows.has_missing or estimator._zeros_say_nothing()):
+        return rows
+    of_known = without_unknown(estimator, X, weights, labels)
+    return rows if of_known is weights else rows_of(X, of_known, labels)
+
+
+def training_rows(rows: Rows) -> tuple[Rows, Any]:
+    """Return the rows that count, those that miss the same cells together, and which they are."""
     index: Any = slice(None)
-    if is_lazy(weights):
+    if is_lazy(rows.weights):
         return rows, index
-    if weights is not None and not weights.all():
-        index = np.flatnonzero(weights)
+    n_samples = len(rows.X)
+    if rows.weights is not None and not rows.weights.all():
+        index = np.flatnonzero(rows.weights)
         rows = rows.restrict(index)
     if rows.in_memory and rows.has_missing:
         order = by_pattern(np.isnan(rows.X))
-        index = np.arange(len(X))[index][order]
+        index = np.arange(n_samples)[index][order]
         rows = replace(rows.take(order), place=np.argsort(order))
     return rows, index
 

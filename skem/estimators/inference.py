@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.em.information import delta_method
-from skem.estimators.fitting import training_rows
+from skem.estimators.fitting import known_rows, training_rows
 from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import open_data, open_labels, open_weights
 from skem.estimators.validation import InvalidParameterError, boolean
@@ -77,7 +77,7 @@ class InferenceMixin(ParametricMixture):
         X = open_data(self, X, reset=False)
         weights = open_weights(sample_weight, X)
         labels = open_labels(known_labels, X, self.n_components)
-        rows, _ = training_rows(X, weights, labels)
+        rows, _ = training_rows(known_rows(self, X, weights, labels))
         # Not bound to the rows: what they share would be missing from the scores of each.
         labels_model, family, params, _ = self._prepare(rows, self._continued)
         family = family.for_missing() if rows.has_missing else family

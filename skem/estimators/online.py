@@ -13,7 +13,7 @@ from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
 from skem.estimators.parameters import ParametricMixture
-from skem.estimators.sources import open_data, open_weights
+from skem.estimators.sources import open_data, open_weights, rows_of
 from skem.estimators.validation import check_parameters, unchanged_on_error
 from skem.mixture.model import MixtureModel
 from skem.mixture.online import Online, advance
@@ -84,7 +84,7 @@ class OnlineMixin(ParametricMixture):
         state = getattr(self, "_online", None)
         known = hasattr(self, "weights_")
         X = open_data(self, X, reset=not known)
-        rows, _ = training_rows(X, open_weights(sample_weight, X), None)
+        rows, _ = training_rows(rows_of(X, open_weights(sample_weight, X), None))
         if state is None:
             self._check_rows(rows, 1 if known else self.n_components)
             state, params = self._first_state(rows, known)

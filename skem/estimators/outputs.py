@@ -20,6 +20,7 @@ __all__ = [
     "label_rows",
     "mean_of",
     "with_known_labels",
+    "without_unknown",
 ]
 
 #: Rows of data outside memory that a mean takes at a time.
@@ -98,6 +99,40 @@ def _observed_weights(estimator: Any, X: NDArray[Any], weights: Any) -> Any:
     if unobserved is None or not unobserved.any():
         return weights
     return np.where(unobserved, 0.0, 1.0 if weights is None else weights)
+
+
+def without_unknown(estimator: Any, X: Any, weights: Any, labels: Any) -> Any:
+    """Return weights of opened data, 0 for rows of which neither a cell nor the label is known.
+
+    They are as given where there is no such row. Raises ValueError where there is no other.
+    """
+    unknown = _unobserved(estimator, X)
+    if labels is not None:
+        unknown = unknown & (labels < 0)
+    if not bool(unknown.any()):
+        return weights
+    ones = 1.0 if weights is None else weights
+    if is_lazy(unknown):
+        return sys.modules["dask.array"].where(unknown, 0.0, ones).persist()
+    weights = np.where(unknown, 0.0, ones)
+    if not weights.any():
+        raise ValueError(NOTHING_OBSERVED)
+    return weights
+
+
+def _unobserved(estimator: Any, X: Any) -> Any:
+    """Return of which rows of opened data nothing is observed, lazily where these are."""
+    flags = partial(_flag_unobserved, without_long_values(estimator))
+    if is_open_dask(X):
+        return X.map(flags, bool)
+    return (
+        np.concatenate([flags(X) for _, X in X.read()]) if isinstance(X, StoredArray) else flags(X)
+    )
+
+
+def _flag_unobserved(estimator: Any, X: NDArray[Any], chunk: int = 0) -> NDArray[np.bool_]:
+    flags = estimator._unobserved(X)
+    return np.zeros(len(X), bool) if flags is None else flags
 
 
 def mean_of(estimator: Any, X: Any, weights: Any, *names: str) -> tuple[float, float]:

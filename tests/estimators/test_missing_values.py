@@ -100,6 +100,31 @@ def test_criteria_are_of_the_density_of_what_is_observed(make, X):
     assert_allclose(mixture.icl(X), penalty - 2 * total + 2 * doubt, rtol=1e-12)
 
 
+@pytest.mark.parametrize("assignment", ["soft", "hard"])
+@EACH_CASE
+def test_rows_of_which_nothing_is_known_count_nowhere(make, X, assignment):
+    """Neither in the objective, nor in the weights of hard assignment; a known label does."""
+    mixture = make(assignment=assignment).fit(X)
+    alone = make(assignment=assignment).fit(X[OBSERVED])
+    assert_same_mixture(mixture, alone, rtol=1e-12)
+    assert_allclose(mixture.lower_bounds_, alone.lower_bounds_, rtol=1e-12)
+    assert mixture.restarts_[0].log_likelihood == mixture.lower_bounds_[-1]
+    assert len(mixture.labels_) == N
+    labelled = make().fit(X, known_labels=np.where(OBSERVED, -1, 0))
+    assert labelled.weights_[0] > 1.01 * make().fit(X).weights_[0]
+    with pytest.raises(ValueError, match="has no row of which"):
+        make().fit(X[~OBSERVED])
+
+
+def test_cells_of_no_trial_say_nothing():
+    empty = np.zeros((60, 6))
+    mixture = BinomialMixture(3, random_state=0).fit(np.vstack([FLIPS, empty]))
+    assert_same_mixture(mixture, BinomialMixture(3, random_state=0).fit(FLIPS), rtol=1e-12)
+    assert_allclose(mixture.lower_bounds_[-1], mixture.lower_bound_, atol=1e-7)
+    with pytest.raises(ValueError, match="has no row of which something is observed"):
+        BinomialMixture(2).fit(empty)
+
+
 # The maximum of the likelihood.
 
 
@@ -111,6 +136,7 @@ def test_steps_are_those_of_em_row_by_row(structure, weighted):
     start, mixture = known(structure, max_iter=4, acceleration=None, reg_covar=0.1)
     ours = start.set_params(warm_start=True).fit(ROWS, sample_weight=weights)
     objectives = []
+    weights = np.where(OBSERVED, np.ones(N) if weights is None else weights, 0)
     for _ in range(4):
         mixture, objective = em_step(ROWS, mixture, structure, 0.1, weights)
         objectives.append(objective)
