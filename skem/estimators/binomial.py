@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -30,6 +29,7 @@ from skem.estimators.validation import (
     one_of,
     real,
 )
+from skem.estimators.warn_once import warn
 from skem.families.base import FloatArray
 from skem.families.binomial import Binomial, BinomialParameters
 from skem.missing import has_missing
@@ -398,7 +398,7 @@ verbose_interval : as of all mixtures
             return
         most = float(rows.fold(partial(_most_trials, family), 2**16, max))
         if most < 2 * self.n_components - 1:
-            warnings.warn(
+            warn(
                 f"{self.n_components} binomial components cannot be identified from one column "
                 f"with at most {most:g} trials: at least {2 * self.n_components - 1} are needed. "
                 "Other parameters fit these data equally well; decrease n_components.",
@@ -419,7 +419,7 @@ verbose_interval : as of all mixtures
         column = int(shares_only.argmax())
         row = int(broken[:, column].argmax())
         name = getattr(self, "feature_names_in_", {column: column})[column]
-        warnings.warn(
+        warn(
             f"Column {name!r} of X holds fractions (the first is {X[row, column]:g}) and nothing "
             "above 1, but each cell is read as a count, of less than one success or failure. "
             "Give counts: with a fraction and a depth the successes are fraction * depth, and "

@@ -1,12 +1,12 @@
 """Doubts about a fit: what they are, and the warnings that tell of them."""
 
-import warnings
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 from skem.data.rows import Rows
 from skem.em.driver import Run
+from skem.estimators.warn_once import warn
 from skem.mixture.model import MixtureModel
 from skem.mixture.scoring import components_alike
 
@@ -33,7 +33,7 @@ def warn_about_few_rows(estimator: Any, rows: Rows) -> None:
     """Warn where there are fewer distinct rows than components."""
     K = estimator.n_components
     if rows.in_memory and (n := rows.n_distinct(K)) < K:
-        warnings.warn(
+        warn(
             f"X has only {n} distinct rows, fewer than the {K} components: some of these will be "
             "copies of others, or empty. Decrease n_components.",
             ConvergenceWarning,
@@ -50,7 +50,7 @@ def warn_about_copies(estimator: Any, rows: Rows) -> None:
     family, params = estimator._fitted()
     pair = components_alike(family, params, X)
     if pair is not None:
-        warnings.warn(
+        warn(
             f"Components {pair[0]} and {pair[1]} have come out alike: no row tells them "
             "apart, so that only the sum of their weights means something. Decrease "
             "n_components.",
@@ -78,4 +78,4 @@ def warn_about_fit(estimator: Any, best: Run) -> None:
     if estimator.doubts_:
         doubts.append(f"The fit cannot be trusted: {' '.join(estimator.doubts_.values())}")
     for doubt in doubts:
-        warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
+        warn(doubt, ConvergenceWarning, stacklevel=3)

@@ -48,6 +48,7 @@ from skem.estimators.validation import (
     real,
     unchanged_on_error,
 )
+from skem.estimators.warn_once import warn
 from skem.mixture.chain_starts import starts
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import MixtureParameters, Weights
@@ -188,7 +189,7 @@ class HiddenMarkovModel(DescribedChain):
         refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
             for doubt in self._fit(X, groups, lengths, sample_weight, known_labels):
-                warnings.warn(doubt, ConvergenceWarning, stacklevel=2)
+                warn(doubt, ConvergenceWarning, stacklevel=2)
         return self
 
     def _fit(

@@ -34,6 +34,7 @@ from skem.estimators.validation import (
     unchanged_on_error,
 )
 from skem.estimators.verbose import Reporter
+from skem.estimators.warn_once import warn
 from skem.state_space.expectation import expect
 from skem.state_space.freedom import Freedom
 from skem.state_space.model import StateSpaceModel
@@ -333,7 +334,7 @@ class LinearGaussianSSM(FittedStateSpace):
             with workers(0):  # products are small: a BLAS of one thread, and the same bits
                 best = self._fit(series, centre, continuing)
             if not best.converged:
-                warnings.warn(
+                warn(
                     f"EM did not converge: after max_iter={self.max_iter} evaluations more than "
                     f"tol={self.tol:g} nats per row were left to gain. Increase max_iter or tol, "
                     "hold more of the parameters (fixed), or decrease n_states.",
