@@ -1,6 +1,6 @@
-"""The unconstrained coordinates of several parameters, one after another."""
+"""The unconstrained coordinates of several parameters, one after another, and slopes in them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,11 @@ import numpy as np
 
 from skem.ranges import FloatArray, Mask, Range
 
-__all__ = ["Coordinates", "as_mapping"]
+__all__ = ["STEP", "Coordinates", "as_mapping", "slope"]
+
+#: Step of differences. With four points the error is of its fourth power, and rounding is divided
+#: by it.
+STEP = 1e-3
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,33 @@ def as_mapping(params: Any) -> Mapping[str, Any]:
     if isinstance(params, tuple) and hasattr(params, "_asdict"):
         return params._asdict()
     raise TypeError(f"parameters must be a named tuple or a dict of arrays, got {params!r}")
+
+
+def slope(function: Callable[[FloatArray], Any], at: FloatArray, step: float = STEP) -> FloatArray:
+    """Return the slope of a function of coordinates.
+
+    By differences over four points (Abramowitz & Stegun 1964, 25.3.6), where the coordinates are
+    finite; 0 elsewhere.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a vector (p,), and returns a number or an array.
+    at : ndarray of shape (p,)
+        Where.
+    step : float, default=STEP
+        Distance between points.
+
+    Returns
+    -------
+    slope : ndarray of shape (p, ...)
+        One by coordinate, of the shape of what the function returns.
+    """
+    slopes = np.zeros((at.size, *np.shape(function(at))))
+    for i in np.flatnonzero(np.isfinite(at)):
+        axis = np.zeros(at.size)
+        axis[i] = step
+        with np.errstate(invalid="ignore"):  # where it is infinite
+            far, near = (function(at + k * axis) - function(at - k * axis) for k in (2, 1))
+            slopes[i] = (8 * near - far) / (12 * step)
+    return slopes

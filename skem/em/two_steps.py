@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from skem.coordinates import Coordinates, as_mapping
+from skem.coordinates import Coordinates, as_mapping, slope
 from skem.em.model import DegenerateError, Evaluation, FloatArray
 from skem.ranges import Range
 
 __all__ = ["TwoSteps", "check_gradient"]
-
-#: Step of differences, in unconstrained coordinates. With four points the error is of its fourth
-#: power, and rounding is divided by it.
-STEP = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,19 +215,8 @@ class TwoSteps:  # numpydoc ignore=PR02
 
 
 def _slope(model: Any, function: Callable[[Any], float], params: Any) -> FloatArray:
-    """Return the slope of a function of the parameters in their coordinates.
-
-    By differences over four points (Abramowitz & Stegun 1964, 25.3.6), where the coordinates are
-    finite; 0 elsewhere.
-    """
-    at = model.to_vector(params)
-    slope = np.zeros(at.size)
-    for i in np.flatnonzero(np.isfinite(at)):
-        axis = np.zeros(at.size)
-        axis[i] = STEP
-        values = [function(model.from_vector(at + n * axis, params)) for n in (-2, -1, 1, 2)]
-        slope[i] = np.dot((1, -8, 8, -1), values) / (12 * STEP)
-    return slope
+    """Return the slope of a function of the parameters in their coordinates."""
+    return slope(lambda v: function(model.from_vector(v, params)), model.to_vector(params))
 
 
 def check_gradient(model: Any, params: Any) -> float:

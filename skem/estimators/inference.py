@@ -27,6 +27,11 @@ __all__ = ["InferenceMixin", "standard_errors_of"]
 class InferenceMixin(ParametricMixture):
     """The part of a mixture estimator that says how sure its parameters are."""
 
+    @property
+    def _estimated(self) -> tuple[str, ...]:
+        """Parameters that have standard errors."""
+        return self._fixable
+
     def standard_errors(
         self,
         X: ArrayLike,
@@ -83,7 +88,7 @@ class InferenceMixin(ParametricMixture):
         family = family.for_missing() if rows.has_missing else family
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = MixtureModel(labels_model, family, rows, crew)
-            return standard_errors_of(model, params, self._fixable, robust)
+            return standard_errors_of(model, params, self._estimated, robust)
 
 
 def standard_errors_of(model: Any, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:

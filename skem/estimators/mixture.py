@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
+from skem.estimators.parameters import Estimate
 from skem.estimators.validation import Check
+from skem.families.base import FloatArray
 from skem.families.densities import Densities, DensityParameters
 from skem.families.density import Density
 
 __all__ = ["Mixture"]
 
+#: Rows at which slopes of the log-densities are checked, at most.
+ROWS_TO_CHECK = 10_000
+
 
 class Mixture(MixtureEM):
     """Mixture of components of any density, fitted by EM.
 
-    The M-step is weighted maximum likelihood: in closed form for ``norm``, ``expon``, ``poisson``,
-    ``bernoulli`` and ``geom``, otherwise numerically, from the last estimate. For Gaussians,
-    binomials and Poisson counts the classes of these names are much faster, and do more.
+    The M-step is weighted maximum likelihood: in closed form for ``norm``, ``lognorm``,
+    ``laplace``, ``uniform``, ``expon``, ``poisson``, ``binom``, ``bernoulli`` and ``geom``,
+    otherwise numerically, from the last estimate. For Gaussians, binomials and Poisson counts the
+    classes of these names are much faster, and do more.
 
     Parameters
     ----------
@@ -79,7 +89,10 @@ verbose_interval : as of all mixtures
     Notes
     -----
     ``fixed`` can name weights alone: a :class:`Density` says which of its own parameters are
-    fixed. EM is plain, ``acceleration`` or not, since nothing is known of the densities' slopes.
+    fixed. Acceleration and standard errors take slopes of the log-densities by differences.
+
+    A missing cell of X (NaN) is left out, as columns are independent given the component. A
+    function takes whole rows, so that none of their cells may be missing.
 
     Examples
     --------
@@ -141,6 +154,8 @@ verbose_interval : as of all mixtures
         )
         self.components = components
 
+    _missing = True
+
     # The statistics of a stream would be the whole stream.
     partial_fit = available_if(lambda self: False)(MixtureEM.partial_fit)
 
@@ -158,14 +173,90 @@ verbose_interval : as of all mixtures
             An array (n_features,) for each name; of a function a number.
         """
         check_is_fitted(self)
-        densities = self._densities(len(self.weights_))
+        return self._by_name(self.parameters_)
+
+    def _by_name(self, parameters: FloatArray) -> list[dict[str, Any]]:
         return [
             {
                 name: theta[:, i] if density.is_scipy else float(theta[0, i])
                 for i, name in enumerate(density.names)
             }
-            for density, theta in zip(densities, self.parameters_, strict=True)
+            for density, theta in zip(self._densities(len(parameters)), parameters, strict=True)
         ]
+
+    def standard_errors(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        known_labels: ArrayLike | None = None,
+        *,
+        robust: bool = False,
+    ) -> Bunch:
+        """Return the standard errors of the published parameters.
+
+        They are from the observed information of the data (Louis 1982), by differences of the
+        log-densities. They hold for many rows and components that are told apart.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_in)
+            The data of the fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of the fit: how often each row counts.
+        known_labels : array-like of int of shape (n_samples,), default=None
+            The known labels of the fit.
+        robust : bool, default=False
+            Whether to take the sandwich form (White 1982), which holds also where weights are no
+            frequencies, or the model is not quite true.
+
+        Returns
+        -------
+        errors : Bunch
+            ``weights`` and ``parameters``, in the shapes of the attributes: 0 for a parameter that
+            was fixed, NaN for one at the edge of its range. ``components`` are the latter by name,
+            as in ``components_``.
+
+        Raises
+        ------
+        ValueError
+            If a log-density has no slope in some parameter, as in the bounds of a uniform
+            distribution or the centre of a Laplace distribution; or if the assignment is hard.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If some standard errors do not exist.
+        """
+        rows = self._checked(X)
+        family, params = self._fitted()
+        family.check_smooth(params.components, np.asarray(rows[:ROWS_TO_CHECK], np.float64))
+        errors = super().standard_errors(X, sample_weight, known_labels, robust=robust)
+        errors.components = self._by_name(errors.parameters)
+        return errors
+
+    def _estimates(self, errors: Any) -> dict[str, Estimate]:
+        """Return what is estimated by name; NaN for components that have no such parameter."""
+        densities = self._densities(len(self.parameters_))
+        found = {}
+        for name in dict.fromkeys(name for density in densities for name in density.free):
+            k = [k for k, density in enumerate(densities) if name in density.free]
+            place = [densities[i].names.index(name) for i in k]
+            arrays = [self.parameters_] + ([] if errors is None else [errors.parameters])
+            picked = [np.full(array.shape[:2], np.nan) for array in arrays]
+            for by_column, array in zip(picked, arrays, strict=True):
+                by_column[k] = array[k, :, place]
+            found[name] = Estimate(*picked)
+        return found
+
+    def _reordered_params(self, places: NDArray[np.intp]) -> dict[str, Any]:
+        params = super()._reordered_params(places)
+        if isinstance(self.components, list | tuple):
+            params["components"] = [self.components[k] for k in places]
+        return params
+
+    @property
+    def _estimated(self) -> tuple[str, ...]:
+        return ("weights", "parameters")
 
     def _data_options(self, reset: bool) -> dict[str, Any]:
         # One row has no scale.
@@ -182,6 +273,11 @@ verbose_interval : as of all mixtures
         else:
             given = [given] * n_components
         return tuple(each if isinstance(each, Density) else Density(each) for each in given)
+
+    def _training_family(self, rows: Rows) -> Densities:
+        family = self._family(self.n_components, rows.X.shape[1])
+        spreads = np.sqrt(rows.summary.variance)
+        return replace(family, spreads=tuple(np.where(spreads > 0, spreads, 1.0)))
 
     def _family(self, n_components: int, n_features: int) -> Densities:
         return Densities(n_components, n_features, densities=self._densities(n_components))

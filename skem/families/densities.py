@@ -12,6 +12,7 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
+    draw_labels,
 )
 from skem.families.density import Density
 
@@ -51,6 +52,13 @@ class Sample:
     def __radd__(self, nothing: Any) -> "Sample":
         """Return itself."""
         return self
+
+    def joined(self) -> tuple[FloatArray, FloatArray]:
+        """Return all rows (n, d), with their responsibilities (K, n)."""
+        if len(self.parts) > 1:
+            rows, responsibilities = zip(*self.parts, strict=True)
+            self.parts = [(np.concatenate(rows), np.concatenate(responsibilities, axis=1))]
+        return self.parts[0]
 
     def __getitem__(self, index: Any) -> FloatArray:
         """Return the total responsibilities (K, 1), which come first in all statistics."""
@@ -95,9 +103,8 @@ class DensityKernel:
     def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
         """Write each component's log-density, plus its bias."""
         assert self.params is not None
-        pairs = zip(self.family.densities, self.params.parameters, strict=True)
-        for k, (density, theta) in enumerate(pairs):
-            out[k] = density.log_density(block, theta[:, : len(density.names)])
+        for k, (density, theta) in enumerate(self.family.pairs(self.params)):
+            out[k] = density.log_density(block, theta)
         out += self.bias[:, np.newaxis]
         return np.fmax(out, LOG_ZERO, out=out)
 
@@ -120,9 +127,15 @@ class Densities(ExponentialFamily):
         Only weights can be held: densities say themselves what is fixed.
     densities : tuple of Density
         One for each component.
+    spreads : tuple of float, default=()
+        Those of the columns, which are the units of locations; 1 where not told.
     """
 
     densities: tuple[Density, ...] = ()
+    spreads: tuple[float, ...] = ()
+
+    #: Slopes are to be had by differences.
+    accelerable = True
 
     @property
     def n_statistics(self) -> int:
@@ -146,8 +159,7 @@ class Densities(ExponentialFamily):
         self, totals: Any, kernel: Kernel, previous: DensityParameters | None
     ) -> DensityParameters:
         """Return the weighted maximum-likelihood estimate of each density."""
-        X = np.concatenate([rows for rows, _ in totals.parts])
-        responsibilities = np.concatenate([r for _, r in totals.parts], axis=1)
+        X, responsibilities = totals.joined()
         most = max(len(density.names) for density in self.densities)
         parameters = np.full((self.n_components, self.n_columns, most), np.nan)
         for k, (density, r) in enumerate(zip(self.densities, responsibilities, strict=True)):
@@ -167,23 +179,98 @@ class Densities(ExponentialFamily):
         if "scale" not in density.free:
             return
         scales = theta[:, density.names.index("scale")]
-        spread = np.ptp(X, axis=0)
+        spread = np.nanmax(X, axis=0) - np.nanmin(X, axis=0)
         if not (scales > 1e-9 * spread).all():
             raise DegenerateComponentError(k, f"the scale of its {density.name} is zero")
 
     def n_parameters(self, params: DensityParameters) -> int:
         """Count the parameters that are estimated."""
-        return sum(
-            len(density.free) * (self.n_columns if density.is_scipy else 1)
-            for density in self.densities
+        return sum(density.n_coordinates(self.n_columns) for density in self.densities)
+
+    def to_vector(self, params: DensityParameters) -> FloatArray:
+        """Return the coordinates of what is estimated, component after component."""
+        pairs = self.pairs(params)
+        return np.concatenate([density.to_vector(theta, self._units) for density, theta in pairs])
+
+    def from_vector(self, vector: FloatArray, like: DensityParameters) -> DensityParameters:
+        """Undo :meth:`to_vector`; what is fixed is as in like."""
+        parameters, start = like.parameters.copy(), 0
+        for k, (density, theta) in enumerate(self.pairs(like)):
+            stop = start + density.n_coordinates(self.n_columns)
+            moved = density.from_vector(vector[start:stop], theta, self._units)
+            parameters[k, :, : len(density.names)], start = moved, stop
+        return DensityParameters(parameters)
+
+    def gradient(self, params: DensityParameters, new: Any, totals: Any) -> FloatArray:
+        """Return the slopes of the weighted log-likelihoods, by differences."""
+        X, responsibilities = totals.joined()
+        return np.concatenate(
+            [
+                density.slope(X, r, theta, self._units)
+                for (density, theta), r in zip(self.pairs(params), responsibilities, strict=True)
+            ]
         )
+
+    def check_smooth(self, params: DensityParameters, X: FloatArray) -> None:
+        """Raise ValueError where a log-density has a corner, or a bound, at some row."""
+        for k, (density, theta) in enumerate(self.pairs(params)):
+            if (name := density.corner(X, theta, self._units)) is not None:
+                raise ValueError(
+                    f"standard errors need log-densities with a slope: that of component {k}, "
+                    f"{density.name}, has a corner or a bound in {name!r} at some row. Fix it "
+                    "(Density(..., fixed={...})), or refit to resampled rows"
+                )
+
+    @property
+    def _units(self) -> FloatArray:
+        return np.array(self.spreads or np.ones(self.n_columns))
+
+    def pairs(self, params: DensityParameters) -> list[tuple[Density, FloatArray]]:
+        """Pair densities with their parameters (n_columns, n_parameters)."""
+        pairs = zip(self.densities, params.parameters, strict=True)
+        return [(density, theta[:, : len(density.names)]) for density, theta in pairs]
+
+    def for_missing(self) -> "Densities":
+        """Return the family itself: a missing cell adds nothing where columns are independent."""
+        for density in self.densities:
+            if not density.is_scipy:
+                raise ValueError(
+                    f"X has missing cells (NaN), but {density.name} takes whole rows: only "
+                    "distributions of scipy.stats can do without a cell. Leave such rows out, or "
+                    "fill them in"
+                )
+        return self
+
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return X; a missing cell is put at its column's mean."""
+        there = ~np.isnan(X)
+        sums = weights @ np.where(there, X, 0.0)
+        return np.where(there, X, sums / np.maximum(weights @ there, np.finfo(float).tiny))
+
+    def impute(
+        self, params: DensityParameters, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in missing cells by their expectations, or draws."""
+        if rng is not None:
+            drawn, labels = np.empty(X.shape), draw_labels(posterior, rng)
+            for k, (density, theta) in enumerate(self.pairs(params)):
+                rows = np.flatnonzero(labels == k)
+                drawn[rows] = density.sample(theta, len(rows), rng)
+            return np.where(np.isnan(X), drawn, X)
+        means = np.array([density.means(theta) for density, theta in self.pairs(params)])
+        if not np.isfinite(means).all():
+            k = int(np.argmin(np.isfinite(means).all(axis=1)))
+            raise ValueError(
+                f"component {k}, {self.densities[k].name}, has no expectation to fill in: give "
+                "impute a random_state, for draws"
+            )
+        return np.where(np.isnan(X), posterior @ means, X)
 
     def sample(self, params: DensityParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw rows."""
-        triples = zip(self.densities, params.parameters, counts, strict=True)
         return np.concatenate(
             [
-                density.sample(theta[:, : len(density.names)], int(n), rng)
-                for density, theta, n in triples
+                density.sample(theta, int(n), rng)
+                for (density, theta), n in zip(self.pairs(params), counts, strict=True)
             ]
         )

@@ -1,28 +1,21 @@
-"""Any one density, and its weighted maximum-likelihood estimate.
+"""Any one density: a distribution of scipy.stats, or a function that returns log-densities."""
 
-With weights ``w`` the estimate maximises ``sum_i w_i log f(x_i | theta)``. Where there is a closed
-form that is taken, else BFGS in unconstrained coordinates, from the last estimate.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
-from skem.coordinates import Coordinates
-from skem.ranges import POSITIVE, REAL, FloatArray, Range, Real
+from skem.coordinates import STEP, Coordinates, slope
+from skem.families.weighted_likelihood import FIRST_SHAPES, estimate
+from skem.ranges import POSITIVE, REAL, FloatArray, Mask, Range, Real
 
 __all__ = ["Density"]
 
-#: Values of a shape parameter that are tried at a start.
-FIRST_SHAPES = (0.5, 1.0, 2.0, 5.0, 0.1, 20.0)
-
-#: Largest slope, in nats per row, at which the optimiser stops.
-FLAT = 1e-8
+#: Of what a smooth log-density changes by over two steps its fourth difference is a share that
+#: shrinks at least with the square of the step. At a corner it is twice the change.
+LARGEST_FOURTH_DIFFERENCE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +86,7 @@ class Density:  # numpydoc ignore=PR02
         if not self.is_scipy:
             return (*self.start, *(name for name in self.fixed if name not in self.start))
         scale = ("scale",) if hasattr(self.distribution, "logpdf") else ()
-        return (*self._shapes, "loc", *scale)
+        return (*self.shapes, "loc", *scale)
 
     @cached_property
     def free(self) -> tuple[str, ...]:
@@ -104,7 +97,8 @@ class Density:  # numpydoc ignore=PR02
         return tuple(name for name in self.names if name not in held)
 
     @property
-    def _shapes(self) -> tuple[str, ...]:
+    def shapes(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
+        """Names of the shape parameters of a distribution of scipy."""
         shapes = self.distribution.shapes
         return tuple(name.strip() for name in shapes.split(",")) if shapes else ()
 
@@ -114,7 +108,7 @@ class Density:  # numpydoc ignore=PR02
         if not hasattr(self.distribution, "logpdf"):
             return False
         for value in FIRST_SHAPES:
-            shapes = {name: self.fixed.get(name, value) for name in self._shapes}
+            shapes = {name: self.fixed.get(name, value) for name in self.shapes}
             lower, upper = self.distribution.support(**shapes)
             if not np.isnan(lower):
                 return bool(np.isneginf(lower) and np.isposinf(upper))
@@ -133,16 +127,32 @@ class Density:  # numpydoc ignore=PR02
         Returns
         -------
         log_density : ndarray of shape (n,)
-            In nats; NaN where the parameters make no sense.
+            In nats; NaN where the parameters make no sense. A missing cell adds nothing.
         """
         with np.errstate(all="ignore"):
-            if not self.is_scipy:
-                values = dict(zip(self.names, theta[0], strict=True))
-                return np.asarray(self.distribution(X, **values), dtype=np.float64)
             total = np.zeros(len(X))
-            for x, values in zip(X.T, theta, strict=True):
-                total += self._of_column(x, dict(zip(self.names, values, strict=True)))
+            for x, values in self._columns(X, theta):
+                added = self.of_column(x, values)
+                total += np.where(np.isnan(x), 0.0, added) if self.is_scipy else added
             return total
+
+    def of_column(self, x: Any, values: Mapping[str, float]) -> FloatArray:
+        """Return the log-density of each cell of a column; of each row, for a function."""
+        kind = self.distribution
+        if not self.is_scipy:
+            return np.asarray(kind(x, **values), dtype=np.float64)
+        return kind.logpdf(x, **values) if hasattr(kind, "logpdf") else kind.logpmf(x, **values)
+
+    def coordinates(self, unit: float) -> Coordinates:
+        """Return the coordinates of the free parameters of a column with a spread."""
+        defaults = {"loc": Real(unit), "scale": POSITIVE}
+        return Coordinates(
+            {name: self.ranges.get(name, defaults.get(name, REAL)) for name in self.free}
+        )
+
+    def n_coordinates(self, n_columns: int) -> int:
+        """Count the parameters that are estimated."""
+        return len(self.free) * (n_columns if self.is_scipy else 1)
 
     def maximize(
         self, X: FloatArray, weights: FloatArray, previous: FloatArray | None
@@ -163,15 +173,104 @@ class Density:  # numpydoc ignore=PR02
         theta : ndarray of shape (n_columns, n_parameters)
             The estimate.
         """
-        seen = weights > 0
-        X, weights = X[seen], weights[seen] / weights.sum()
-        columns = X.T if self.is_scipy else [X]
-        estimates = np.zeros((X.shape[1], len(self.names)))
-        for j, x in enumerate(columns):
-            begin = None if previous is None else dict(zip(self.names, previous[j], strict=True))
-            found = self._estimate(x, weights, begin)
+        if previous is None:
+            estimates = np.full((X.shape[1], len(self.names)), np.nan)
+        else:
+            estimates = previous.copy()
+        for j, (x, begin) in enumerate(self._columns(X, estimates)):
+            seen = self._seen(x, weights)
+            if not seen.any() and previous is not None:
+                continue
+            if not seen.any():  # at a start: as in all components together
+                seen, weights = self._seen(x, np.ones(len(X))), np.ones(len(X))
+            share = weights[seen] / weights[seen].sum()
+            found = estimate(self, x[seen], share, None if previous is None else begin)
             estimates[j] = [found[name] for name in self.names]
         return estimates
+
+    def slope(
+        self, X: FloatArray, weights: FloatArray, theta: FloatArray, units: FloatArray
+    ) -> FloatArray:
+        """Return the slope of the weighted log-likelihood, by differences.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_columns)
+            Rows.
+        weights : ndarray of shape (n,)
+            How much each counts.
+        theta : ndarray of shape (n_columns, n_parameters)
+            Parameters.
+        units : ndarray of shape (n_columns,)
+            Spreads of the columns.
+
+        Returns
+        -------
+        slope : ndarray of shape (n_coordinates,)
+            In the coordinates, column after column; not finite where there is none.
+        """
+        slopes = []
+        for unit, (x, values) in zip(units, self._columns(X, theta), strict=False):
+            seen, coordinates = self._seen(x, weights), self.coordinates(unit)
+            heights = self._heights(x[seen], values, coordinates)
+            slopes.append(slope(heights, coordinates.to_vector(values)) @ weights[seen])
+        return np.concatenate(slopes)
+
+    def corner(self, X: FloatArray, theta: FloatArray, units: FloatArray) -> str | None:
+        """Return a parameter in which the log-density of some row has no slope; None of none."""
+        for unit, (x, values) in zip(units, self._columns(X, theta), strict=False):
+            coordinates = self.coordinates(unit)
+            heights = self._heights(x[self._seen(x, np.ones(len(x)))], values, coordinates)
+            at = coordinates.to_vector(values)
+            for i in np.flatnonzero(np.isfinite(at)):
+                axis = STEP * (np.arange(at.size) == i)
+                if not _is_smooth([heights(at + k * axis) for k in (-2, -1, 0, 1, 2)]):
+                    return self.free[i]
+        return None
+
+    def _heights(
+        self, x: FloatArray, values: Mapping[str, float], coordinates: Coordinates
+    ) -> Callable[[FloatArray], FloatArray]:
+        """Return the function of coordinates that returns the log-densities of a column."""
+
+        def heights(vector: FloatArray) -> FloatArray:
+            with np.errstate(all="ignore"):
+                return self.of_column(x, coordinates.from_vector(vector, values))
+
+        return heights
+
+    def to_vector(self, theta: FloatArray, units: FloatArray) -> FloatArray:
+        """Return the coordinates of parameters, column after column."""
+        n = len(theta) if self.is_scipy else 1
+        by_name = [dict(zip(self.names, values, strict=True)) for values in theta[:n]]
+        pairs = zip(units, by_name, strict=False)
+        return np.concatenate([self.coordinates(unit).to_vector(each) for unit, each in pairs])
+
+    def from_vector(self, vector: FloatArray, like: FloatArray, units: FloatArray) -> FloatArray:
+        """Undo :meth:`to_vector`; what is not free is as in like."""
+        theta, n = like.copy(), len(self.free)
+        for j in range(self.n_coordinates(len(like)) // n if n else 0):
+            values = dict(zip(self.names, like[j], strict=True))
+            values = self.coordinates(units[j]).from_vector(vector[n * j : n * (j + 1)], values)
+            theta[j] = [values[name] for name in self.names]
+        return theta
+
+    def _columns(self, X: FloatArray, theta: FloatArray) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Pair columns with their parameters by name; all rows with those of a function."""
+        columns = X.T if self.is_scipy else [X]
+        for x, values in zip(columns, theta, strict=False):
+            yield x, dict(zip(self.names, values, strict=True))
+
+    def _seen(self, x: FloatArray, weights: FloatArray) -> Mask:
+        """Say which cells of a column count."""
+        return (weights > 0) & ~np.isnan(x) if self.is_scipy else weights > 0
+
+    def means(self, theta: FloatArray) -> FloatArray:
+        """Return the expectation of each column (n_columns,)."""
+        by_column = [
+            self.distribution.mean(**dict(zip(self.names, t, strict=True))) for t in theta
+        ]
+        return np.array(by_column, dtype=np.float64)
 
     def sample(self, theta: FloatArray, n: int, rng: Any) -> FloatArray:
         """Draw rows of a distribution of scipy.
@@ -200,110 +299,18 @@ class Density:  # numpydoc ignore=PR02
         ]
         return np.column_stack(draws).astype(np.float64)
 
-    def _of_column(self, x: Any, values: Mapping[str, float]) -> FloatArray:
-        if not self.is_scipy:
-            return np.asarray(self.distribution(x, **values), dtype=np.float64)
-        kind = self.distribution
-        return kind.logpdf(x, **values) if hasattr(kind, "logpdf") else kind.logpmf(x, **values)
 
-    def _estimate(
-        self, x: FloatArray, weights: FloatArray, begin: dict[str, float] | None
-    ) -> dict[str, float]:
-        """Return the estimates of one column (or of rows, for a function)."""
-        closed = CLOSED.get(self.name) if self.is_scipy else None
-        if closed is not None and set(self.free) == closed[0] and not self._offset:
-            return {**self._constants, **closed[1](x, weights)}
-        if begin is None:
-            begin = self._first(x, weights)
-        if not self.free:
-            return begin
-        spread = float(np.std(x)) or 1.0
-        defaults = {"loc": Real(spread), "scale": POSITIVE}
-        ranges = {name: self.ranges.get(name, defaults.get(name, REAL)) for name in self.free}
-        coordinates = Coordinates(ranges)
+def _is_smooth(heights: list[FloatArray]) -> bool:
+    """Say whether all rows' log-densities, at five steps in a row, are of a smooth function.
 
-        def loss(vector: FloatArray) -> float:
-            with np.errstate(all="ignore"):
-                value = -weights @ self._of_column(x, coordinates.from_vector(vector, begin))
-            return float(value) if np.isfinite(value) else np.inf
-
-        at = coordinates.to_vector(begin)
-        with np.errstate(all="ignore"):
-            found = minimize(loss, at, method="BFGS", jac="3-point", options={"gtol": FLAT})
-        better = found.x if found.fun < loss(at) else at
-        return {n: float(v) for n, v in coordinates.from_vector(better, begin).items()}
-
-    @property
-    def _constants(self) -> dict[str, float]:
-        """Values of all parameters where nothing else is known."""
-        return {name: float(self.fixed.get(name, name == "scale")) for name in self.names}
-
-    @property
-    def _offset(self) -> bool:
-        return self.fixed.get("loc", 0.0) != 0.0
-
-    def _first(self, x: FloatArray, weights: FloatArray) -> dict[str, float]:
-        """Guess where to begin: some values of the shapes, with location and scale by moments."""
-        if not self.is_scipy:
-            return {**self.start, **self.fixed}
-        unknown = [n for n in self._shapes if n not in self.fixed and n not in self.start]
-        best, highest = None, -np.inf
-        for values in product(FIRST_SHAPES, repeat=len(unknown)):
-            guess = {**self._constants, **self.start, **dict(zip(unknown, values, strict=True))}
-            with np.errstate(all="ignore"):
-                guess.update(self._by_moments(x, weights, guess))
-                height = float(weights @ self._of_column(x, guess))
-            if np.isfinite(height) and height > highest:
-                best, highest = guess, height
-        if best is None:
-            raise ValueError(
-                f"no start found for {self.name}: all rows are impossible under what was tried. "
-                "Give start= (or fixed=) to its Density"
-            )
-        return best
-
-    def _by_moments(
-        self, x: FloatArray, weights: FloatArray, guess: Mapping[str, float]
-    ) -> dict[str, float]:
-        """Return location and scale that give the distribution the moments of the data."""
-        unknown = [n for n in ("loc", "scale") if n in self.free and n not in self.start]
-        if not unknown or not hasattr(self.distribution, "logpdf"):
-            return {}
-        shapes = {name: guess[name] for name in self._shapes}
-        mean, variance = self.distribution.stats(**shapes, moments="mv")
-        centre = float(weights @ x)
-        sd = float(np.sqrt(weights @ (x - centre) ** 2))
-        moments = {}
-        if "loc" not in unknown:
-            moments["scale"] = (centre - guess["loc"]) / float(mean)
-        elif np.isfinite(variance) and variance > 0:
-            moments["scale"] = sd / float(np.sqrt(variance))
-        else:
-            moments["scale"] = sd
-        if "scale" not in unknown:
-            moments["scale"] = guess["scale"]
-        if not moments["scale"] > 0:
-            moments["scale"] = sd or 1.0
-        if "loc" in unknown:
-            shift = float(mean) if np.isfinite(mean) else 0.0
-            moments["loc"] = centre - moments["scale"] * shift
-        return moments
-
-
-def _normal(x: FloatArray, weights: FloatArray) -> dict[str, float]:
-    mean = float(weights @ x)
-    return {"loc": mean, "scale": float(np.sqrt(weights @ (x - mean) ** 2))}
-
-
-def _mean(name: str) -> Callable[[FloatArray, FloatArray], dict[str, float]]:
-    return lambda x, weights: {name: float(weights @ x)}
-
-
-#: By scipy's name: the free parameters for which there is a closed form, and that.
-CLOSED: dict[str, tuple[set[str], Callable[[FloatArray, FloatArray], dict[str, float]]]] = {
-    "norm": ({"loc", "scale"}, _normal),
-    "expon": ({"scale"}, _mean("scale")),
-    "poisson": ({"mu"}, _mean("mu")),
-    "bernoulli": ({"p"}, _mean("p")),
-    "geom": ({"p"}, lambda x, weights: {"p": 1 / float(weights @ x)}),
-}
+    Rows that are impossible have no say.
+    """
+    here = heights[2]
+    rounding = 1e-9 * (1 + np.abs(here))
+    with np.errstate(invalid="ignore"):
+        fourth = np.abs(np.tensordot((1, -4, 6, -4, 1), heights, 1))
+        change = np.maximum(np.abs(heights[0] - here), np.abs(heights[4] - here))
+        smooth = fourth <= LARGEST_FOURTH_DIFFERENCE * change + rounding
+        # (An infinite difference is no larger than an infinite change.)
+        smooth &= np.isfinite(fourth)
+    return bool((smooth | np.isneginf(here)).all())

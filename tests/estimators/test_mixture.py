@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import logsumexp
@@ -157,11 +157,189 @@ def test_blocks_of_rows_stand_one_after_another():
     assert_allclose(mixture.components_[0]["scale"], X.std(axis=0), rtol=1e-13)
 
 
-def test_what_needs_a_slope_or_a_stream_says_so():
-    mixture = Mixture(2, init_params=LABELS).fit(TIMES)
-    assert not hasattr(mixture, "partial_fit")
-    with pytest.raises(NotImplementedError, match="Densities does not allow for"):
+def test_stream_is_no_use():
+    assert not hasattr(Mixture(2, init_params=LABELS).fit(TIMES), "partial_fit")
+
+
+# Acceleration and standard errors, by differences of the log-densities.
+
+DEATHS = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])  # Hasselblad (1969)
+DAYS = np.arange(10.0)[:, np.newaxis]
+
+
+def test_acceleration_is_that_of_a_family_with_slopes():
+    options = {"init_params": (DAYS[:, 0] > 2).astype(int), "max_iter": 5000}
+    found, plain = (
+        Mixture(2, components=stats.poisson, acceleration=a, **options).fit(DAYS, None, DEATHS)
+        for a in ("quasi-newton", None)
+    )
+    expected = PoissonMixture(2, **options).fit(DAYS, None, DEATHS)
+    assert found.n_iter_ <= expected.n_iter_ + 5 < 40
+    assert plain.n_iter_ > 1000
+    assert_allclose(found.lower_bound_, expected.lower_bound_, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_standard_errors_are_those_of_gaussian_mixture(robust):
+    options = {"init_params": (FAITHFUL[:, 0] > 3).astype(int), "tol": 1e-11}
+    mixture = Mixture(2, **options).fit(FAITHFUL)
+    found = mixture.standard_errors(FAITHFUL, robust=robust)
+    diag = GaussianMixtureEM(2, covariance_type="diag", reg_covar=0.0, **options).fit(FAITHFUL)
+    expected = diag.standard_errors(FAITHFUL, robust=robust)
+    assert_allclose(found.weights, expected.weights, rtol=1e-5)
+    for k, each in enumerate(found.components):
+        assert_allclose(each["loc"], expected.means[k], rtol=1e-5)
+        by_variance = 2 * mixture.components_[k]["scale"] * each["scale"]
+        assert_allclose(by_variance, expected.covariances[k], rtol=1e-5)
+
+
+def test_standard_errors_are_from_the_curvature_of_the_log_likelihood():
+    held = Density(stats.gamma, fixed={"loc": 0.5})
+    mixture = Mixture(2, components=[stats.expon, held], init_params=LABELS, tol=1e-12).fit(TIMES)
+    expon, gamma = mixture.components_
+    at = np.array([mixture.weights_[0], expon["scale"][0], gamma["a"][0], gamma["scale"][0]])
+
+    def total(theta):
+        w, e, a, g = theta
+        x = TIMES[:, 0]
+        density = w * stats.expon.pdf(x, scale=e) + (1 - w) * stats.gamma.pdf(x, a, 0.5, g)
+        return np.log(density).sum()
+
+    steps = np.diag(1e-3 * at)
+    hessian = [
+        [
+            (total(at + s + t) - total(at + s - t) - total(at - s + t) + total(at - s - t))
+            / (4 * s.max() * t.max())
+            for t in steps
+        ]
+        for s in steps
+    ]
+    expected = np.sqrt(np.diag(np.linalg.inv(-np.array(hessian))))
+    errors = mixture.standard_errors(TIMES)
+    expon, gamma = errors.components
+    found = [errors.weights[0], expon["scale"][0], gamma["a"][0], gamma["scale"][0]]
+    assert_allclose(found, expected, rtol=1e-3)
+    assert gamma["loc"][0] == 0  # fixed
+    assert np.isnan(errors.parameters[0, 0, 2])  # beyond the parameters of expon
+
+
+@pytest.mark.parametrize(
+    ("component", "name"),
+    [
+        (stats.laplace, "loc"),
+        (Density(laplace, start={"centre": 1.0, "width": 1.0}, ranges={"width": POSITIVE}), None),
+        (stats.uniform, "scale"),
+    ],
+    ids=["laplace", "function", "uniform"],
+)
+def test_corner_or_bound_has_no_standard_error(component, name):
+    mixture = Mixture(2, components=[component, stats.norm], init_params=1 - LABELS).fit(TIMES)
+    kind = mixture._densities(2)[0].name
+    with pytest.raises(
+        ValueError, match=f"slope: that of component 0, {kind}, has a .* in '{name or 'centre'}'"
+    ):
         mixture.standard_errors(TIMES)
+
+
+def test_bounds_that_are_fixed_do_not_matter():
+    background = Density(stats.uniform, fixed={"scale": 40.0})
+    mixture = Mixture(2, components=[stats.norm, background], init_params=LABELS).fit(TIMES)
+    errors = mixture.standard_errors(TIMES)
+    assert (errors.parameters[0] > 0).all() and not errors.parameters[1].any()
+
+
+# Missing cells.
+
+GAPS = np.where(np.random.default_rng(2).random(COUNTS.shape) < 0.2, np.nan, COUNTS)
+
+
+def test_missing_cells_are_left_out():
+    options = {"init_params": "kmeans", "tol": 1e-11, "random_state": 0}
+    found = Mixture(2, components=stats.poisson, **options).fit(GAPS)
+    expected = PoissonMixture(2, **options).fit(GAPS)
+    assert_allclose(found.lower_bound_, expected.lower_bound_, rtol=0, atol=1e-9)
+    assert_allclose(found.impute(GAPS), expected.impute(GAPS), rtol=1e-4)
+    assert_allclose(
+        found.standard_errors(GAPS).parameters[..., 0],
+        expected.standard_errors(GAPS).rates,
+        rtol=1e-4,
+    )
+    assert found.lower_bound_ == pytest.approx(found.score(GAPS), abs=1e-12)
+    drawn = found.impute(GAPS, random_state=0)
+    assert_array_equal(drawn[~np.isnan(GAPS)], GAPS[~np.isnan(GAPS)])
+    assert (drawn == drawn.round()).all() and (drawn != found.impute(GAPS)).any()
+
+
+def test_missing_cells_of_numerical_estimates_are_left_out():
+    X = np.column_stack([TIMES[:, 0], TIMES[::-1, 0]])
+    X[::3, 1] = np.nan
+    mixture = Mixture(1, components=stats.gamma).fit(X)
+    for j in range(2):
+        alone = Mixture(1, components=stats.gamma).fit(X[~np.isnan(X[:, j])][:, [j]])
+        assert_allclose(mixture.parameters_[0, j], alone.parameters_[0, 0], rtol=1e-6)
+
+
+def test_column_that_a_component_has_not_seen():
+    X, weights = COUNTS[:23].copy(), np.repeat([0.0, 1.0], [20, 3])
+    X[20:] = [[90, np.nan], [91, np.nan], [92, np.nan]]
+    poisson = Density(stats.poisson)
+    # As in all rows together, at a start; then as it was.
+    assert_allclose(poisson.maximize(X, weights, None)[:, 0], [91, COUNTS[:20, 1].mean()])
+    previous = np.array([[5.0, 0.0], [7.0, 0.0]])
+    assert_array_equal(poisson.maximize(X, weights, previous)[:, 0], [91, 7])
+
+
+def test_function_cannot_do_without_a_cell():
+    own = Density(laplace, start={"centre": 1.0, "width": 1.0}, ranges={"width": POSITIVE})
+    X = np.where(TIMES > 9, np.nan, TIMES)
+    with pytest.raises(ValueError, match=r"missing cells \(NaN\), but laplace takes whole rows"):
+        Mixture(2, components=own).fit(X)
+    with pytest.raises(ValueError, match="laplace takes whole rows"):
+        Mixture(2, components=own, init_params=LABELS).fit(TIMES).predict(X)
+
+
+def test_what_has_no_expectation_is_not_filled_in():
+    X = np.where(TIMES > 9, np.nan, TIMES)
+    mixture = Mixture(1, components=stats.cauchy).fit(X)
+    with pytest.raises(ValueError, match="component 0, cauchy, has no expectation"):
+        mixture.impute(X)
+    assert not np.isnan(mixture.impute(X, random_state=0)).any()
+
+
+# What a person sees.
+
+
+def test_summary_and_order_know_parameters_by_name():
+    mixture = Mixture(2, components=[stats.expon, stats.gamma], init_params=LABELS).fit(TIMES)
+    text = repr(mixture.summary(TIMES, standard_errors=True))
+    assert "shown: scale (a), each ± its standard error" in text
+    turned = mixture.reordered([1, 0])
+    assert turned.components == [stats.gamma, stats.expon]
+    assert turned.components_ == mixture.components_[::-1]
+    assert_array_equal(turned.score_samples(TIMES), mixture.score_samples(TIMES))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fixed", "draw"),
+    [
+        (stats.lognorm, {}, lambda rng: rng.lognormal(1, 0.5, (60, 1))),
+        (stats.laplace, {}, lambda rng: rng.laplace(3, 2, (61, 1))),
+        (stats.binom, {"n": 9}, lambda rng: rng.binomial(9, 0.3, (60, 1))),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_closed_forms_are_the_numerical_estimates(kind, fixed, draw):
+    X = draw(np.random.default_rng(3)).astype(float)
+    weights = np.random.default_rng(4).integers(1, 4, len(X)).astype(float)
+    density = Density(kind, fixed=fixed)
+    found = density.maximize(X, weights, None)
+    best = weights @ density.log_density(X, found)
+    for i, name in enumerate(density.names):
+        for factor in (0.99, 1.01):
+            other = found.copy()
+            other[0, i] *= factor
+            if name in density.free:
+                assert weights @ density.log_density(X, other) < best
 
 
 def test_estimator_passes_the_checks_of_scikit_learn():
