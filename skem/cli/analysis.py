@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, GaussianMixtureEM, PoissonMixture
 from skem.cli.arguments import PROG
 from skem.cli.columns import numbering_columns
 from skem.cli.data import Data, extract
 from skem.cli.errors import CommandError, first_sentence
 from skem.cli.files import read_table
-from skem.cli.output import check_files, write_labels, write_picture
+from skem.cli.output import check_labels, write_labels
+from skem.cli.picture import check_picture, write_picture
 from skem.cli.selection import RULES, Candidate, choose, fit_all, hold_out
 from skem.cli.tables import candidate_table
 from skem.estimators.summary import Summary
@@ -29,10 +30,11 @@ def analyse_file(arguments: Any) -> None:
     """Do what the arguments say with the file that they name."""
     table = read_table(arguments.data, arguments)
     data = extract(table, arguments)
-    check_files(arguments, table)
+    check_labels(arguments, table)
+    check_picture(arguments.plot, arguments.data)
     if len(data.rows) < 2:
         raise CommandError(f"{table.path} has fewer than two rows with a value to fit")
-    if arguments.family == "gaussian" and arguments.columns is None:
+    if arguments.family != "binomial" and arguments.columns is None:
         for name in numbering_columns(data.X, data.names):
             warn(f"column {name} numbers the rows; if it measures nothing, --drop {name}")
     print(f"{table.path}: {describe(data)}\n")
@@ -53,8 +55,9 @@ def analyse_file(arguments: Any) -> None:
         write_labels(arguments, table, data, chosen.model)
         print(f"\nLabels and posterior probabilities are in {arguments.output}.")
     if arguments.plot is not None:
-        write_picture(arguments.plot, data, chosen.model)
-        print(f"\nA picture is in {arguments.plot}.")
+        left_out = write_picture(arguments.plot, data, chosen.model)
+        but = f", without {', '.join(left_out)}" if left_out else ""
+        print(f"\nA picture is in {arguments.plot}{but}.")
 
 
 def describe(data: Data) -> str:
@@ -73,10 +76,15 @@ def mixture(arguments: Any, data: Data, by: str) -> Any:
     Counts whose rows are held out have a prior: one rare answer that some training rows lack
     would otherwise make all scores -inf.
     """
-    model: Any = GaussianMixtureEM()
-    if arguments.family == "binomial":
-        prior = "conjugate" if RULES[by].held_out else None
-        model = BinomialMixture(n_trials=data.n_trials, prior=prior)
+    prior = "conjugate" if RULES[by].held_out else None
+    model: Any
+    match arguments.family:
+        case "gaussian":
+            model = GaussianMixtureEM()
+        case "binomial":
+            model = BinomialMixture(n_trials=data.n_trials, prior=prior)
+        case "poisson":
+            model = PoissonMixture()
     given = {
         "random_state": arguments.seed,
         "n_init": arguments.starts,
@@ -90,7 +98,7 @@ def mixture(arguments: Any, data: Data, by: str) -> Any:
 def candidates_to_try(arguments: Any, n_rows: int, n_columns: int) -> list[dict[str, Any]]:
     """Return the parameters of each candidate."""
     components = arguments.components or range(1, min(MOST_COMPONENTS, n_rows) + 1)
-    if arguments.family == "binomial":
+    if arguments.family != "gaussian":
         return [{"n_components": K} for K in components]
     # Of one feature a full, a diagonal and a spherical covariance are the same.
     default = ["full", "tied"] if n_columns == 1 else list(STRUCTURES)

@@ -31,7 +31,8 @@ examples:
   python -m skem geyser.csv --family gaussian --covariance full,tied
   python -m skem flips.csv --family binomial --output labels.csv
   python -m skem reads.csv --family binomial --columns alt --trials depth
-  python -m skem saxony.csv --family binomial --trials 12 --weights families"""
+  python -m skem saxony.csv --family binomial --trials 12 --weights families
+  python -m skem visits.csv --family poisson --plot visits.png"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,17 +47,26 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if arguments.data is None and given:
         raise CommandError(f"{_option(min(given))} needs a file; see {PROG} --help")
     if arguments.data is not None and arguments.family is None:
-        raise CommandError("say which mixture: --family gaussian or --family binomial")
-    for family, own in OF_ONE_FAMILY.items():
-        if arguments.family != family and (others := given & set(own)):
-            raise CommandError(f"{_option(min(others))} belongs to --family {family}")
+        raise CommandError(f"say which mixture: --family {', '.join(FAMILIES)}")
+    for name in sorted(given & set(FAMILIES_OF)):
+        if arguments.family not in FAMILIES_OF[name]:
+            families = " or ".join(FAMILIES_OF[name])
+            raise CommandError(f"{_option(name)} belongs to --family {families}")
     if arguments.id is not None and arguments.output is None:
         raise CommandError("--id names what --output keeps of the file: give that, too")
     return arguments
 
 
-#: Options that mean nothing for the other family.
-OF_ONE_FAMILY = {"gaussian": ("covariance", "reg_covar"), "binomial": ("trials",)}
+#: What ``--family`` can be.
+FAMILIES = ("gaussian", "binomial", "poisson")
+
+#: The families of options that mean nothing for the others.
+FAMILIES_OF = {
+    "covariance": ("gaussian",),
+    "reg_covar": ("gaussian",),
+    "prior": ("gaussian", "binomial"),
+    "trials": ("binomial",),
+}
 
 
 def _option(name: str) -> str:
@@ -80,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model(add: Any) -> None:
-    add("--family", choices=("gaussian", "binomial"), help="measurements, or success counts")
+    add("--family", choices=FAMILIES, help="measurements, success counts, or counts without limit")
     add(
         "--components",
         type=_components,
@@ -97,7 +107,7 @@ def _add_model(add: Any) -> None:
     add(
         "--prior",
         choices=("conjugate", "none"),
-        help="prior against collapse (default: none, but for counts whose rows are held out)",
+        help="prior against collapse (default: none, but for successes whose rows are held out)",
     )
     add(
         "--choose",
@@ -144,7 +154,11 @@ def _add_results(add: Any) -> None:
         "its probability) and all posterior probabilities; empty where a row has no value",
     )
     add("--id", metavar="NAME", help="the only column of the file that --output keeps")
-    add("--plot", metavar="FILE.png", help="where to draw what was chosen")
+    add(
+        "--plot",
+        metavar="FILE.png",
+        help="where to draw what was chosen, six columns of it at most",
+    )
 
 
 def _add_reading(add: Any) -> None:

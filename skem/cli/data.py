@@ -60,7 +60,10 @@ def extract(table: Table, arguments: Any) -> Data:
     if arguments.family == "binomial":
         return _counts(table, arguments, weights, others)
     positions = measured_columns(table, arguments.columns, arguments.drop, others)
-    return Data([table.names[j] for j in positions], _numbers(table, positions), weights)
+    X = _numbers(table, positions)
+    if arguments.family == "poisson":
+        _refuse_negative(table, positions, X)
+    return Data([table.names[j] for j in positions], X, weights)
 
 
 def _numbers(table: Table, positions: list[int]) -> np.ndarray:
@@ -72,12 +75,16 @@ def _numbers(table: Table, positions: list[int]) -> np.ndarray:
     return np.column_stack(columns)
 
 
+def _refuse_negative(table: Table, positions: list[int], X: np.ndarray) -> None:
+    for j, position in enumerate(positions):
+        table.refuse_where(X[:, j] < 0, position, "is negative, not a count")
+
+
 def _counts(table: Table, arguments: Any, weights: np.ndarray | None, others: list[int]) -> Data:
     trials, depths = _trials(arguments.trials, table)
     positions = measured_columns(table, arguments.columns, arguments.drop, [*others, *depths])
     names, X = [table.names[j] for j in positions], _numbers(table, positions)
-    for j, position in enumerate(positions):
-        table.refuse_where(X[:, j] < 0, position, "is negative, not a count")
+    _refuse_negative(table, positions, X)
     if trials is None and not depths and len(positions) % 2:
         raise CommandError(
             f"the number of columns to fit in {table.path} is odd, {len(positions)}: give all "

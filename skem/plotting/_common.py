@@ -24,8 +24,11 @@ MIXTURE = {"color": "black", "linestyle": "-", "linewidth": 2.5, "label": "mixtu
 #: A legend of more entries goes beside the axes, where it hides nothing.
 MOST_INSIDE = 6
 
-#: What bars leave free above them for a legend, in their heights: four entries have room.
-HEADROOM = 0.3
+#: A legend that would take more of the height of the axes goes beside them, too.
+MOST_OF_HEIGHT = 0.5
+
+#: What stays free above and below a legend inside, as a share of that height.
+AROUND_LEGEND = 0.06
 
 #: One of more entries is not read.
 MOST_IN_LEGEND = 22
@@ -89,16 +92,30 @@ def bars(ax: Any, heights: NDArray[Any], edges: NDArray[Any], given: dict[str, A
     """Draw what was observed, as bars behind the lines of a model."""
     from matplotlib.patches import StepPatch
 
-    ax.margins(y=HEADROOM)
     looks = {"fill": True, "facecolor": "0.88", "label": "observed"}
     return ax.stairs(heights, edges, **styled(looks, given, StepPatch))
 
 
 def legend(ax: Any, n: int, *, beside: bool = False) -> None:
-    """Draw a legend, unless it would have a single entry or too many."""
-    if 1 < n <= MOST_IN_LEGEND:
-        place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": "small"}
-        ax.legend(**place if beside or n > MOST_INSIDE else {})
+    """Draw a legend, unless it would have a single entry or too many.
+
+    It is inside the axes only where it is given room above all that is drawn.
+    """
+    if not 1 < n <= MOST_IN_LEGEND:
+        return
+    if beside or n > MOST_INSIDE or not _make_room(ax, ax.legend(loc="upper right")):
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
+
+
+def _make_room(ax: Any, box: Any) -> bool:
+    """Raise the axes until all that is drawn ends below a legend; tell whether that can be."""
+    ax.figure.canvas.figure.draw_without_rendering()
+    share = box.get_window_extent().height / ax.get_window_extent().height + AROUND_LEGEND
+    low, _ = ax.get_ylim()
+    if share > MOST_OF_HEIGHT or not low < ax.dataLim.y1 < np.inf:
+        return False
+    ax.set_ylim(low, low + (ax.dataLim.y1 - low) / (1 - share))
+    return True
 
 
 def whole_numbers(axis: Any) -> None:

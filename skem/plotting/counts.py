@@ -172,6 +172,7 @@ class CountDisplay(common.Display):
         bar_kwargs: dict[str, Any] | None = None,
         line_kwargs: dict[str, Any] | None = None,
         component_kwargs: dict[str, Any] | None = None,
+        legend: bool = True,
     ) -> Self:
         """Draw.
 
@@ -189,6 +190,8 @@ class CountDisplay(common.Display):
             Keywords for :meth:`matplotlib.axes.Axes.plot`, which draws the mixture.
         component_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.plot`, which draws the components.
+        legend : bool, default=True
+            Whether to draw a legend.
 
         Returns
         -------
@@ -217,7 +220,8 @@ class CountDisplay(common.Display):
         ax.set(xlabel=self.xlabel, ylabel="square root of rows" if rootogram else "rows")
         if not self.proportions:
             common.whole_numbers(ax.xaxis)
-        common.legend(ax, 2 + len(self.component_lines_))
+        if legend:
+            common.legend(ax, 2 + len(self.component_lines_))
         return self
 
 

@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skem import GaussianMixtureEM
+from skem.data.resolution import resolution_of
+from skem.data.rows import Rows
 from skem.plotting import _common as common
 from skem.plotting._marginal import GAUSSIAN, grid, marginal, reach
 
 __all__ = ["DensityDisplay"]
+
+#: Values are rounded if none is further from a whole number of steps than this, in steps.
+OFF_GRID = 0.01
 
 #: More bins than these could not be told apart.
 MOST_BINS = 200
@@ -115,7 +120,7 @@ class DensityDisplay(common.Display):
             How often each row counts.
         bins : int or array-like of shape (n_bins + 1,), default=None
             Number of bins, or their edges. None means twice the cube root of the number of rows
-            (the Rice rule), 200 at most.
+            (the Rice rule), 200 at most; of rounded values, each bin holds equally many steps.
         log : bool, default=False
             Draw the feature on a logarithmic axis, with bins equal there: for a skewed column of
             positive values. The density is that of the feature, not of its logarithm.
@@ -147,7 +152,8 @@ class DensityDisplay(common.Display):
         weights = common.check_weights(sample_weight, X)
         present = common.complete(X[:, [j]], weights)
         values, weights = X[present, j].astype(np.float64), weights[present]
-        if bins is None:
+        rule = bins is None
+        if rule:
             bins = min(int(np.ceil(2 * np.cbrt(max(len(values), weights.sum())))), MOST_BINS)
         if log and values.min() <= 0:
             raise ValueError(
@@ -156,6 +162,8 @@ class DensityDisplay(common.Display):
             )
         if log and np.ndim(bins) == 0:
             bins = _geometric(values, int(bins))
+        elif rule:
+            bins = _whole_steps(values, weights, int(bins))
         totals, edges = np.histogram(values, bins, weights=weights)
         display = cls(
             marginal=marginal(estimator, [j]),
@@ -174,6 +182,7 @@ class DensityDisplay(common.Display):
         histogram_kwargs: dict[str, Any] | None = None,
         line_kwargs: dict[str, Any] | None = None,
         component_kwargs: dict[str, Any] | None = None,
+        legend: bool = True,
     ) -> Self:
         """Draw.
 
@@ -189,6 +198,8 @@ class DensityDisplay(common.Display):
             Keywords for :meth:`matplotlib.axes.Axes.plot`, which draws the mixture.
         component_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.plot`, which draws the components.
+        legend : bool, default=True
+            Whether to draw a legend.
 
         Returns
         -------
@@ -216,7 +227,8 @@ class DensityDisplay(common.Display):
         if self.log:
             ax.set_xscale("log")
         self.note_ = self._cut_off(ax, density.max())
-        common.legend(ax, 2 + len(self.component_lines_))
+        if legend:
+            common.legend(ax, 2 + len(self.component_lines_), beside=self.note_ is not None)
         return self
 
     def _grid(self) -> NDArray[Any]:
@@ -235,8 +247,21 @@ class DensityDisplay(common.Display):
         top = self.heights.max()
         if highest <= HIGHEST_PEAK * top:
             return None
-        ax.set_ylim(0, (1 + common.HEADROOM) * 2 * top)
+        ax.set_ylim(0, 2.2 * top)
         return ax.set_title(f"cut off: the density goes up to {highest:.3g}", fontsize="medium")
+
+
+def _whole_steps(
+    values: NDArray[np.float64], weights: NDArray[np.float64], n_bins: int
+) -> int | NDArray[np.float64]:
+    """Return the edges of bins that hold whole steps of rounded values; else their number."""
+    step = resolution_of(Rows(values[:, None], weights)).steps[0]
+    steps = (values - values.min()) / step if step else values
+    if not step or np.abs(steps - steps.round()).max() > OFF_GRID:
+        return n_bins
+    width = np.ceil((steps.max() + 1) / n_bins)
+    edges: NDArray[np.float64] = width * np.arange(np.ceil((steps.max() + 1) / width) + 1) - 0.5
+    return values.min() + step * edges
 
 
 def _geometric(values: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:

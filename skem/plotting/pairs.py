@@ -149,9 +149,7 @@ class PairsDisplay:
             figure = plt.figure(figsize=(2.4 * n + 2, 2.4 * n), layout="constrained")
         self.figure_, self.axes_ = figure, figure.subplots(n, n, sharex="col", squeeze=False)
         for i, density in enumerate(self.densities):
-            density.plot(self.axes_[i, i], cmap=cmap)
-            if self.axes_[i, i].get_legend() is not None:
-                self.axes_[i, i].get_legend().remove()
+            density.plot(self.axes_[i, i], cmap=cmap, legend=False)
             for j in range(i + 1, n):
                 self.axes_[i, j].set_axis_off()
         for (i, j), panel in self.clusters.items():

@@ -405,6 +405,7 @@ def test_missing_weight_is_told(run, write):
 BAD_COUNTS = {
     "negative": ("h,t\n5,5\n3,-1\n", [], "row 2, column t: '-1' is negative"),
     "odd": ("h\n5\n4\n", [], "is odd, 1: give all successes, then all failures, or else --trials"),
+    "negative, without limit": ("h,t\n5,5\n3,-1\n", ["--family", "poisson"], "'-1' is negative"),
     "above trials": ("h\n5\n4\n", ["--trials", "4"], "row 1, column h: '5' is more than"),
     "above its trials": ("a,b\n5,1\n4,2\n", ["--trials", "5,1"], "row 2, column b: '2' is more"),
     "trials": ("a,b\n5,1\n4,2\n", ["--trials", "5,1,1"], "--trials gives 3, for columns"),
@@ -417,12 +418,13 @@ def test_bad_counts_are_told_in_one_line(run, write, content, options, said):
 
 
 BAD_OPTIONS = {
-    "no family": ([], "--family gaussian or --family binomial"),
-    "unknown family": (["--family", "poisson"], "'poisson'"),
+    "no family": ([], "--family gaussian, binomial, poisson"),
+    "unknown family": (["--family", "uniform"], "'uniform'"),
     "unknown option": (["--family", "gaussian", "--colour", "red"], "--colour"),
     "two files": (["more.csv", "--family", "gaussian"], "more.csv"),
     "trials of measurements": (["--family", "gaussian", "--trials", "9"], "--trials belongs to"),
     "covariance of counts": (["--family", "binomial", "--covariance", "full"], "--covariance"),
+    "prior of counts": (["--family", "poisson", "--prior", "none"], "--prior belongs to"),
     "unknown covariance": (["--family", "gaussian", "--covariance", "full,round"], "'round'"),
     "no components": (["--family", "gaussian", "--components", "0"], "'0' is not a whole number"),
     "words": (["--family", "gaussian", "--components", "one"], "'one' is not a whole number"),

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, GaussianMixtureEM, PoissonMixture
+from skem.datasets import load_earthquakes
 
 ROOT = Path(__file__).parents[2]
 ONE = ("--family", "gaussian", "--components", "1", "--covariance", "full", "--choose", "bic")
@@ -274,6 +276,49 @@ def test_picture(run, write, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert run(path, *ONE, "--columns", "a", "--plot", tmp_path / "density.svg")[0] == 0
     refused(run(path, *ONE, "--plot", tmp_path / "a.jpeg2"), "its suffix is none of")
+
+
+def test_picture_of_every_column(run, write, tmp_path, monkeypatch):
+    """Three columns or more are drawn in pairs, counts side by side; names are the file's."""
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    X = np.random.default_rng(0).integers(0, 9, (60, 7))
+    path = write("a,b,c,d,e,f,g\n" + "".join(",".join(map(str, x)) + "\n" for x in X))
+    options = ("--components", "2", "--choose", "bic", "--plot", tmp_path / "picture.png")
+    families = {
+        "gaussian": (["--covariance", "diag", "--columns", "a:c"], {"a", "b", "c"}, ""),
+        "poisson": ([], set("abcdef"), ", without g"),
+        "binomial": (
+            ["--trials", "8", "--drop", "d:g"],
+            {f"{x} (of 8 trials)" for x in "abc"},
+            "",
+        ),
+    }
+    for family, (given, labels, without) in families.items():
+        status, out, _ = run(path, "--family", family, *options, *given)
+        assert status == 0
+        assert f"A picture is in {tmp_path / 'picture.png'}{without}.\n" in out
+        drawn = {ax.get_xlabel() for ax in figures[-1].axes}
+        assert drawn - {""} == labels
+
+
+def test_counts_that_are_not_whole_cannot_be_drawn(run, write, tmp_path):
+    path = write("a\n" + "1.5\n2\n0.5\n3\n" * 5)
+    options = ("--family", "poisson", "--components", "1", "--choose", "bic")
+    status, _, err = run(path, *options, "--plot", tmp_path / "picture.png")
+    assert status == 2
+    assert "cannot draw" in err and "whole numbers" in err
+
+
+def test_counts_without_a_limit(run, write):
+    counts = load_earthquakes().data
+    counts = counts[~np.isnan(counts)]
+    path = write("n\n" + "".join(f"{n:g}\n" for n in counts))
+    status, out, err = run(path, "--family", "poisson", "--components", "1:3", "--choose", "bic")
+    assert (status, err) == (0, "")
+    for K in (1, 2, 3):
+        mixture = PoissonMixture(K, random_state=0).fit(counts[:, np.newaxis])
+        assert f"{mixture.bic(counts[:, np.newaxis]):.2f}" in out
 
 
 def test_regularisation_and_prior(run, write):

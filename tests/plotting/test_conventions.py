@@ -57,6 +57,19 @@ def test_plot_draws_again_and_returns_the_display(draw):
     assert display.ax_.has_data()
 
 
+@pytest.mark.parametrize("size", [(3, 2), (6.4, 4.8), (12, 9)])
+@each_display
+def test_the_legend_covers_no_data(draw, size, plt):
+    """It is beside the axes, or above all that is drawn, however large they are."""
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    ax = draw(ax=ax).ax_
+    figure.canvas.draw()
+    if (legend := ax.get_legend()) is None:
+        return
+    box, top = legend.get_window_extent(), ax.transData.transform((0, ax.dataLim.y1))[1]
+    assert box.x0 >= ax.bbox.x1 or box.y0 >= top
+
+
 @each_display
 def test_the_constructor_stores_its_arguments(draw):
     display = draw()

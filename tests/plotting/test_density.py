@@ -172,3 +172,22 @@ def test_a_skewed_column_on_a_logarithmic_axis():
     assert (display.heights > 0).mean() > 0.9
     with pytest.raises(ValueError, match=r"log=True needs positive values, but feature 0 has -1"):
         DensityDisplay.from_estimator(mixture, np.vstack([X, [[-1.0]]]), log=True)
+
+
+@pytest.mark.parametrize("low, step, n_rows", [(1, 1, 400), (0.3, 0.1, 400), (40, 1, 300)])
+def test_bins_of_rounded_values_hold_equally_many_steps(low, step, n_rows):
+    """Bins of any other width would hold one value here and two there, or none."""
+    n_values = 5 if step == 1 and low == 1 else 50
+    X = low + step * np.arange(n_rows)[:, np.newaxis] % (step * n_values)
+    display = DensityDisplay.from_estimator(GaussianMixtureEM(1).fit(X), X)
+    widths = np.diff(display.edges) / step
+    assert_allclose(widths, widths[0].round())
+    assert_allclose((display.edges[0] - low) / step, -0.5, atol=1e-6)
+    assert (display.heights > 0).all()
+    assert_allclose(display.heights @ np.diff(display.edges), 1)
+
+
+def test_values_between_steps_have_the_usual_bins():
+    X = np.append(np.arange(300) % 5, 2.3)[:, np.newaxis]
+    display = DensityDisplay.from_estimator(GaussianMixtureEM(1).fit(X), X)
+    assert len(display.heights) == np.ceil(2 * np.cbrt(301))
