@@ -10,8 +10,9 @@ from skem.plotting import _common as common
 
 __all__ = ["TraceDisplay"]
 
-#: A climb of less than this, in nats per row, only polished what the start had found.
-POLISH = 1e-6
+#: A climb of less than this, in nats per row, only polished what the start had found. The default
+#: start ends its short runs where about as much is left.
+POLISH = 1e-4
 
 
 class TraceDisplay(common.Display):
@@ -43,7 +44,7 @@ class TraceDisplay(common.Display):
     bands_ : list of PolyCollection
         The entropy for each fit, if the parts are shown.
     note_ : Text or None
-        The title that says so where no fit gained as much as 1e-6 nats per row.
+        The title that says so where no fit gained as much as 1e-4 nats per row.
     ax_ : Axes
         The axes.
     figure_ : Figure
@@ -234,7 +235,7 @@ class TraceDisplay(common.Display):
         if not gains or max(gains) >= POLISH:
             return None
         return ax.set_title(
-            f"EM gained {max(gains):.1g} nats per row: the start was at the optimum",
+            f"EM gained {max(gains):.1g} nats per row: the start was next to the optimum",
             fontsize="medium",
         )
 

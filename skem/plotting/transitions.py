@@ -9,6 +9,9 @@ from skem.plotting import _common as common
 
 __all__ = ["TransitionDisplay"]
 
+#: Probabilities of more states are told by colour alone.
+MOST_WRITTEN = 12
+
 
 class TransitionDisplay(common.Display):
     """The transition matrix of a hidden Markov model, and how long its states last.
@@ -107,16 +110,20 @@ class TransitionDisplay(common.Display):
         K = len(P)
         self.image_ = ax.imshow(P, **{"vmin": 0, "vmax": 1, "cmap": cmap, **kwargs})
         self.texts_ = []
-        if K <= 12:
+        if K <= MOST_WRITTEN:
+            place = {"ha": "center", "va": "center", "size": min(10, 56 / K)}
             for (i, j), p in np.ndenumerate(P):
-                look = {"color": "white" if p > 0.6 else "black", "ha": "center", "va": "center"}
-                number = f"{p:.2g}" if p >= 0.001 or p == 0 else "< 0.001"
-                self.texts_.append(ax.text(j, i, number, **look))
+                number = f"{p:.2g}" if p >= 0.001 or p == 0 else "<.001"
+                color = "white" if p > 0.6 else "black"
+                self.texts_.append(ax.text(j, i, number, color=color, **place))
+        else:
+            self.figure_.colorbar(self.image_, ax=ax).set_label("probability")
         stay = np.diag(P)
         with np.errstate(divide="ignore"):
             dwell = np.where(stay < 1, 1 / (1 - stay), np.inf)
         names = [f"{k}\n(lasts {steps:.3g})" for k, steps in enumerate(dwell)]
         ax.set_xticks(range(K))
-        ax.set_yticks(range(K), names if K <= 12 else None)
-        ax.set(xlabel="state that follows", ylabel="state (mean number of steps)")
+        ax.set_yticks(range(K), names if K <= MOST_WRITTEN else None)
+        ylabel = "state (mean number of steps)" if K <= MOST_WRITTEN else "state"
+        ax.set(xlabel="state that follows", ylabel=ylabel)
         return self

@@ -1,6 +1,7 @@
 """StatesDisplay and TransitionDisplay: probabilities over time, moves, dwell times."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -22,6 +23,23 @@ def test_ribbons_are_as_high_as_the_probabilities():
             assert np.isclose(column, tops[row, k]).any()
     assert_array_equal(display.line_.get_ydata(), np.ravel(X))
     assert (display.ax_.get_xticks() % 1 == 0).all()
+
+
+@pytest.mark.parametrize("given", ["groups", "lengths", "index"])
+def test_sequences_are_parted(given):
+    """Their states are those of sequences of their own, and no line leads from one to the next."""
+    lengths = [40, 30, len(X) - 70]
+    groups = np.repeat([5, 2, 5], lengths)
+    frame = pd.DataFrame(X, index=pd.MultiIndex.from_arrays([groups, np.arange(len(X))]))
+    rows = frame if given == "index" else X
+    options = {"groups": {"groups": groups}, "lengths": {"lengths": lengths}, "index": {}}[given]
+    display = StatesDisplay.from_estimator(CHAIN, rows, **options)
+    assert_array_equal(display.posterior, CHAIN.predict_proba(X, lengths=lengths))
+    assert np.abs(display.posterior - CHAIN.predict_proba(X)).max() > 0.01
+    assert [border.get_xdata()[0] for border in display.borders_] == [39.5, 69.5]
+    assert np.isnan(display.line_.get_xdata()).nonzero()[0].tolist() == [40, 71]
+    with pytest.raises(ValueError, match="lengths sum to 50"):
+        StatesDisplay.from_estimator(CHAIN, X, lengths=[50])
 
 
 def test_moves_and_dwell_times():

@@ -93,7 +93,8 @@ def test_estimators_without_names_are_refused():
         TraceDisplay.from_estimators([PLAIN])
 
 
-def test_a_fit_that_only_polished_says_so():
-    display = TraceDisplay(traces=[[-2.0, -2.0 + 1e-9]]).plot()
-    assert display.note_.get_text().startswith("EM gained 1e-09 nats per row")
+@pytest.mark.parametrize("gain", [1e-9, 2e-5])
+def test_a_fit_that_only_polished_says_so(gain):
+    display = TraceDisplay(traces=[[-2.0, -2.0 + gain]]).plot()
+    assert display.note_.get_text().startswith(f"EM gained {gain:.1g} nats per row")
     assert TraceDisplay(traces=[[-2.0, -2.0 + 1e-9], [-3.0, -2.0]]).plot().note_ is None
