@@ -1,6 +1,11 @@
 """How Sphinx builds the documentation: python -m sphinx docs docs/_build/html."""
 
+import inspect
 import warnings
+
+from numpydoc.docscrape import NumpyDocString
+from sklearn.base import BaseEstimator
+from sklearn.mixture import GaussianMixture
 
 import skem
 
@@ -93,6 +98,41 @@ def _skip_inherited(app, what, name, obj, skip, options):
     return True if module.startswith("sklearn.") else skip
 
 
+def _say_what_is_added(app, what, name, obj, options, lines):
+    """Put what an estimator adds to GaussianMixture's interface before its parameters."""
+    if what != "class" or not issubclass(obj, BaseEstimator):
+        return
+    methods = [
+        f":meth:`~{name}.{method}`"
+        for method, value in inspect.getmembers(obj, callable)
+        if not method.startswith("_") and value.__module__.startswith("skem.")
+        if not hasattr(GaussianMixture, method)
+    ]
+    added = {
+        "methods": methods,
+        "arguments of fit": _new(_parameters_of(obj.fit), _parameters_of(GaussianMixture.fit)),
+        "parameters": _new(_parameters_of(obj), _parameters_of(GaussianMixture)),
+        "attributes": _new(_attributes_of(obj), _attributes_of(GaussianMixture)),
+    }
+    items = [f"- {kind}: {', '.join(names)}" for kind, names in added.items() if names]
+    heading = "What it adds to the interface of :class:`sklearn.mixture.GaussianMixture`:"
+    place = lines.index("Parameters")
+    lines[place:place] = [heading, "", *items, ""]
+
+
+def _new(names, known):
+    return [f"``{name}``" for name in names if name not in known]
+
+
+def _parameters_of(function):
+    return list(inspect.signature(function).parameters)
+
+
+def _attributes_of(cls):
+    entries = NumpyDocString(inspect.getdoc(cls))["Attributes"]
+    return [name.strip() for entry in entries for name in entry.name.split(",")]
+
+
 def _link_to_benchmarks(app, docname, source):
     """Let links to the README of the benchmarks lead to the page that includes it."""
     source[0] = source[0].replace("(../benchmarks/README.md)", "(benchmarks.md)")
@@ -101,3 +141,4 @@ def _link_to_benchmarks(app, docname, source):
 def setup(app):
     app.connect("source-read", _link_to_benchmarks)
     app.connect("autodoc-skip-member", _skip_inherited)
+    app.connect("autodoc-process-docstring", _say_what_is_added, priority=400)  # before numpydoc

@@ -23,6 +23,16 @@ def test_the_guide_has_examples():
     assert sum(len(examples(page)) for page in PAGES) > 5
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["outliers", "pickle", "summary", "confidence interval", "number of clusters", "NaN", "HMM"],
+)
+def test_what_readers_search_for_is_in_a_heading(words):
+    """The search of the site ranks headings first."""
+    headings = re.findall("^#+ .*", "\n".join(page.read_text() for page in PAGES), re.M)
+    assert any(words.lower() in heading.lower() for heading in headings)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MPLBACKEND", "agg")

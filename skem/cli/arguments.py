@@ -14,7 +14,7 @@ PROG = "python -m skem"
 DESCRIPTION = """\
 Fit mixture models by EM, and choose the number of components.
 
-Without arguments both mixtures are fitted to data that come with the package.
+Without arguments two mixtures are fitted to data that come with the package.
 With FILE every number of components (and covariance type) is fitted to its rows
 and held out by five-fold cross-validation; the simplest candidate within one
 standard error of the best is described."""
