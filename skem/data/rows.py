@@ -123,6 +123,10 @@ class Rows:
             weights = self.weights[index]
         return Rows(self.X[index], weights, None if self.labels is None else self.labels[index])
 
+    def pick(self, index: NDArray[np.intp]) -> "Rows":
+        """Return some of the rows, of increasing numbers, in memory."""
+        return self.take(index)
+
     @property
     def effective(self) -> float:
         """Number of rows to judge by: weights below one do not make there be fewer."""
@@ -146,6 +150,35 @@ class Rows:
     ) -> Any:
         """Combine ``function(X, weights)`` of all blocks of rows, in their order."""
         return reduce(combine, (function(X, weights) for X, weights in self.read(block)))
+
+    def fold_units(
+        self,
+        function: Callable[..., Result],
+        ends: NDArray[np.intp],
+        most_rows: int,
+        combine: Callable[[Result, Result], Result],
+    ) -> Result:
+        """Combine ``function(rows, ends)`` of pieces of whole units, in their order.
+
+        Parameters
+        ----------
+        function : callable
+            Takes rows in memory, and the number of them up to the end of each unit.
+        ends : integer ndarray of shape (n_units,)
+            Where units end.
+        most_rows : int
+            Rows in a piece at most, unless a single unit has more.
+        combine : callable
+            Combines two results.
+        """
+        pieces = whole_units(ends, most_rows)
+        return reduce(
+            combine,
+            (
+                function(self.take(slice(first, last)), ends[units] - first)
+                for first, last, units in pieces
+            ),
+        )
 
     def sweep(
         self, function: Callable[..., Result], assignment: Divisible, block: int, workers: Workers
@@ -288,6 +321,16 @@ class Rows:
         present = np.flatnonzero(totals)
         distinct = np.column_stack(np.unravel_index(present, shape)).astype(self.X.dtype)
         return Rows(distinct, totals[present], counted=self.effective)
+
+
+def whole_units(ends: NDArray[np.intp], most_rows: int) -> Iterator[tuple[int, int, slice]]:
+    """Yield pieces of whole units: first row, row after the last, and which units."""
+    unit = first = 0
+    while unit < len(ends):
+        after = max(int(np.searchsorted(ends, first + most_rows, "right")), unit + 1)
+        last = int(ends[after - 1])
+        yield first, last, slice(unit, after)
+        unit, first = after, last
 
 
 def _largest_counts(X: NDArray[Any], weights: Any) -> NDArray[np.float64]:

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.chains.forward_backward import ForwardBackward
-from skem.chains.lanes import Lanes
 from skem.chains.viterbi import likeliest_path
 from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.families.base import FloatArray
 from skem.missing import has_missing
-from skem.mixture.hidden_chain import log_densities
+from skem.mixture.piece import Piece
 
 __all__ = ["ChainRows"]
 
@@ -35,13 +33,14 @@ class ChainRows:
     """
 
     def __init__(self, estimator: Any, X: FloatArray, ends: Any, labels: Any = None) -> None:
-        self.X, self.lanes = X, Lanes(ends)
         self.family, self.components = estimator._fitted()
         self.chain = estimator.startprob_, estimator.transmat_
+        piece = Piece(Rows(X, labels=labels), ends, self.family.n_components)
+        self.X, self.lanes, self._algorithm = X, piece.lanes, piece.algorithm
         family = self.family.for_missing() if has_missing(X) else self.family
         with workers(X.size * family.n_statistics * family.n_components) as crew:
             kernel = family.kernel(self.components, np.zeros(family.n_components))
-            self.logs = log_densities(kernel, Rows(X, labels=labels).take(self.lanes.order), crew)
+            self.logs = piece.log_densities(kernel, crew)
         self.base = kernel.offset + family.log_base_measure(X)
 
     def rows(self, by_column: NDArray[Any]) -> NDArray[Any]:
@@ -69,7 +68,7 @@ class ChainRows:
         posterior : ndarray of shape (n_rows, n_states)
             Rows sum to one.
         """
-        return self.rows(self._algorithm().expect(self.logs, *self.chain).posterior)
+        return self.rows(self._algorithm.expect(self.logs, *self.chain).posterior)
 
     def filtered(self) -> tuple[FloatArray, FloatArray]:
         """Return what is known of each row's state, and of the row, given the past.
@@ -81,7 +80,7 @@ class ChainRows:
         log_density : ndarray of shape (n_rows,)
             Of each row given those before, in nats.
         """
-        distribution, log_likelihood = self._algorithm().filter(self.logs, *self.chain)
+        distribution, log_likelihood = self._algorithm.filter(self.logs, *self.chain)
         return self.rows(distribution), self.rows(log_likelihood) + self.base
 
     def path(self) -> NDArray[np.intp]:
@@ -93,6 +92,3 @@ class ChainRows:
             Of all sequences, one after another.
         """
         return self.rows(likeliest_path(self.lanes, self.logs, *self.chain))
-
-    def _algorithm(self) -> ForwardBackward:
-        return ForwardBackward(self.lanes, len(self.logs))

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_random_state
 
-from skem.chains.lanes import Lanes, ends_of
+from skem.chains.lanes import ends_of
 from skem.chains.markov import reachable
 from skem.data.blocks import workers
 from skem.data.rows import Rows
@@ -53,6 +53,7 @@ from skem.mixture.chain_starts import starts
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import MixtureParameters, Weights
 from skem.mixture.markov import Chain, Markov
+from skem.mixture.sequences import Sequences
 
 __all__ = ["HiddenMarkovModel"]
 
@@ -198,11 +199,11 @@ class HiddenMarkovModel(DescribedChain):
         """Fit, and return what there is to doubt."""
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "transmat_")
-        X, rows, lanes = self._training_rows(
+        X, sequences = self._training_sequences(
             X, groups, lengths, sample_weight, known_labels, reset=not continuing
         )
-        model, family, given, held = self._model(rows, lanes, continuing)
-        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
+        model, family, given, held = self._model(sequences, continuing)
+        with workers(sequences.rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = replace(model, workers=crew)
             attempts = self._attempts(model, given, continuing)
             try:
@@ -214,16 +215,16 @@ class HiddenMarkovModel(DescribedChain):
             self.converged_, self.n_iter_ = best.converged, best.n_evaluations
             self.lower_bounds_ = list(best.trace)
             self.n_parameters_ = model.n_parameters(best.params)
-            expected, self.lower_bound_ = self._without_penalty(model).expect(self._published())
+            counts, self.lower_bound_ = self._without_penalty(model).expect(self._published())
             if self.lower_bound_ == -np.inf:
                 raise ValueError(
                     "X is impossible under the model: zeros that are held or were given "
                     "(startprob_init, transmat_init) contradict each other, X or known_labels"
                 )
         self._sampler = None
-        return self._doubts(best, model.labels, expected.posterior.sum(axis=1))
+        return self._doubts(best, model.labels, counts)
 
-    def _training_rows(
+    def _training_sequences(
         self,
         X: Any,
         groups: Any,
@@ -231,8 +232,8 @@ class HiddenMarkovModel(DescribedChain):
         sample_weight: Any,
         known_labels: Any,
         reset: bool,
-    ) -> tuple[Any, Rows, Lanes]:
-        """Return validated X, and the rows that count in the order of the lanes, and these."""
+    ) -> tuple[Any, Sequences]:
+        """Return validated X, and the sequences that count."""
         given, X = X, self._in_memory(X, reset)
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
         if self.n_components == 1 and sample_weight is not None:
@@ -249,14 +250,13 @@ class HiddenMarkovModel(DescribedChain):
                 "Expected n_samples >= n_components but got "
                 f"n_components = {self.n_components}, n_samples = {len(index)}"
             )
-        lanes = Lanes(ends)
-        return X, Rows(X, weights, labels).take(index[lanes.order]), lanes
+        return X, Sequences(Rows(X, weights, labels).take(index), ends, self.n_components)
 
     def _model(
-        self, rows: Rows, lanes: Lanes, continuing: bool
+        self, sequences: Sequences, continuing: bool
     ) -> tuple[HiddenChain, Any, MixtureParameters, Any]:
         """Return the model of rows, its family, starting values, and what of these is held."""
-        mixture, fixed = self._mixture(), dict(self.fixed or {})
+        rows, mixture, fixed = sequences.rows, self._mixture(), dict(self.fixed or {})
         of_chain = {name: fixed.pop(name, False) for name in Chain._fields}
         with workers(0):
             mixture._check_rows(rows, self.n_components)
@@ -274,7 +274,7 @@ class HiddenMarkovModel(DescribedChain):
         )
         labels = Markov(free, pseudo - 1.0)
         given = MixtureParameters(chain, given.components)
-        return HiddenChain(labels, family, rows, lanes), family, given, held
+        return HiddenChain(labels, family, sequences), family, given, held
 
     def _given_chain(self, continuing: bool) -> Chain:
         """Return the chain to start from, NaN where it is left to the data."""
@@ -359,7 +359,7 @@ class HiddenMarkovModel(DescribedChain):
     def _without_penalty(self, model: HiddenChain) -> HiddenChain:
         """Return the model of the same rows whose objective is the log-likelihood alone."""
         family = self._fitted()[0]
-        family = family.for_missing() if model.rows.has_missing else family
+        family = family.for_missing() if model.sequences.rows.has_missing else family
         return replace(model, labels=Markov(model.labels.free), components=family)
 
     def _publish_held(self, held: Any, continuing: bool) -> None:
@@ -442,14 +442,14 @@ class HiddenMarkovModel(DescribedChain):
                 "robust must be False for a hidden Markov model: the sandwich form needs "
                 "independent rows. Refit to sequences drawn with replacement (a bootstrap)"
             )
-        _, rows, lanes = self._training_rows(
+        _, sequences = self._training_sequences(
             X, groups, lengths, sample_weight, known_labels, reset=False
         )
-        model, family, given, _ = self._model(rows, lanes, continuing=True)
+        model, family, given, _ = self._model(sequences, continuing=True)
         names = tuple(name for name in self._mixture()._fixable if name != "weights")
         chain = (np.where(values < EDGE, 0.0, values) for values in given.labels)
         given = given._replace(labels=Chain(*chain))
-        with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
+        with workers(sequences.rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = replace(model, workers=crew)
             return standard_errors_of(model, given, (*Chain._fields, *names), robust=False)
 

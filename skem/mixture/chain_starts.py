@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from skem.chains.lanes import Lanes, ends_of
 from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.hidden_chain import HiddenChain
@@ -27,10 +26,7 @@ from skem.mixture.posterior import normalise
 from skem.mixture.short_runs import moved
 from skem.mixture.starts import SHORT_RUNS, partition, start
 
-__all__ = ["some_sequences", "starts"]
-
-#: Rows that starts are made from, at most.
-MOST_ROWS = 20_000
+__all__ = ["starts"]
 
 #: Windows of moving averages whose clusters make starts.
 WINDOWS = (5, 25)
@@ -49,20 +45,6 @@ RANDOM_STARTS = 1
 MOVES = 3
 
 
-def some_sequences(lengths: NDArray[np.intp], rng: Any) -> NDArray[np.intp]:
-    """Return the rows of as many sequences as make about MOST_ROWS rows, in their order."""
-    if lengths.sum() <= MOST_ROWS:
-        return np.arange(lengths.sum())
-    order = rng.permutation(len(lengths))
-    n_taken = int(np.searchsorted(np.cumsum(lengths[order]), MOST_ROWS)) + 1
-    taken = np.sort(order[:n_taken])
-    first = np.cumsum(lengths) - lengths
-    longest = max(MOST_ROWS // len(taken), 2)
-    return np.concatenate(
-        [np.arange(first[i], first[i] + min(lengths[i], longest)) for i in taken]
-    )
-
-
 def starts(
     model: HiddenChain, given: MixtureParameters, n_best: int, rng: Any
 ) -> list[MixtureParameters]:
@@ -79,7 +61,7 @@ def starts(
     rng : RandomState
         Source of randomness.
     """
-    some = _restricted(model, rng)
+    some = replace(model, sequences=model.sequences.some(rng))
     trials: list[tuple[float, MixtureParameters]] = []
     for candidate in itertools.chain(
         _candidates(some, given.labels, n_best, rng), _moves(some, given.labels, trials, rng)
@@ -111,16 +93,23 @@ def _moves(
     model: HiddenChain, chain: Chain, trials: list[tuple[float, MixtureParameters]], rng: Any
 ) -> Iterator[MixtureParameters]:
     """Yield starts in which one state of the best trial so far is somewhere else."""
-    lanes, K = model.lanes, model.components.n_components
+    rows, K = model.sequences.rows, model.components.n_components
     if K == 1 or not trials:
         return
-    rows = model.rows.take(np.argsort(lanes.order))
     places = model.components.coordinates(rows.X, rows.each_weight)
     for _ in range(MOVES * K):
-        posterior = np.empty((lanes.n_rows, K))
-        posterior[lanes.order] = model.expect(trials[0][1])[0].posterior.T
-        posterior /= rows.each_weight[:, np.newaxis]
+        posterior = _posterior_of_chain(model, trials[0][1])
         yield _from_labels(model, chain, moved(posterior, places, rows.each_weight, rng), None)
+
+
+def _posterior_of_chain(model: HiddenChain, params: MixtureParameters) -> FloatArray:
+    """Return the probability of each state in each row, (n_rows, K)."""
+    rows, piece = model.sequences.rows, model.sequences.whole
+    assert piece is not None
+    expected = piece.expect(model.kernel(params), params.labels, model.workers)
+    posterior = np.empty(expected.posterior.T.shape)
+    posterior[piece.lanes.order] = expected.posterior.T
+    return posterior / rows.each_weight[:, np.newaxis]
 
 
 def _merged(given: MixtureParameters, start: MixtureParameters) -> MixtureParameters:
@@ -131,25 +120,14 @@ def _merged(given: MixtureParameters, start: MixtureParameters) -> MixtureParame
     )
 
 
-def _restricted(model: HiddenChain, rng: Any) -> HiddenChain:
-    """Return the model of some of the rows, in their own order, which is that of one lane."""
-    lanes, rows = model.lanes, model.rows
-    in_order = rows.take(np.argsort(lanes.order))
-    index = some_sequences(lanes.lengths, rng)
-    number = np.repeat(np.arange(len(lanes.lengths)), lanes.lengths)[index]
-    lengths = np.diff(np.flatnonzero(np.diff(number, prepend=-1, append=-2)))
-    part = Lanes(ends_of(lengths))
-    return replace(model, rows=in_order.take(index[part.order]), lanes=part)
-
-
 def _candidates(
     model: HiddenChain, chain: Chain, n_best: int, rng: Any
 ) -> Iterator[MixtureParameters]:
-    lanes, K = model.lanes, model.components.n_components
-    rows = model.rows.take(np.argsort(lanes.order))
+    rows, K = model.sequences.rows, model.components.n_components
+    lengths, n_rows = np.diff(model.sequences.ends, prepend=0), rows.n_rows
     places = model.components.coordinates(rows.X, rows.each_weight)
     if K == 1:
-        yield _from_labels(model, chain, np.zeros(lanes.n_rows, dtype=np.intp), None)
+        yield _from_labels(model, chain, np.zeros(n_rows, dtype=np.intp), None)
         return
     mixture = MixtureModel(Independent(), model.components, rows, model.workers)
     try:
@@ -161,15 +139,13 @@ def _candidates(
         yield _from_labels(model, chain, posterior.argmax(axis=0), None)
         for window in WINDOWS:
             yield _from_labels(model, chain, _averaged(posterior.T, window).argmax(axis=1), None)
-    position = np.arange(lanes.n_rows) - np.repeat(lanes.ends - lanes.lengths, lanes.lengths)
-    yield _from_labels(
-        model, chain, position * K // np.repeat(lanes.lengths, lanes.lengths), position
-    )
+    position = np.arange(n_rows) - np.repeat(model.sequences.ends - lengths, lengths)
+    yield _from_labels(model, chain, position * K // np.repeat(lengths, lengths), position)
     for window in (1, *WINDOWS):
         labels = partition("kmeans", _averaged(places, window), rows.weights, K, rng)
         yield _from_labels(model, chain, labels, position)
     for _ in range(RANDOM_STARTS * n_best):
-        window = int(rng.randint(1, max(2, min(50, lanes.n_rows // (2 * K)))))
+        window = int(rng.randint(1, max(2, min(50, n_rows // (2 * K)))))
         labels = partition("random_from_data", _averaged(places, window), rows.weights, K, rng)
         yield _from_labels(model, chain, labels, position)
 
@@ -197,7 +173,7 @@ def _from_labels(
 
     Where states cannot follow each other in any order they are numbered by where they are.
     """
-    lanes, K, free = model.lanes, model.components.n_components, model.labels.free
+    rows, K, free = model.sequences.rows, model.components.n_components, model.labels.free
     if labels.ndim == 2:
         labels = labels.argmax(axis=1)
     if not free.all() and position is not None:
@@ -205,20 +181,18 @@ def _from_labels(
             [position[labels == k].mean() if (labels == k).any() else np.inf for k in range(K)]
         )
         labels = where.argsort().argsort()[labels]
-    known = model.rows.labels
-    if known is not None:
-        known = known[np.argsort(lanes.order)]
-        labels = np.where(known >= 0, known, labels)
-    posterior = np.full((K, lanes.n_rows), 1e-3 / K)
-    posterior[labels, np.arange(lanes.n_rows)] += 1 - 1e-3
-    first = np.zeros(lanes.n_rows, dtype=bool)
-    first[lanes.ends - lanes.lengths] = True
+    if rows.labels is not None:
+        labels = np.where(rows.labels >= 0, rows.labels, labels)
+    posterior = np.full((K, rows.n_rows), 1e-3 / K)
+    posterior[labels, np.arange(rows.n_rows)] += 1 - 1e-3
+    first = np.zeros(rows.n_rows, dtype=bool)
+    first[np.append(0, model.sequences.ends[:-1])] = True
     after = np.flatnonzero(~first)
     counts = np.full((K + 1, K), 1 / K)
     np.add.at(counts[0], labels[first], 1.0)
     np.add.at(counts[1:], (labels[after - 1], labels[after]), 1.0)
     table = np.nan_to_num(model.labels.table(*chain))
     found = model.labels.maximize(counts, Chain(table[0], table[1:]))
-    if model.rows.weights is not None:
-        posterior *= model.rows.weights[np.argsort(lanes.order)]
-    return model.start(posterior[:, lanes.order], found)
+    if rows.weights is not None:
+        posterior *= rows.weights
+    return model.start(posterior, found)

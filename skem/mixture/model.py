@@ -178,10 +178,14 @@ class MixtureModel:
 
     @cached_property
     def _log_base_total(self) -> float:
-        """Sum log h(x) over the rows, block by block, if it is not 0 by nature."""
-        if isinstance(self.components.log_base_measure(self.rows.first(1)), float):
-            return 0.0
-        return float(self.rows.fold(partial(_log_base, self.components), 2**14))
+        return log_base_total(self.components, self.rows)
+
+
+def log_base_total(components: Family, rows: Rows) -> float:
+    """Sum log h(x) over rows, block by block, if it is not 0 by nature."""
+    if isinstance(components.log_base_measure(rows.first(1)), float):
+        return 0.0
+    return float(rows.fold(partial(_log_base, components), 2**14))
 
 
 def _log_base(components: Family, X: FloatArray, weights: FloatArray) -> Any:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from skem.chains.lanes import Lanes, ends_of
+from skem.chains.lanes import ends_of
 from skem.data.rows import Rows
 from skem.em.driver import run
 from skem.families import Poisson, PoissonParameters
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import MixtureParameters
 from skem.mixture.markov import Chain, Markov
+from skem.mixture.sequences import Sequences
 from tests.chains.reference import by_loop
 
 RATES = np.array([[2.0], [6.0], [13.0]])
@@ -23,13 +24,12 @@ PARAMS = MixtureParameters(CHAIN, PoissonParameters(RATES))
 LENGTHS = np.array([7, 1, 30, 22])
 
 
-def model_of(free=None, lengths=LENGTHS, weights=None, labels=None, pseudo_counts=0.0, steps=6):
-    lanes = Lanes(ends_of(lengths), steps)
+def model_of(free=None, lengths=LENGTHS, weights=None, labels=None, pseudo_counts=0.0):
     X = np.random.default_rng(0).poisson(6, (sum(lengths), 1)).astype(float)
     rows = Rows(X, weights, labels)
     free = np.ones((4, 3), dtype=bool) if free is None else free
     chain = Markov(free, pseudo_counts)
-    return HiddenChain(chain, Poisson(3, 1), rows.take(lanes.order), lanes), X
+    return HiddenChain(chain, Poisson(3, 1), Sequences(rows, ends_of(lengths), 3)), X
 
 
 def test_objective_is_the_log_likelihood_per_row():
@@ -82,7 +82,7 @@ def test_objective_never_falls_and_acceleration_finds_the_same():
     rng = np.random.default_rng(0)
     X = rng.poisson(np.repeat([3.0, 5.0, 8.0] * 10, 20))[:, np.newaxis].astype(float)
     model, _ = model_of()
-    model = replace(model, rows=Rows(X), lanes=Lanes(ends_of([len(X)]), len(X)))
+    model = replace(model, sequences=Sequences(Rows(X), ends_of([len(X)]), 3))
     plain = run(model, PARAMS, tol=1e-10, max_iter=2000)
     fast = run(model, PARAMS, tol=1e-10, max_iter=2000, accelerate=True)
     assert (np.diff(plain.trace) >= -1e-12).all()
@@ -93,13 +93,26 @@ def test_objective_never_falls_and_acceleration_finds_the_same():
 def test_weights_count_sequences():
     weighted, X = model_of(weights=np.repeat([2.0, 1.0, 1.0, 1.0], LENGTHS))
     lengths = np.concatenate([[7], LENGTHS])
-    lanes = Lanes(ends_of(lengths), 5)
-    rows = Rows(np.concatenate([X[:7], X])).take(lanes.order)
-    repeated = replace(weighted, rows=rows, lanes=lanes)
+    rows = Rows(np.concatenate([X[:7], X]))
+    repeated = replace(weighted, sequences=Sequences(rows, ends_of(lengths), 3))
     one, other = weighted.evaluate(PARAMS), repeated.evaluate(PARAMS)
     np.testing.assert_allclose(one.objective, other.objective, rtol=1e-12)
     for name, values in one.params.by_name().items():
         np.testing.assert_allclose(values, other.params.by_name()[name], rtol=1e-10)
+
+
+@pytest.mark.parametrize("labels", [None, np.where(np.arange(60) % 9 == 0, 1, -1)])
+def test_pieces_say_what_the_whole_does(monkeypatch, labels):
+    whole, _ = model_of(weights=np.repeat([2.0, 0.5, 1.0, 3.0], LENGTHS), labels=labels)
+    assert whole.sequences.whole is not None
+    monkeypatch.setattr("skem.mixture.sequences.PIECE", 0)
+    monkeypatch.setattr("skem.mixture.sequences.LEAST_ROWS", 8)
+    pieces = replace(whole, sequences=replace(whole.sequences))
+    expected, actual = whole.evaluate(PARAMS), pieces.evaluate(PARAMS)
+    assert pieces.sequences.whole is None
+    np.testing.assert_allclose(actual.objective, expected.objective, rtol=1e-12)
+    for one, other in zip(actual.statistics, expected.statistics, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
 
 
 def test_held_entries_stay_and_the_others_share_the_rest():

@@ -1,0 +1,135 @@
+"""One E-step over some sequences in memory."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skem.chains.expected import Expected
+from skem.chains.forward_backward import ForwardBackward
+from skem.chains.lanes import Index, Lanes
+from skem.data.blocks import SERIAL, Workers, block_rows
+from skem.data.rows import Rows
+from skem.families.base import FloatArray, Kernel, LinearKernel
+from skem.mixture.markov import Chain
+from skem.mixture.posterior import mask_known
+from skem.mixture.sweep import load_blocks
+
+__all__ = ["Piece", "Sums"]
+
+
+class Sums(NamedTuple):
+    """What the E-step expects of sequences, by weight.
+
+    Attributes
+    ----------
+    evidence : float
+        Log-likelihood, less the kernel's constants.
+    starts : ndarray of shape (n_states,)
+        Expected number of sequences that start in each state.
+    transitions : ndarray of shape (n_states, n_states)
+        Expected numbers of transitions.
+    totals : ndarray of shape (n_states, n_totals)
+        The kernel's totals.
+    """
+
+    evidence: Any
+    starts: FloatArray
+    transitions: FloatArray
+    totals: FloatArray
+
+
+class Piece:
+    """Some whole sequences in memory, passed over again and again.
+
+    Parameters
+    ----------
+    rows : Rows
+        Their rows, one sequence after another; their weights are the same all along a sequence.
+    ends : integer ndarray of shape (n_sequences,)
+        The number of rows up to the end of each.
+    n_states : int
+        Number of states K.
+    """
+
+    def __init__(self, rows: Rows, ends: Index, n_states: int) -> None:
+        self.lanes = Lanes(ends)
+        self.rows = rows.take(self.lanes.order)
+        self.algorithm = ForwardBackward(self.lanes, n_states)
+        self._loaded: tuple[Any, Any] = (None, None)
+
+    def sums(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Sums:
+        """Return what the E-step expects."""
+        expected = self.expect(kernel, chain, workers)
+        weights = self.rows.weights
+        evidence = expected.evidence if weights is None else expected.evidence * weights
+        totals = self.totals(kernel, expected.posterior, workers)
+        return Sums(np.add.reduce(evidence), expected.starts, expected.transitions, totals)
+
+    def expect(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Expected:
+        """Return what the chain expects; posteriors, in the order of the lanes, are weighted."""
+        weights = self.rows.weights
+        logs = self.log_densities(kernel, workers)
+        expected = self.algorithm.expect(logs, chain.startprob, chain.transmat, weights, workers)
+        if weights is not None:
+            expected.posterior[:] *= weights
+        return expected
+
+    def log_densities(self, kernel: Kernel, workers: Workers = SERIAL) -> FloatArray:
+        """Return log-densities (n_states, n_rows), less the kernel's constants.
+
+        Columns are in the order of the lanes. Those of states that a row is known not to come
+        from are -inf.
+        """
+        rows, out = self.rows, np.empty((kernel.n_components, self.rows.n_rows))
+        if (one := self._one_block(kernel)) is not None:
+            kernel.log_joint(one, out)
+            if rows.labels is not None:
+                mask_known(out, rows.labels)
+            return out
+
+        def fill(starts: range) -> None:
+            for these, block, work in load_blocks(kernel, rows.X, starts):
+                out[:, these] = kernel.log_joint(block, work[0])
+                if rows.labels is not None:
+                    mask_known(out[:, these], rows.labels[these])
+
+        block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
+        for _ in workers.map(fill, rows.n_rows, block):
+            pass
+        return out
+
+    def totals(
+        self, kernel: Kernel, posterior: FloatArray, workers: Workers = SERIAL
+    ) -> FloatArray:
+        """Return the kernel's totals of given weights by state (n_states, n_rows)."""
+        rows = self.rows
+        if (one := self._one_block(kernel)) is not None:
+            return kernel.totals(one, posterior)
+
+        def sums(starts: range) -> FloatArray:
+            totals: FloatArray = np.zeros(())
+            for these, block, work in load_blocks(kernel, rows.X, starts):
+                work[1] = posterior[:, these]
+                totals = totals + kernel.totals(block, work[1])
+            return totals
+
+        block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
+        totals: FloatArray = np.zeros(())
+        for part in workers.map(sums, rows.n_rows, block):
+            totals = totals + part
+        return totals
+
+    def _one_block(self, kernel: Kernel) -> FloatArray | None:
+        """Return the sufficient statistics of all rows, where these fit into one block.
+
+        They do not change in a fit, and loading them is a good part of a small pass.
+        """
+        if not isinstance(kernel, LinearKernel):
+            return None
+        family, block = self._loaded
+        if family is not kernel.family:
+            n, block = self.rows.n_rows, None
+            if block_rows(kernel.width, kernel.n_components, n) >= n:
+                block = kernel.load(self.rows.X, np.empty((kernel.width, n)))
+            self._loaded = (kernel.family, block)
+        return block

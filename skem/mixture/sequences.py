@@ -1,0 +1,98 @@
+"""Sequences: the rows that a chain goes through, in memory, stored, or in the chunks of dask.
+
+Sequences are units, as the rows of a mixture are: what the E-step expects of them adds up. They
+are passed over in pieces of whole sequences, so that work space does not grow with their number.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from skem.chains.lanes import Index, ends_of
+from skem.data.blocks import SERIAL, Workers
+from skem.data.rows import Rows
+from skem.families.base import Kernel
+from skem.mixture.markov import Chain
+from skem.mixture.piece import Piece, Sums
+
+__all__ = ["Sequences", "bytes_of_row"]
+
+#: Bytes of work space of a piece, where it is of several sequences, but so many rows at least:
+#: with fewer, calls of numpy take longer than arithmetic.
+PIECE, LEAST_ROWS = 2**28, 2**15
+
+#: Rows that starts are made from, at most.
+MOST_ROWS = 20_000
+
+
+def bytes_of_row(n_columns: int, n_states: int) -> int:
+    """Return how much memory a row takes while its sequence is passed over."""
+    return 8 * (3 * n_states + n_columns + 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """Sequences of rows.
+
+    Parameters
+    ----------
+    rows : Rows
+        Their rows, one sequence after another; their weights are the same all along a sequence.
+    ends : integer ndarray of shape (n_sequences,)
+        The number of rows up to the end of each.
+    n_states : int
+        Number of states that a chain goes through.
+    """
+
+    rows: Rows
+    ends: Index
+    n_states: int
+
+    @cached_property
+    def whole(self) -> Piece | None:
+        """The one piece that they are, where they are in memory and so few."""
+        if self.rows.in_memory and (len(self.ends) == 1 or self.rows.n_rows <= self._most_rows):
+            return Piece(self.rows, self.ends, self.n_states)
+        return None
+
+    @property
+    def _most_rows(self) -> int:
+        return max(PIECE // bytes_of_row(self.rows.X.shape[1], self.n_states), LEAST_ROWS)
+
+    def sums(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Sums:
+        """Return what the E-step expects of all of them."""
+        if self.whole is not None:
+            return self.whole.sums(kernel, chain, workers)
+        sums = partial(_sums, self.n_states, kernel, chain, workers)
+        total: Sums = self.rows.fold_units(sums, self.ends, self._most_rows, _add)
+        return total
+
+    def some(self, rng: Any) -> "Sequences":
+        """Return some of them in memory, of about MOST_ROWS rows; long ones are cut short."""
+        index, ends = _some_rows(np.diff(self.ends, prepend=0), rng)
+        return Sequences(self.rows.pick(index), ends, self.n_states)
+
+
+def _some_rows(lengths: Index, rng: Any) -> tuple[Index, Index]:
+    """Return the rows of as many sequences as make about MOST_ROWS, and where these end."""
+    if lengths.sum() <= MOST_ROWS:
+        return np.arange(lengths.sum()), ends_of(lengths)
+    order = rng.permutation(len(lengths))
+    n_taken = int(np.searchsorted(np.cumsum(lengths[order]), MOST_ROWS)) + 1
+    taken = np.sort(order[:n_taken])
+    first = np.cumsum(lengths) - lengths
+    taken_lengths = np.minimum(lengths[taken], max(MOST_ROWS // len(taken), 2))
+    index = [np.arange(a, a + n) for a, n in zip(first[taken], taken_lengths, strict=True)]
+    return np.concatenate(index), ends_of(taken_lengths)
+
+
+def _sums(
+    n_states: int, kernel: Kernel, chain: Chain, workers: Workers, rows: Rows, ends: Index
+) -> Sums:
+    return Piece(rows, ends, n_states).sums(kernel, chain, workers)
+
+
+def _add(a: Sums, b: Sums) -> Sums:
+    return Sums(*(x + y for x, y in zip(a, b, strict=True)))
