@@ -21,10 +21,6 @@ MOST_NUMBERS = 200_000
 #: Steps, and lanes, between two divisions by the sum.
 EVERY = 8
 
-#: Where the density of a row given the past, relative to the largest of its densities, is less
-#: than this, a sequence cannot start in the states that matter, and numbers may vanish.
-LEAST_SUM = 1e-50
-
 
 class FewRows:
     """Forward-backward passes over the same lanes, again and again.
@@ -59,12 +55,11 @@ class FewRows:
         startprob: FloatArray,
         transmat: FloatArray,
         weights: FloatArray | None,
-    ) -> Expected | None:
-        """Return what the chain expects, or None where numbers may have vanished.
+    ) -> Expected:
+        """Return what the chain expects.
 
         The arguments are those of :meth:`.ForwardBackward.expect`; log-densities stay as they are.
-        All transition probabilities are positive, so that only the starts of sequences can make
-        numbers vanish.
+        No probability of the chain is near zero, so that no sum is.
         """
         lanes, K = self.lanes, self.n_states
         starts, n = lanes.start_columns, lanes.n_rows
@@ -80,8 +75,6 @@ class FewRows:
         predicted = transmat.T @ before
         predicted[:, starts] = startprob[:, np.newaxis]
         sums = np.add.reduce(predicted * b, axis=0)
-        if not sums.min() > LEAST_SUM:
-            return None
         posterior = np.multiply(alpha, beta, out=beta)
         posterior /= np.add.reduce(posterior, axis=0)
         ratio = posterior / predicted

@@ -18,7 +18,7 @@ from skem.data.blocks import Workers
 
 __all__ = ["BLOCK_NUMBERS", "SAFE", "Forward", "Space"]
 
-#: With all transition probabilities above this, EVERY steps without a division are safe: in each
+#: With no transition probability below this, EVERY steps without a division are safe: in each
 #: a sum falls by that factor at most, and what underflows is no part of any result.
 SAFE = 1e-30
 
@@ -82,7 +82,7 @@ class Forward:
     ) -> None:
         self.lanes, self.groups, self.workers = lanes, groups, workers
         self.log_densities, self.startprob, self.transmat = log_densities, startprob, transmat
-        self.is_safe = bool(transmat.min() > SAFE)
+        self.is_safe = bool(transmat.min() >= SAFE)
         self.every = every if self.is_safe else 1
         self.b = log_densities if self.is_safe else np.empty_like(log_densities)
         self.A = transmat if self.is_safe else _at_least(transmat, LEAST_TRANSITION)
@@ -100,7 +100,7 @@ class Forward:
         """
         K, lanes = len(self.A), self.lanes
         at_starts = None
-        if self.is_safe and self.startprob.min() <= SAFE:
+        if self.is_safe and self.startprob.min() < SAFE:
             at_starts = self.log_densities[:, lanes.start_columns]
         for _ in self.workers.map(self._exponentiate, lanes.n_rows, max(1, BLOCK_NUMBERS // K)):
             pass

@@ -7,7 +7,10 @@ lanes. A chain that forgets too slowly takes the starts of its lanes from :mod:`
 rows are a matter of calls, not of arithmetic, and go to :mod:`.few_rows`.
 
 Scaling is safe where every state can follow every other. Where it cannot, what underflows may
-matter in the end; sequences in which that is possible are done again in :mod:`.log_space`.
+matter in the end. So probabilities of zero are raised to some 1e-30 first. If the sequences hardly
+ever make use of that, they would not have without: the probability that a path does is less than
+the expected number of times. Otherwise the chain is taken as it is, and sequences in which
+something was lost that may matter are done again in :mod:`.log_space`.
 """
 
 from collections import deque
@@ -27,6 +30,9 @@ __all__ = ["ForwardBackward"]
 
 #: Numbers in a step from which a second thread pays, and groups of lanes at most.
 NUMBERS_PER_GROUP, MAX_GROUPS = 25_000, 8
+
+#: Expected number of times that a path makes use of raised probabilities which is none.
+NEVER = 1e-14
 
 
 class ForwardBackward:
@@ -87,22 +93,36 @@ class ForwardBackward:
             can produce counts as missing otherwise, and where no path can produce the rows all of
             them do.
         """
-        expected = None
-        if self._has_few_rows and transmat.min() > SAFE:
-            few = (
-                self._for_few_rows.pop()
-                if self._for_few_rows
-                else FewRows(self.lanes, self.n_states)
-            )
-            with np.errstate(all="ignore"):
-                expected = few.expect(log_densities, startprob, transmat, weights)
-            self._for_few_rows.append(few)
-        if expected is None:
-            expected = self._expect(log_densities, startprob, transmat, weights, workers)
+        table = np.vstack([startprob, transmat])
+        raised = np.maximum(table, SAFE)
+        is_safe = bool((raised == table).all())
+        with np.errstate(all="ignore"):  # lost sequences are found by their values
+            logs = log_densities if is_safe else log_densities.copy()
+            expected = self._expect(logs, raised[0], raised[1:], weights, workers)
+            if not is_safe:
+                counts = np.vstack([expected.starts, expected.transitions])
+                least_weight = 1.0 if weights is None else float(weights.min())
+                if counts[table < SAFE].sum() <= NEVER * least_weight:
+                    counts *= table / raised
+                    expected = expected._replace(starts=counts[0], transitions=counts[1:])
+                else:
+                    expected = self._expect_by_scaling(
+                        log_densities, startprob, transmat, weights, workers
+                    )
         expected.evidence[expected.evidence < LOG_IMPOSSIBLE] = -np.inf
         return expected
 
-    def _expect(
+    def _expect(self, log_densities: FloatArray, *chain_and_weights: Any) -> Expected:
+        """Return what a chain expects whose probabilities are not near zero."""
+        if not self._has_few_rows:
+            return self._expect_by_scaling(log_densities, *chain_and_weights)
+        kept = self._for_few_rows
+        few = kept.pop() if kept else FewRows(self.lanes, self.n_states)
+        expected = few.expect(log_densities, *chain_and_weights[:3])
+        kept.append(few)
+        return expected
+
+    def _expect_by_scaling(
         self,
         log_densities: FloatArray,
         startprob: FloatArray,
@@ -110,33 +130,33 @@ class ForwardBackward:
         weights: FloatArray | None,
         workers: Workers,
     ) -> Expected:
+        """Return what any chain expects, some sequences by logarithms where need be."""
         # Calls in concurrent threads have a space each.
         space = self._spaces.pop() if self._spaces else Space(self.n_states, self.lanes)
-        with np.errstate(all="ignore"):  # lost sequences are found by their values
-            forward = Forward(
-                self.lanes, self.groups, space, log_densities, startprob, transmat, workers
+        forward = Forward(
+            self.lanes, self.groups, space, log_densities, startprob, transmat, workers
+        )
+        self._is_slow = forward.run(self._is_slow)
+        lost = self._lost(forward)
+        forward.add_sums()
+        backward = Backward(forward, log_densities)
+        backward.run()
+        if lost is not None:
+            log_densities[:, lost[0]] = 0.0
+        transitions = backward.transitions(weights)
+        starts = log_densities[:, self.lanes.start_columns]
+        if weights is not None:
+            starts = starts * weights[self.lanes.start_columns]
+        evidence = space.evidence
+        expected = Expected(log_densities, transitions, starts.sum(axis=1), evidence)
+        if lost is not None:
+            columns, chain = lost
+            logs = chain.expected(None if weights is None else weights[columns])
+            log_densities[:, columns], evidence[columns] = logs.posterior, chain.evidence
+            expected = expected._replace(
+                transitions=transitions + logs.transitions,
+                starts=expected.starts + logs.starts,
             )
-            self._is_slow = forward.run(self._is_slow)
-            lost = self._lost(forward)
-            forward.add_sums()
-            backward = Backward(forward, log_densities)
-            backward.run()
-            if lost is not None:
-                log_densities[:, lost[0]] = 0.0
-            transitions = backward.transitions(weights)
-            starts = log_densities[:, self.lanes.start_columns]
-            if weights is not None:
-                starts = starts * weights[self.lanes.start_columns]
-            evidence = space.evidence
-            expected = Expected(log_densities, transitions, starts.sum(axis=1), evidence)
-            if lost is not None:
-                columns, chain = lost
-                logs = chain.expected(None if weights is None else weights[columns])
-                log_densities[:, columns], evidence[columns] = logs.posterior, chain.evidence
-                expected = expected._replace(
-                    transitions=transitions + logs.transitions,
-                    starts=expected.starts + logs.starts,
-                )
         expected = expected._replace(evidence=evidence.copy())
         self._spaces.append(space)
         return expected

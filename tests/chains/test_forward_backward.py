@@ -169,6 +169,25 @@ class TestWhereScalingFails:
             np.testing.assert_allclose(result[1][20 * i : 20 * i + 20], alone[1], atol=1e-12)
 
 
+@pytest.mark.parametrize("n_rows", [90, 9000])
+def test_zeros_that_rows_agree_with_need_no_logarithms(n_rows, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("logarithms")
+
+    monkeypatch.setattr("skem.chains.forward_backward.LogChain", refuse)
+    rng = np.random.default_rng(0)
+    A, pi = np.array([[0.9, 0.1, 0], [0, 0.9, 0.1], [0, 0, 1.0]]), np.array([1.0, 0, 0])
+    logs = -200.0 * (np.arange(n_rows)[:, np.newaxis] * 3 // n_rows != np.arange(3))
+    logs += rng.normal(size=logs.shape)
+    evidence, posterior, transitions = by_loop(logs, pi, A, [n_rows])
+    result = expect(logs, pi, A, [n_rows])
+    np.testing.assert_allclose(result[0], evidence.astype(float), rtol=1e-12)
+    np.testing.assert_allclose(result[1], posterior.astype(float), atol=1e-12)
+    np.testing.assert_allclose(result[2], transitions.astype(float), rtol=1e-10, atol=0)
+    with pytest.raises(AssertionError, match="logarithms"):
+        expect(logs[::-1], pi, A, [n_rows])  # which no path explains well
+
+
 @pytest.mark.parametrize("most_steps", [0, 3, 50])
 @pytest.mark.parametrize("startprob", [[1.0, 0.0, 0.0], [1 - 1e-200, 1e-200, 0.0]])
 def test_start_in_a_state_far_from_the_best(startprob, most_steps):
