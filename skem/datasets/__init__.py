@@ -1,9 +1,8 @@
 """Small real data sets, in the conventions of ``sklearn.datasets``."""
 
-from ._loaders import (
+from skem.datasets._series import load_earthquakes, load_nile
+from skem.datasets._tables import (
     load_beta_blockers,
-    load_earthquakes,
-    load_nile,
     load_old_faithful,
     load_saxony,
     load_two_coins,

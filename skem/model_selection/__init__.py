@@ -8,8 +8,9 @@ from skem.model_selection.criteria import (
     neg_bic,
     neg_icl,
 )
+from skem.model_selection.rules import best_sound, one_standard_error
 from skem.model_selection.splitters import WholeSample
-from skem.model_selection.table import best_sound, one_standard_error, selection_table
+from skem.model_selection.table import selection_table
 
 __all__ = [
     "LikelihoodRatioTest",

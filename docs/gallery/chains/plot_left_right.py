@@ -52,6 +52,6 @@ for ax, posterior, title in [
 ]:
     ax.stackplot(np.arange(60), posterior.T, labels=["running in", "working", "wearing out"])
     ax.set(title=title, ylabel="probability", ylim=(0, 1), xlim=(0, 59))
-axes[2].legend(loc="lower right")
+fig.legend(*axes[2].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 axes[2].set(xlabel="day")
 plt.show()

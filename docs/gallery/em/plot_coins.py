@@ -85,7 +85,7 @@ for ax, (title, shares) in zip(axes, pictures, strict=True):
     ax.set(title=title, xlabel="responsibility", yticks=range(5))
     ax.set_yticklabels([f"{heads} of 10" for heads in X[:, 0]])
     ax.invert_yaxis()
-axes[0].legend(loc="lower right")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 plt.show()
 
 # %%

@@ -89,12 +89,12 @@ rng = np.random.default_rng(0)
 start = Parameters(0.3 * rng.standard_normal((6, n_factors)), np.ones(6))
 
 fig, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-models = {"two steps": bare, "and ranges": with_ranges, "and Q": with_q}
+models = {"two steps": bare, "with ranges": with_ranges, "with Q": with_q}
 for name, model in models.items():
     result = fit(model, start, tol=1e-9, max_iter=5000)
-    print(f"{name:10} {result.n_evaluations:5} evaluations, {n * result.objective:.6f} nats")
+    print(f"{name:11} {result.n_evaluations:5} evaluations, {n * result.objective:.6f} nats")
     ax.semilogy(1e-9 + n * (result.objective - np.array(result.trace)), label=name)
-ax.set(xlabel="evaluations", ylabel="nats below the end", xscale="log")
+ax.set(xlabel="evaluations", ylabel="still to gain (nats)", xscale="log")
 ax.legend()
 plt.show()
 

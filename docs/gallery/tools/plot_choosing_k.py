@@ -48,8 +48,8 @@ selection_table(by_folds, by="score")[columns].round(4)
 # %%
 # Higher is better, and the bars are standard errors.
 
-display = SelectionDisplay.from_estimator(by_folds, metric="score")
-display.ax_.set_ylabel("held-out log-likelihood (nats per row)")
+name = "held-out nats per row"
+display = SelectionDisplay.from_estimator(by_folds, metric="score", score_name=name)
 plt.show()
 
 # %%
@@ -69,7 +69,11 @@ fig, ax = plt.subplots(layout="constrained")
 for name, look in {"bic": "o-", "aic": "s--", "icl": "^-."}.items():
     values = -by_criteria.cv_results_[f"mean_test_neg_{name}"]
     ax.plot(grid["n_components"], values, look, label=name.upper())
-ax.set(xlabel="number of components", ylabel="criterion")
+ax.set(
+    xlabel="number of components",
+    ylabel="criterion (lower is better)",
+    xticks=grid["n_components"],
+)
 ax.legend()
 plt.show()
 

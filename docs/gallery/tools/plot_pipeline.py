@@ -54,8 +54,8 @@ print("posterior probabilities of the first wine:", search.predict_proba(X[:1]).
 # %%
 # What the search found.
 
-display = SelectionDisplay.from_estimator(search, metric="score")
-display.ax_.set_ylabel("held-out log-likelihood (nats per row)")
+name = "held-out nats per row"
+display = SelectionDisplay.from_estimator(search, metric="score", score_name=name)
 plt.show()
 
 # %%

@@ -1,11 +1,6 @@
-"""Loaders: one table and one description per data set, presented as scikit-learn does."""
+"""Tables of rows in no order: one loader for each."""
 
-from importlib.resources import files
-
-import numpy as np
-from sklearn.utils import Bunch
-
-_DATA = files("skem.datasets") / "data"
+from skem.datasets._presentation import present, read
 
 
 def load_two_coins(*, return_X_y=False, as_frame=False):
@@ -66,9 +61,9 @@ def load_two_coins(*, return_X_y=False, as_frame=False):
     A 24 heads 6 tails
     B 9 heads 11 tails
     """
-    table = _read("two_coins")
+    table = read("two_coins")
     features = {name: table[name] for name in ("heads", "tails")}
-    return _present(
+    return present(
         "two_coins", features, labels=table["coin"], return_X_y=return_X_y, as_frame=as_frame
     )
 
@@ -127,9 +122,9 @@ def load_old_faithful(*, return_X_y=False, as_frame=False):
     >>> geyser.feature_names
     ['eruptions', 'waiting']
     """
-    table = _read("old_faithful")
+    table = read("old_faithful")
     features = {name: table[name] for name in ("eruptions", "waiting")}
-    return _present("old_faithful", features, return_X_y=return_X_y, as_frame=as_frame)
+    return present("old_faithful", features, return_X_y=return_X_y, as_frame=as_frame)
 
 
 def load_saxony(*, return_X_y=False, as_frame=False):
@@ -194,77 +189,12 @@ def load_saxony(*, return_X_y=False, as_frame=False):
     >>> round(float(males / (males + females)), 4)
     0.5192
     """
-    table = _read("saxony")
+    table = read("saxony")
     features = {"males": table["males"], "females": 12 - table["males"]}
-    return _present(
+    return present(
         "saxony",
         features,
         extras={"sample_weight": table["families"]},
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-    )
-
-
-def load_earthquakes(*, return_X_y=False, as_frame=False):
-    """Load the numbers of major earthquakes in the years 1900 to 2006.
-
-    Earthquakes of magnitude 7 or greater in the world [1]_, in the order of the years: the
-    textbook case of a hidden Markov model for counts.
-
-    =================   ========================
-    Rows                107 years
-    Columns             count
-    Target              none
-    Years               1900 to 2006
-    =================   ========================
-
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        If True, return ``(data, None)`` instead of a Bunch. The years come only in the Bunch.
-    as_frame : bool, default=False
-        If True, ``data`` is a pandas DataFrame and ``year`` a Series. Requires pandas.
-
-    Returns
-    -------
-    earthquakes : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, with the following attributes.
-
-        data : {ndarray, DataFrame} of shape (107, 1)
-            Earthquakes in a year.
-        target : None
-            No label is known.
-        year : {ndarray, Series} of shape (107,)
-            The year of each row.
-        feature_names : list of str
-            The names of the columns of ``data``.
-        frame : DataFrame of shape (107, 2)
-            ``data`` and ``year``; None unless ``as_frame=True``.
-        DESCR : str
-            The description of the data set.
-        filename : str
-            The name of the file that holds the data.
-
-    (data, None) : tuple if ``return_X_y`` is True
-        The data, and None in the place of a target.
-
-    References
-    ----------
-    .. [1] Zucchini, W. and MacDonald, I. L. (2009). Hidden Markov Models for Time Series: An
-       Introduction Using R. Chapman & Hall/CRC.
-
-    Examples
-    --------
-    >>> from skem.datasets import load_earthquakes
-    >>> X = load_earthquakes().data
-    >>> print(X.mean().round(2), X.var(ddof=1).round(2))
-    19.36 51.57
-    """
-    table = _read("earthquakes")
-    return _present(
-        "earthquakes",
-        {"count": table["count"]},
-        extras={"year": table["year"]},
         return_X_y=return_X_y,
         as_frame=as_frame,
     )
@@ -331,9 +261,9 @@ def load_beta_blockers(*, return_X_y=False, as_frame=False):
     Control: 0.100
     Treated: 0.079
     """
-    table = _read("beta_blockers")
+    table = read("beta_blockers")
     features = {"deaths": table["deaths"], "survivors": table["patients"] - table["deaths"]}
-    return _present(
+    return present(
         "beta_blockers",
         features,
         labels=table["treatment"],
@@ -341,121 +271,3 @@ def load_beta_blockers(*, return_X_y=False, as_frame=False):
         return_X_y=return_X_y,
         as_frame=as_frame,
     )
-
-
-def load_nile(*, return_X_y=False, as_frame=False):
-    """Load 100 years of the flow of the Nile.
-
-    The yearly flow at Aswan from 1871 to 1970 [1]_, as in R's ``Nile``: a level that changes,
-    seen through noise [2]_. Rows are in the order of the years.
-
-    =================   ========================
-    Rows                100 years
-    Columns             volume
-    Target              none
-    =================   ========================
-
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        If True, return ``(data, None)`` instead of a Bunch.
-    as_frame : bool, default=False
-        If True, ``data`` is a pandas DataFrame and ``year`` a Series. Requires pandas.
-
-    Returns
-    -------
-    nile : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, with the following attributes.
-
-        data : {ndarray, DataFrame} of shape (100, 1)
-            Flow of each year, in 10^8 cubic metres.
-        target : None
-            There is none.
-        year : {ndarray, Series} of shape (100,)
-            The years, 1871 to 1970.
-        feature_names : list of str
-            The name of the column of ``data``.
-        frame : DataFrame of shape (100, 2)
-            ``data`` and ``year``; None unless ``as_frame=True``.
-        DESCR : str
-            The description of the data set.
-        filename : str
-            The name of the file that holds the data.
-
-    (data, None) : tuple if ``return_X_y`` is True
-        The data, and None in the place of a target.
-
-    References
-    ----------
-    .. [1] Cobb, G. W. (1978). The problem of the Nile: conditional solution to a changepoint
-       problem. Biometrika, 65(2), 243-251.
-    .. [2] Durbin, J. and Koopman, S. J. (2012). Time Series Analysis by State Space Methods, 2nd
-       edition. Oxford University Press.
-
-    Examples
-    --------
-    >>> from skem.datasets import load_nile
-    >>> nile = load_nile()
-    >>> before = nile.year < 1899
-    >>> print(nile.data[before].mean().round(), nile.data[~before].mean().round())
-    1098.0 850.0
-    """
-    table = _read("nile")
-    return _present(
-        "nile",
-        {"volume": table["volume"]},
-        extras={"year": table["year"]},
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-    )
-
-
-def _read(name):
-    """Read a table as a structured array, one field per named column."""
-    with (_DATA / f"{name}.csv").open(encoding="utf-8") as file:
-        return np.genfromtxt(file, delimiter=",", names=True, dtype=None, encoding="utf-8")
-
-
-def _present(name, features, *, labels=None, extras=None, return_X_y, as_frame):
-    """Present columns as ``return_X_y`` and ``as_frame`` ask.
-
-    ``labels`` are the names of the rows' classes, ``extras`` further columns to hand over by name.
-    """
-    data = np.column_stack(list(features.values()))
-    target, named, extras = None, {}, extras or {}
-    if labels is not None:
-        target_names, target = np.unique(labels, return_inverse=True)
-        named = {"target_names": target_names.tolist()}
-
-    frame = None
-    if as_frame:
-        pandas = _import_pandas(f"load_{name}")
-        columns = {**features, **({} if target is None else {"target": target}), **extras}
-        frame = pandas.DataFrame(columns)
-        data = frame[list(features)]
-        target = frame.get("target")
-        extras = {key: frame[key] for key in extras}
-
-    if return_X_y:
-        return data, target
-    return Bunch(
-        data=data,
-        target=target,
-        feature_names=list(features),
-        **named,
-        **extras,
-        frame=frame,
-        DESCR=(_DATA / f"{name}.rst").read_text(encoding="utf-8"),
-        filename=f"{name}.csv",
-    )
-
-
-def _import_pandas(caller):
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            f"{caller}(as_frame=True) needs pandas, which is not installed: "
-            "python -m pip install pandas"
-        ) from error
-    return pandas

@@ -1,0 +1,156 @@
+"""Which candidate of a search to choose: the best one, or the simplest that is nearly as good."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.model_selection.results import (
+    best_of,
+    means_and_errors,
+    metrics_of,
+    simplest_of,
+    sound_candidates,
+)
+
+__all__ = ["best_sound", "one_standard_error"]
+
+
+def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int:
+    """Return the simplest candidate within one standard error of the best.
+
+    Among the candidates whose mean score over the splits is at most one standard error (that of
+    the best) below the best, it is the one with the fewest parameters, or else the fewest
+    components; among equals, the one with the best score. Candidates whose fits are not sound
+    count only where there is no other, with a warning. It is made to be given to a search,
+    ``refit=one_standard_error``.
+
+    Parameters
+    ----------
+    cv_results : dict
+        ``cv_results_`` of a search with two splits at least. If the scoring was
+        :func:`held_out_score` it has the number of parameters; otherwise the grid must have one
+        parameter named ``n_components``, with or without the name of a step before it.
+    metric : str, default='score'
+        The score to go by.
+
+    Returns
+    -------
+    index : int
+        Which candidate.
+
+    Raises
+    ------
+    ValueError
+        If all candidates failed, or if ``cv_results`` lacks what it takes.
+
+    Warns
+    -----
+    UserWarning
+        If no candidate is sound.
+
+    References
+    ----------
+    Breiman, L., Friedman, J. H., Olshen, R. A. & Stone, C. J. (1984). *Classification and
+    Regression Trees*, section 3.4.3. Wadsworth.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skem import GaussianMixtureEM
+    >>> from skem.datasets import load_old_faithful
+    >>> from skem.model_selection import held_out_score, one_standard_error
+    >>> mixture = GaussianMixtureEM(random_state=0)
+    >>> grid = {"n_components": [1, 2, 3], "covariance_type": ["spherical", "tied"]}
+    >>> search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=one_standard_error)
+    >>> search.fit(load_old_faithful().data).best_params_
+    {'covariance_type': 'tied', 'n_components': 2}
+    """
+    if f"mean_test_{metric}" not in cv_results:
+        raise ValueError(f"metric={metric!r} is none of the scores: {metrics_of(cv_results)}")
+    means, errors = means_and_errors(cv_results, metric)
+    if errors is None:
+        raise ValueError("one_standard_error needs a search with two splits at least; got one")
+    sound = _told_sound(cv_results)
+    index = simplest_of(means, errors, _complexity(cv_results), sound)
+    if index is None:
+        raise ValueError(f"no candidate has a finite {metric}")
+    return index
+
+
+def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
+    """Return the candidate with the best score among those whose fits are sound.
+
+    It is made to be given to a search, ``refit=best_sound``.
+
+    Parameters
+    ----------
+    cv_results : dict
+        ``cv_results_`` of a search with ``scoring=held_out_score`` or ``information_criteria``.
+        Of another scoring it is not known what is sound: then it is the best of all.
+    metric : str, default='score'
+        The score to go by.
+
+    Returns
+    -------
+    index : int
+        Which candidate.
+
+    Raises
+    ------
+    ValueError
+        If all candidates failed, or if ``cv_results`` does not have the score.
+
+    Warns
+    -----
+    UserWarning
+        If no candidate is sound; it is then the best of all.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skem import GaussianMixtureEM
+    >>> from skem.datasets import load_old_faithful
+    >>> from skem.model_selection import best_sound, held_out_score
+    >>> mixture = GaussianMixtureEM(covariance_type="tied", random_state=0)
+    >>> grid = {"n_components": [1, 2, 3]}
+    >>> search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=best_sound)
+    >>> search.fit(load_old_faithful().data).best_params_
+    {'n_components': 3}
+    """
+    if f"mean_test_{metric}" not in cv_results:
+        raise ValueError(f"metric={metric!r} is none of the scores: {metrics_of(cv_results)}")
+    index = best_of(cv_results[f"mean_test_{metric}"], _told_sound(cv_results))
+    if index is None:
+        raise ValueError(f"no candidate has a finite {metric}")
+    return index
+
+
+def _told_sound(results: dict[str, Any]) -> NDArray[np.bool_]:
+    """Return which candidates are sound, and warn if none is."""
+    sound = sound_candidates(results)
+    if not sound.any():
+        warnings.warn(
+            "No candidate is sound, the one chosen included: see the column 'doubt' of "
+            "selection_table. Search fewer components or simpler covariances.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return sound
+
+
+def _complexity(results: dict[str, Any]) -> Any:
+    """Return the numbers of parameters, or else of components, if there is no doubt about them."""
+    if "mean_test_n_parameters" in results:
+        return results["mean_test_n_parameters"]
+    names = [key for key in results if key.startswith("param_")]
+    numbers = [name for name in names if name.removeprefix("param_").endswith("n_components")]
+    if len(numbers) != 1 or np.ma.getmaskarray(results[numbers[0]]).any():
+        raise ValueError(
+            "one_standard_error cannot tell which candidate is the simplest: not all of them "
+            "have one parameter named n_components. Search with scoring=held_out_score"
+        )
+    return results[numbers[0]]
