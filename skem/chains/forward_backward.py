@@ -22,6 +22,7 @@ from skem.chains.backward import Backward
 from skem.chains.expected import LOG_IMPOSSIBLE, Expected, FloatArray
 from skem.chains.few_rows import FewRows
 from skem.chains.forward import SAFE, Forward, Space
+from skem.chains.handing_over import unbuffered
 from skem.chains.lanes import Index, Lanes
 from skem.chains.log_space import LogChain
 from skem.data.blocks import SERIAL, Workers
@@ -96,7 +97,7 @@ class ForwardBackward:
         table = np.vstack([startprob, transmat])
         raised = np.maximum(table, SAFE)
         is_safe = bool((raised == table).all())
-        with np.errstate(all="ignore"):  # lost sequences are found by their values
+        with unbuffered():  # lost sequences are found by their values
             logs = log_densities if is_safe else log_densities.copy()
             expected = self._expect(logs, raised[0], raised[1:], weights, workers)
             if not is_safe:
@@ -180,7 +181,7 @@ class ForwardBackward:
             the past on, a sequence has -inf.
         """
         space = Space(self.n_states, self.lanes)
-        with np.errstate(all="ignore"):
+        with unbuffered():
             forward = Forward(
                 self.lanes, self.groups, space, log_densities, startprob, transmat, SERIAL, every=1
             )

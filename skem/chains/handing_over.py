@@ -1,6 +1,7 @@
 """Handing over between lanes until nothing changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from skem.chains.expected import FloatArray
 from skem.chains.lanes import Group, Index
 from skem.data.blocks import Workers
 
-__all__ = ["EVERY", "differ", "each_group", "hand_over"]
+__all__ = ["EVERY", "differ", "each_group", "hand_over", "unbuffered"]
 
 #: Trajectories that agree to this relative difference in every entry are one.
 SAME = 1e-13
@@ -24,6 +25,24 @@ MAX_ROUNDS = 4
 #: Steps between two comparisons.
 EVERY = 8
 
+#: Numbers in a buffer of numpy.
+LEAST_BUFFER = 256
+
+
+@contextmanager
+def unbuffered() -> Iterator[None]:
+    """Let numpy work on parts of rows as they are, and say nothing of what is not finite.
+
+    It copies operands of less than its buffer size whose rows are not next to each other. A step
+    of few thousand lanes, of which there are many, takes two to three times as long so.
+    """
+    with np.errstate(all="ignore"):
+        size = np.setbufsize(LEAST_BUFFER)
+        try:
+            yield
+        finally:
+            np.setbufsize(size)
+
 
 def differ(new: FloatArray, old: FloatArray) -> NDArray[np.bool_]:
     """Return the columns in which some entry differs; zero differs from all that is not."""
@@ -36,8 +55,9 @@ def each_group(groups: list[Group], workers: Workers, function: Callable[[int], 
     """Call a function with the number of each group."""
 
     def call(numbers: range) -> None:
-        for number in numbers:
-            function(number)
+        with unbuffered():  # each thread has settings of its own
+            for number in numbers:
+                function(number)
 
     for _ in workers.map(call, len(groups), 1):
         pass

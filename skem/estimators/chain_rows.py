@@ -83,7 +83,7 @@ class ChainRows:
         distribution, log_likelihood = self._algorithm.filter(self.logs, *self.chain)
         return self.rows(distribution), self.rows(log_likelihood) + self.base
 
-    def path(self) -> NDArray[np.intp]:
+    def path(self) -> NDArray[np.integer]:
         """Return the likeliest path.
 
         Returns
@@ -91,4 +91,5 @@ class ChainRows:
         states : ndarray of shape (n_rows,)
             Of all sequences, one after another.
         """
-        return self.rows(likeliest_path(self.lanes, self.logs, *self.chain))
+        with workers(self.logs.size * len(self.logs)) as crew:
+            return self.rows(likeliest_path(self.lanes, self.logs, *self.chain, crew))

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from skem.chains.lanes import Lanes, ends_of
 from skem.chains.viterbi import likeliest_path
+from skem.data.blocks import SERIAL, SMALL, workers
 from tests.chains.reference import KINDS, by_enumeration, log_joint, random_lengths
 
 
@@ -56,3 +58,18 @@ def test_impossible_row_counts_as_missing():
     logs[2] = -np.inf
     path = path_of(logs, np.array([0.5, 0.5]), np.array([[0.9, 0.1], [0.1, 0.9]]), [5])
     np.testing.assert_array_equal(path, 1)
+
+
+def test_groups_of_lanes_and_threads_change_nothing(monkeypatch):
+    rng = np.random.default_rng(0)
+    A, pi, logs = KINDS["sticky"](3, rng), rng.dirichlet(np.ones(3)), rng.normal(size=(4000, 3))
+    lengths = [1500, 1, 2499]
+    lanes = Lanes(ends_of(lengths))
+    columns = np.ascontiguousarray(logs[lanes.order].T)
+    expected = likeliest_path(lanes, columns.copy(), pi, A)
+    monkeypatch.setattr("skem.chains.viterbi.LANES_PER_GROUP", 10)
+    with threadpool_limits(2), workers(SMALL) as crew:
+        assert crew is not SERIAL
+        actual = likeliest_path(lanes, columns, pi, A, crew)
+    np.testing.assert_array_equal(actual, expected)
+    assert len(np.unique(expected)) == 3
