@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     accuracy,
+    densities,
     evaluations,
     iterations,
     memory,
@@ -36,6 +37,7 @@ TABLES = {
     "missing": missing.table,
     "outside": outside.table,
     "online": online.table,
+    "densities": densities.table,
     "state-space": state_space.table,
 }
 

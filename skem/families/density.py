@@ -213,7 +213,7 @@ class Density:  # numpydoc ignore=PR02
         for unit, (x, values) in zip(units, self._columns(X, theta), strict=False):
             seen, coordinates = self._seen(x, weights), self.coordinates(unit)
             heights = self._heights(x[seen], values, coordinates)
-            slopes.append(slope(heights, coordinates.to_vector(values)) @ weights[seen])
+            slopes.append(slope(_weighted(heights, weights[seen]), coordinates.to_vector(values)))
         return np.concatenate(slopes)
 
     def corner(self, X: FloatArray, theta: FloatArray, units: FloatArray) -> str | None:
@@ -298,6 +298,13 @@ class Density:  # numpydoc ignore=PR02
             for values in theta
         ]
         return np.column_stack(draws).astype(np.float64)
+
+
+def _weighted(
+    heights: Callable[[FloatArray], FloatArray], weights: FloatArray
+) -> Callable[[FloatArray], Any]:
+    """Return the function that sums by weight."""
+    return lambda vector: weights @ heights(vector)
 
 
 def _is_smooth(heights: list[FloatArray]) -> bool:
