@@ -1,71 +1,100 @@
 """Affine recursions with a constant matrix, by blocks of rows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from skem.state_space.series import FloatArray
 
 __all__ = ["affine_recursion"]
 
-#: Blocks have this many times the square root of the number of rows. (Costs are a call of numpy
-#: for each row of a block, and one for each block; they are flat around the optimum.)
-LENGTH = 0.5
+#: Numbers in a block of rows: so wide are the matrices of the products. (Wider ones cost more
+#: multiplications, narrower ones run at less speed.)
+WIDTH = 48
 
-#: What is left of the state that a block starts from is dropped below this share of the largest.
-NOTHING = 1e-18
+#: Numbers that are worked on at a time, which a cache holds.
+NUMBERS = 2**15
 
-#: Rows between two looks at what is left.
-ROWS_BETWEEN = 16
+#: Fewer rows than this run one by one.
+FEW = 32
 
 
-def affine_recursion(F: FloatArray, inputs: FloatArray, start: FloatArray) -> FloatArray:
-    """Return x_0, ..., x_(T-1) of ``x_t = F x_(t-1) + u_t`` with ``x_(-1) = start``.
+def affine_recursion(
+    F: FloatArray, states: FloatArray, start: FloatArray, backward: bool = False
+) -> None:
+    """Turn u into x of ``x_t = F x_(t-1) + u_t``, in place, with ``x_(-1) = start``.
 
-    Blocks of rows run side by side from zero. The states that they start from follow by a scan
-    over the blocks, and what comes of these is added for as long as it matters. That is exact for
-    any F, and needs no eigenvectors.
+    A block of rows that starts from zero is one product with a matrix of powers of F. The states
+    that blocks start from follow by the same recursion over the blocks; what comes of these is
+    another product. That is exact for any F, and needs no eigenvectors.
 
     Parameters
     ----------
     F : ndarray of shape (n, n)
         The matrix.
-    inputs : ndarray of shape (T, n)
-        u.
+    states : ndarray of shape (T, n)
+        u, contiguous; x in the end.
     start : ndarray of shape (n,)
         State before the first row.
-
-    Returns
-    -------
-    states : ndarray of shape (T, n)
-        x.
+    backward : bool, default=False
+        Whether to go from the last row to the first: ``x_t = F x_(t+1) + u_t``.
     """
-    n_rows, n = inputs.shape
-    if n_rows == 0:
-        return np.empty((0, n))
-    length = max(8, int(LENGTH * n_rows**0.5))
-    n_blocks = -(-n_rows // length)
-    padded = np.zeros((n_blocks * length, n))
-    padded[:n_rows] = inputs
-    # By row of a block, contiguous over the blocks.
-    states = np.ascontiguousarray(padded.reshape(n_blocks, length, n).transpose(1, 2, 0))
-    work = np.empty((n, n_blocks))
-    for row in range(1, length):
-        np.matmul(F, states[row - 1], out=work)
-        states[row] += work
-    before = _scan(np.linalg.matrix_power(F, length), states[-1], start)
-    largest = np.abs(states).max() + np.abs(before).max()
-    for row in range(length):
-        before = F @ before
-        states[row] += before
-        if row % ROWS_BETWEEN == ROWS_BETWEEN - 1 and np.abs(before).max() < NOTHING * largest:
-            break
-    padded = states.transpose(2, 0, 1).reshape(n_blocks * length, n)
-    return padded[:n_rows]
+    n_rows, n = states.shape
+    if n_rows < FEW:
+        _one_by_one(F, states[::-1] if backward else states, start)
+        return
+    length = max(2, WIDTH // n)
+    n_blocks, n_left = divmod(n_rows, length)
+    # What is left over comes last, on the way.
+    blocks, left = (
+        (states[n_left:], states[:n_left][::-1])
+        if backward
+        else (states[: n_rows - n_left], states[n_rows - n_left :])
+    )
+    blocks = blocks.reshape(n_blocks, length * n)
+    within, from_before, whole = _matrices(F, length, backward)
+    work = np.empty((min(n_blocks, NUMBERS // blocks.shape[1] + 1), blocks.shape[1]))
+    for piece in _pieces(blocks, work):
+        piece[:] = np.matmul(piece, within, out=work[: len(piece)])
+    ends = (blocks[:, :n] if backward else blocks[:, -n:]).copy()
+    affine_recursion(whole, ends, start, backward)
+    before = np.empty_like(ends)
+    if backward:
+        before[:-1], before[-1], last = ends[1:], start, ends[0]
+    else:
+        before[1:], before[0], last = ends[:-1], start, ends[-1]
+    for piece, origin in zip(_pieces(blocks, work), _pieces(before, work), strict=True):
+        piece += np.matmul(origin, from_before, out=work[: len(piece)])
+    _one_by_one(F, left, last)
 
 
-def _scan(F: FloatArray, ends: FloatArray, start: FloatArray) -> FloatArray:
-    """Return the states before blocks (n, n_blocks), from where blocks end that start at zero."""
-    states, state = np.empty_like(ends), start
-    for block in range(ends.shape[1]):
-        states[:, block] = state
-        state = F @ state + ends[:, block]
-    return states
+def _pieces(array: FloatArray, work: FloatArray) -> Iterator[FloatArray]:
+    """Cut an array into pieces of as many rows as there is space for."""
+    return (array[i : i + len(work)] for i in range(0, len(array), len(work)))
+
+
+def _matrices(
+    F: FloatArray, length: int, backward: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what a block makes of its inputs, of the state before it, and over all of it.
+
+    The first two are to be multiplied from the right.
+    """
+    n, width = len(F), length * len(F)
+    powers = np.zeros((length + 2, n, n))  # transposed; the last is none
+    powers[0] = np.eye(n)
+    for i in range(length):
+        powers[i + 1] = powers[i] @ F.T
+    order = np.arange(length)[:: -1 if backward else 1]
+    steps = order - order[:, np.newaxis]  # from the row of an input to another
+    within = powers[np.where(steps < 0, length + 1, steps)].transpose(0, 2, 1, 3)
+    from_before = powers[order + 1].transpose(1, 0, 2)
+    return within.reshape(width, width), from_before.reshape(n, width), powers[length].T
+
+
+def _one_by_one(F: FloatArray, states: FloatArray, start: FloatArray) -> None:
+    """Run from row to row."""
+    state = start
+    for row in states:
+        row += F @ state
+        state = row

@@ -96,6 +96,24 @@ class Series:
         return np.repeat(self.weights, self.lengths)
 
     @cached_property
+    def is_unweighted(self) -> bool:
+        """Whether all weights are one."""
+        return bool((self.weights == 1.0).all())
+
+    def weigh(self, rows: FloatArray) -> FloatArray:
+        """Return an array (n_rows, d) times the weights: itself, where all of these are one."""
+        return rows if self.is_unweighted else self.row_weights[:, np.newaxis] * rows
+
+    def residuals(self, params: StateSpace, states: FloatArray, rows: slice) -> FloatArray:
+        """Return by how much some rows differ from what states say; 0 in missing cells."""
+        expected = states[rows] @ params.observation_matrix.T
+        expected += params.observation_offset
+        np.subtract(self.values[rows], expected, out=expected)
+        if self.observed is not None:
+            expected *= self.observed[rows]
+        return expected
+
+    @cached_property
     def total_weight(self) -> float:
         """Number of rows, by weight."""
         return float(self.weights @ self.lengths)

@@ -175,18 +175,19 @@ def _filter(Y: FloatArray, params: StateSpace, g: Gains, W: int) -> FloatArray:
     means[0] += g.keep[0] @ params.initial_state_mean
     for t in range(1, W):
         means[t] += g.step[t] @ means[t - 1]
-    means[W:] = affine_recursion(g.step[-1], Y[W:] @ g.gain[-1].T, means[W - 1])
+    np.matmul(Y[W:], g.gain[-1].T, out=means[W:])
+    affine_recursion(g.step[-1], means[W:], means[W - 1])
     return means
 
 
 def _look_back(evidence: FloatArray, A: FloatArray, g: Gains, W: int) -> FloatArray:
     """Return ``q_t = A' r_(t+1)``: ``q_(t-1) = A' C' S^-1 v_t + ((I - K C) A)' q_t``."""
-    inputs = evidence @ A
     ahead = np.empty_like(evidence)
+    np.matmul(evidence[1:], A, out=ahead[:-1])
     ahead[-1] = 0.0
-    ahead[W - 1 : -1] = affine_recursion(g.step[-1].T, inputs[: W - 1 : -1], ahead[-1])[::-1]
+    affine_recursion(g.step[-1].T, ahead[W - 1 : -1], ahead[-1], backward=True)
     for t in range(W - 1, 0, -1):
-        ahead[t - 1] = inputs[t] + ahead[t] @ g.step[t]
+        ahead[t - 1] += ahead[t] @ g.step[t]
     return ahead
 
 

@@ -13,6 +13,9 @@ from skem.state_space.series import FloatArray, Series, StateSpace
 
 __all__ = ["Statistics", "statistics"]
 
+#: Numbers that are worked on at a time, which a cache holds.
+NUMBERS = 2**15
+
 
 class Statistics(NamedTuple):
     """Expected sums over sequences, by weight.
@@ -62,18 +65,15 @@ def statistics(
     With ``by_pattern`` missing cells are expected, given those of their row and the state; else
     they are left out, which is right for outputs whose noise is independent.
     """
-    x, r, sums, weights = (
-        expected.means,
-        expected.disturbances,
-        expected.sums,
-        series.row_weights[:, np.newaxis],
-    )
+    x, r, sums = expected.means, expected.disturbances, expected.sums
     first, last = series.starts, series.ends - 1
     start = x[first] - params.initial_state_mean
     start_weights = series.weights[:, np.newaxis]
-    wr, wx = weights * r, weights * x
+    wr, wx = series.weigh(r), series.weigh(x)
     slope = wr[1:].T @ x[:-1] - wr[first[1:]].T @ x[first[1:] - 1] - sums.cross
     by_r = wr.T @ r - wr[first].T @ r[first]
+    scatter = wx.T @ x
+    moments = _Moments(scatter, wx.sum(axis=0))
     return Statistics(
         n_sequences=float(series.weights.sum()),
         n_transitions=float(series.weights @ (series.lengths - 1)),
@@ -81,43 +81,55 @@ def statistics(
         start_scatter=(start_weights * start).T @ start + sums.first,
         transition_slope=slope,
         transition_covariance_slope=(by_r - sums.information) / 2,
-        before=wx.T @ x - wx[last].T @ x[last] + sums.all - sums.last,
-        **_of_observations(series, params, expected, by_pattern),
+        before=scatter - wx[last].T @ x[last] + sums.all - sums.last,
+        **_of_observations(series, params, expected, by_pattern, moments),
     )
 
 
-def _of_observations(
-    series: Series, params: StateSpace, expected: Expectation, by_pattern: bool
-) -> dict[str, FloatArray]:
-    C, d = params.observation_matrix, params.observation_offset
-    (p, n), sums = C.shape, expected.sums
-    x: FloatArray = expected.means
-    residuals: FloatArray = series.values - x @ C.T - d
-    regressors = np.column_stack([x, np.ones(len(x))])
-    weighted = series.row_weights[:, np.newaxis] * regressors
-    every: FloatArray = np.zeros((p, n + 1, n + 1))
-    cross: FloatArray
+class _Moments(NamedTuple):
+    """Sums over all rows of x x', and of x, by weight."""
+
     scatter: FloatArray
-    if series.observed is None or by_pattern:
-        counts = np.full(p, series.total_weight)
-        moments = weighted.T @ regressors
-        moments[:n, :n] += sums.all
-        every = np.broadcast_to(moments, every.shape)
-        if series.observed is None:
-            cross, scatter = -C @ sums.all, C @ sums.all @ C.T
-        else:
-            residuals, cross, scatter = _completed(series, params, residuals, sums.groups)
-    else:
-        residuals *= series.observed
-        counts = series.row_weights @ series.observed
-        for i in range(p):
-            every[i] = (weighted * series.observed[:, i, np.newaxis]).T @ regressors
+    total: FloatArray
+
+
+def _of_observations(
+    series: Series,
+    params: StateSpace,
+    expected: Expectation,
+    by_pattern: bool,
+    moments: _Moments,
+) -> dict[str, FloatArray]:
+    """Return the statistics of rows given their states."""
+    C, sums = params.observation_matrix, expected.sums
+    (p, n), x = C.shape, expected.means
+    cross, scatter = np.zeros((p, n)), np.zeros((p, p))
+    if series.observed is not None and not by_pattern:
+        counts, every = _by_output(series, x)
         every[:, :n, :n] += sums.groups
-        cross = -np.einsum("ij,ijk->ik", C, sums.groups)
-        scatter = np.diag(-np.einsum("ij,ij->i", cross, C))
-    residual = residuals.T @ weighted
-    residual[:, :n] += cross
-    scatter = scatter + (series.row_weights[:, np.newaxis] * residuals).T @ residuals
+        cross -= np.einsum("ij,ijk->ik", C, sums.groups)
+        scatter -= np.diag(np.einsum("ij,ij->i", cross, C))
+    else:
+        counts = np.full(p, series.total_weight)
+        one = np.empty((n + 1, n + 1))
+        one[:n, :n] = moments.scatter + sums.all
+        one[n, :n] = one[:n, n] = moments.total
+        one[n, n] = series.total_weight
+        every = np.broadcast_to(one, (p, n + 1, n + 1))
+        if series.observed is None:
+            cross -= C @ sums.all
+            scatter -= cross @ C.T
+    filled = None
+    if series.observed is not None and by_pattern:
+        filled, cross, scatter = _complete(series, params, x, sums.groups)
+    residual = np.zeros((p, n + 1))
+    residual[:, :n] = cross
+    for rows in _pieces(series.n_rows, n + p):
+        e = series.residuals(params, x, rows) if filled is None else filled[rows]
+        we = e if series.is_unweighted else series.row_weights[rows, np.newaxis] * e
+        residual[:, :n] += we.T @ x[rows]
+        residual[:, n] += we.sum(axis=0)
+        scatter += we.T @ e
     return {
         "counts": counts,
         "residual": residual,
@@ -126,8 +138,29 @@ def _of_observations(
     }
 
 
-def _completed(
-    series: Series, params: StateSpace, residuals: FloatArray, groups: FloatArray
+def _pieces(n_rows: int, width: int) -> list[slice]:
+    """Cut rows into pieces that a cache holds."""
+    size = max(1, NUMBERS // width)
+    return [slice(i, i + size) for i in range(0, n_rows, size)]
+
+
+def _by_output(series: Series, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how many rows have each output, and the sums of ``(x, 1) (x, 1)'`` over these."""
+    assert series.observed is not None
+    n, p = x.shape[1], series.values.shape[1]
+    i, j = np.tril_indices(n + 1)
+    packed = np.zeros((p, len(i)))
+    for rows in _pieces(series.n_rows, len(i)):
+        regressors = np.column_stack([x[rows], np.ones(len(x[rows]))])
+        there = series.observed[rows] * series.row_weights[rows, np.newaxis]
+        packed += there.T @ (regressors[:, i] * regressors[:, j])
+    sums = np.empty((p, n + 1, n + 1))
+    sums[:, i, j] = sums[:, j, i] = packed
+    return sums[:, n, n].copy(), sums
+
+
+def _complete(
+    series: Series, params: StateSpace, x: FloatArray, groups: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Expect the residuals of missing cells, which are correlated with those of the others.
 
@@ -137,8 +170,7 @@ def _completed(
     C, R = params.observation_matrix, params.observation_covariance
     sets, pattern = series.patterns
     cross, scatter = np.zeros(C.shape), np.zeros(R.shape)
-    assert series.observed is not None
-    residuals = np.where(series.observed, residuals, 0.0)
+    residuals = series.residuals(params, x, slice(None))
     for k, there in enumerate(sets):
         rows = pattern == k
         o = np.flatnonzero(there)

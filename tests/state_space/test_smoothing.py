@@ -129,8 +129,11 @@ def test_affine_recursion_is_a_plain_loop(rng, radius):
     for u in inputs:
         state = F @ state + u
         plain.append(state)
-    got = affine_recursion(F, inputs, start)
-    np.testing.assert_allclose(got, plain, rtol=1e-9, atol=1e-12 * np.abs(plain).max())
+    for backward in (False, True):
+        got = inputs[::-1].copy() if backward else inputs.copy()
+        affine_recursion(F, got, start, backward)
+        got = got[::-1] if backward else got
+        np.testing.assert_allclose(got, plain, rtol=1e-9, atol=1e-12 * np.abs(plain).max())
 
 
 def test_memory_is_where_the_filter_settles(rng):
