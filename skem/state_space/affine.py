@@ -1,22 +1,14 @@
 """Affine recursions with a constant matrix, by blocks of rows."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from skem.state_space.series import FloatArray
+from skem.state_space.series import FloatArray, pieces
 
 __all__ = ["affine_recursion"]
 
 #: Numbers in a block of rows: so wide are the matrices of the products. (Wider ones cost more
 #: multiplications, narrower ones run at less speed.)
 WIDTH = 48
-
-#: Numbers that are worked on at a time, which a cache holds.
-NUMBERS = 2**15
-
-#: Fewer rows than this run one by one.
-FEW = 32
 
 
 def affine_recursion(
@@ -40,10 +32,10 @@ def affine_recursion(
         Whether to go from the last row to the first: ``x_t = F x_(t+1) + u_t``.
     """
     n_rows, n = states.shape
-    if n_rows < FEW:
+    length = max(2, WIDTH // n)
+    if n_rows < 2 * length:
         _one_by_one(F, states[::-1] if backward else states, start)
         return
-    length = max(2, WIDTH // n)
     n_blocks, n_left = divmod(n_rows, length)
     # What is left over comes last, on the way.
     blocks, left = (
@@ -53,9 +45,9 @@ def affine_recursion(
     )
     blocks = blocks.reshape(n_blocks, length * n)
     within, from_before, whole = _matrices(F, length, backward)
-    work = np.empty((min(n_blocks, NUMBERS // blocks.shape[1] + 1), blocks.shape[1]))
-    for piece in _pieces(blocks, work):
-        piece[:] = np.matmul(piece, within, out=work[: len(piece)])
+    width = blocks.shape[1]
+    for rows in pieces(0, n_blocks, width):
+        blocks[rows] = blocks[rows] @ within
     ends = (blocks[:, :n] if backward else blocks[:, -n:]).copy()
     affine_recursion(whole, ends, start, backward)
     before = np.empty_like(ends)
@@ -63,14 +55,9 @@ def affine_recursion(
         before[:-1], before[-1], last = ends[1:], start, ends[0]
     else:
         before[1:], before[0], last = ends[:-1], start, ends[-1]
-    for piece, origin in zip(_pieces(blocks, work), _pieces(before, work), strict=True):
-        piece += np.matmul(origin, from_before, out=work[: len(piece)])
+    for rows in pieces(0, n_blocks, width):
+        blocks[rows] += before[rows] @ from_before
     _one_by_one(F, left, last)
-
-
-def _pieces(array: FloatArray, work: FloatArray) -> Iterator[FloatArray]:
-    """Cut an array into pieces of as many rows as there is space for."""
-    return (array[i : i + len(work)] for i in range(0, len(array), len(work)))
 
 
 def _matrices(

@@ -134,9 +134,9 @@ class _Sums:
         for i in sequences:
             rows, weight = slice(series.starts[i], series.ends[i]), series.weights[i]
             T = int(series.lengths[i])
-            one = settled.smooth(series.values[rows] - params.observation_offset, params, gains)
-            self.log_likelihood += weight * one.log_likelihood
-            self.means[rows], self.disturbances[rows] = one.means, one.disturbances
+            Y = series.values[rows] - params.observation_offset
+            space = self.means[rows], self.disturbances[rows]
+            self.log_likelihood += weight * settled.smooth(Y, params, gains, *space)
             if T not in by_length:
                 by_length[T] = settled.covariance_sums(params, gains, T)
             for total, part in zip(self.sums[:5], by_length[T][:5], strict=True):

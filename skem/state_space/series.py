@@ -7,10 +7,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FloatArray", "Index", "Series", "StateSpace"]
+__all__ = ["FloatArray", "Index", "Series", "StateSpace", "pieces"]
 
 FloatArray = NDArray[np.floating[Any]]
 Index = NDArray[np.intp]
+
+
+#: Numbers that are worked on at a time: a cache holds them, and they take no fresh memory, which
+#: costs as much as the arithmetic.
+NUMBERS = 2**14
+
+
+def pieces(start: int, stop: int, width: int) -> list[slice]:
+    """Cut rows of some width into pieces that a cache holds."""
+    size = max(1, NUMBERS // width)
+    return [slice(i, min(i + size, stop)) for i in range(start, stop, size)]
 
 
 class StateSpace(NamedTuple):

@@ -8,37 +8,18 @@ matrix. Nothing but gains of the transient is stored by step.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from skem.errors import DegenerateError
 from skem.state_space.affine import affine_recursion
-from skem.state_space.series import FloatArray, StateSpace
+from skem.state_space.series import FloatArray, StateSpace, pieces
 from skem.state_space.sums import CovarianceSums
 
-__all__ = ["Gains", "Smoothed", "covariance_sums", "gains", "smooth"]
+__all__ = ["Gains", "covariance_sums", "gains", "smooth"]
 
 #: Covariances that differ by less than this share of the largest entry have settled.
 SETTLED = 1e-15
-
-
-class Smoothed(NamedTuple):
-    """Smoothed means of one sequence.
-
-    Attributes
-    ----------
-    log_likelihood : float
-        In nats.
-    means : ndarray of shape (T, n)
-        Of the states, given all observations.
-    disturbances : ndarray of shape (T, n)
-        r_t; see :class:`~skem.state_space.sums.CovarianceSums`.
-    """
-
-    log_likelihood: float
-    means: FloatArray
-    disturbances: FloatArray
 
 
 @dataclass(frozen=True)
@@ -123,7 +104,9 @@ def _solve(S: FloatArray, B: FloatArray) -> FloatArray:
         raise DegenerateError(NO_VARIANCE) from None
 
 
-def smooth(Y: FloatArray, params: StateSpace, g: Gains) -> Smoothed:
+def smooth(
+    Y: FloatArray, params: StateSpace, g: Gains, means: FloatArray, disturbances: FloatArray
+) -> float:
     """Filter and smooth the means of a complete sequence.
 
     Parameters
@@ -134,55 +117,65 @@ def smooth(Y: FloatArray, params: StateSpace, g: Gains) -> Smoothed:
         Parameters.
     g : Gains
         Those of the parameters, for at least T rows or until settled.
+    means : ndarray of shape (T, n)
+        Space for the means of the states, given all observations.
+    disturbances : ndarray of shape (T, n)
+        Space for r_t; see :class:`~skem.state_space.sums.CovarianceSums`.
 
     Returns
     -------
-    Smoothed
-        Log-likelihood and means.
+    log_likelihood : float
+        In nats.
     """
-    A, C = params.transition_matrix, params.observation_matrix
+    A = params.transition_matrix
     T, W = len(Y), min(len(Y), len(g))
-    means = _filter(Y, params, g, W)
-    innovations = Y.copy()
-    innovations[0] -= C @ params.initial_state_mean
-    innovations[1:] -= means[:-1] @ (C @ A).T
-    # Whitened; then C' S^-1 v.
-    innovations[:W] = np.einsum("tij,tj->ti", g.whitener[:W], innovations[:W])
-    innovations[W:] = innovations[W:] @ g.whitener[-1].T
-    log_det = np.log(np.diagonal(g.whitener[:W], axis1=1, axis2=2)).sum(axis=1)
-    log_likelihood = (
-        log_det.sum()
-        + (T - W) * log_det[-1]
-        - 0.5 * (np.vdot(innovations, innovations) + Y.size * np.log(2 * np.pi))
-    )
-    evidence = np.empty_like(means)
-    evidence[:W] = np.einsum("tij,ti->tj", g.loading[:W], innovations[:W])
-    evidence[W:] = innovations[W:] @ g.loading[-1]
-
-    ahead = _look_back(evidence, A, g, W)  # A' r_(t+1)
-    disturbances = evidence  # in its place
+    _filter(Y, params, g, means)
+    log_likelihood = _evidence(Y, params, g, means, disturbances)
+    ahead = _look_back(disturbances, A, g)  # A' r_(t+1)
     disturbances[:W] += np.einsum("tij,ti->tj", g.keep[:W], ahead[:W])
-    disturbances[W:] += ahead[W:] @ g.keep[-1]
     means[:W] += np.einsum("tij,tj->ti", g.filtered[:W], ahead[:W])
-    means[W:] += ahead[W:] @ g.filtered[-1]
-    return Smoothed(float(log_likelihood), means, disturbances)
+    for rows in pieces(W, T, len(A)):
+        disturbances[rows] += ahead[rows] @ g.keep[-1]
+        means[rows] += ahead[rows] @ g.filtered[-1]
+    return log_likelihood
 
 
-def _filter(Y: FloatArray, params: StateSpace, g: Gains, W: int) -> FloatArray:
-    """Return filtered means: ``m_t = (I - K C) A m_(t-1) + K y_t``."""
-    means = np.empty((len(Y), len(params.transition_matrix)))
+def _filter(Y: FloatArray, params: StateSpace, g: Gains, means: FloatArray) -> None:
+    """Write filtered means: ``m_t = (I - K C) A m_(t-1) + K y_t``."""
+    W = min(len(Y), len(g))
     means[:W] = np.einsum("tij,tj->ti", g.gain[:W], Y[:W])
     means[0] += g.keep[0] @ params.initial_state_mean
     for t in range(1, W):
         means[t] += g.step[t] @ means[t - 1]
     np.matmul(Y[W:], g.gain[-1].T, out=means[W:])
     affine_recursion(g.step[-1], means[W:], means[W - 1])
-    return means
 
 
-def _look_back(evidence: FloatArray, A: FloatArray, g: Gains, W: int) -> FloatArray:
+def _evidence(
+    Y: FloatArray, params: StateSpace, g: Gains, means: FloatArray, evidence: FloatArray
+) -> float:
+    """Write ``C' S^-1 v`` of the innovations v, and return the log-likelihood."""
+    A, C = params.transition_matrix, params.observation_matrix
+    T, W, predict = len(Y), min(len(Y), len(g)), (C @ A).T
+    v = Y[:W].copy()
+    v[0] -= C @ params.initial_state_mean
+    v[1:] -= means[: W - 1] @ predict
+    v = np.einsum("tij,tj->ti", g.whitener[:W], v)
+    evidence[:W] = np.einsum("tij,ti->tj", g.loading[:W], v)
+    squares = np.vdot(v, v)
+    for rows in pieces(W, T, sum(C.shape)):
+        v = Y[rows] - means[rows.start - 1 : rows.stop - 1] @ predict
+        v = v @ g.whitener[-1].T
+        np.matmul(v, g.loading[-1], out=evidence[rows])
+        squares += np.vdot(v, v)
+    log_det = np.log(np.diagonal(g.whitener[:W], axis1=1, axis2=2)).sum(axis=1)
+    constant = Y.size * np.log(2 * np.pi)
+    return float(log_det.sum() + (T - W) * log_det[-1] - 0.5 * (squares + constant))
+
+
+def _look_back(evidence: FloatArray, A: FloatArray, g: Gains) -> FloatArray:
     """Return ``q_t = A' r_(t+1)``: ``q_(t-1) = A' C' S^-1 v_t + ((I - K C) A)' q_t``."""
-    ahead = np.empty_like(evidence)
+    W, ahead = min(len(evidence), len(g)), np.empty_like(evidence)
     np.matmul(evidence[1:], A, out=ahead[:-1])
     ahead[-1] = 0.0
     affine_recursion(g.step[-1].T, ahead[W - 1 : -1], ahead[-1], backward=True)

@@ -9,12 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skem.state_space.expectation import Expectation
-from skem.state_space.series import FloatArray, Series, StateSpace
+from skem.state_space.series import FloatArray, Series, StateSpace, pieces
 
 __all__ = ["Statistics", "statistics"]
-
-#: Numbers that are worked on at a time, which a cache holds.
-NUMBERS = 2**15
 
 
 class Statistics(NamedTuple):
@@ -73,7 +70,7 @@ def statistics(
     slope = wr[1:].T @ x[:-1] - wr[first[1:]].T @ x[first[1:] - 1] - sums.cross
     by_r = wr.T @ r - wr[first].T @ r[first]
     scatter = wx.T @ x
-    moments = _Moments(scatter, wx.sum(axis=0))
+    moments = _Moments(scatter, series.row_weights @ x)
     return Statistics(
         n_sequences=float(series.weights.sum()),
         n_transitions=float(series.weights @ (series.lengths - 1)),
@@ -124,11 +121,11 @@ def _of_observations(
         filled, cross, scatter = _complete(series, params, x, sums.groups)
     residual = np.zeros((p, n + 1))
     residual[:, :n] = cross
-    for rows in _pieces(series.n_rows, n + p):
+    for rows in pieces(0, series.n_rows, n + p):
         e = series.residuals(params, x, rows) if filled is None else filled[rows]
         we = e if series.is_unweighted else series.row_weights[rows, np.newaxis] * e
         residual[:, :n] += we.T @ x[rows]
-        residual[:, n] += we.sum(axis=0)
+        residual[:, n] += series.row_weights[rows] @ e
         scatter += we.T @ e
     return {
         "counts": counts,
@@ -138,19 +135,13 @@ def _of_observations(
     }
 
 
-def _pieces(n_rows: int, width: int) -> list[slice]:
-    """Cut rows into pieces that a cache holds."""
-    size = max(1, NUMBERS // width)
-    return [slice(i, i + size) for i in range(0, n_rows, size)]
-
-
 def _by_output(series: Series, x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return how many rows have each output, and the sums of ``(x, 1) (x, 1)'`` over these."""
     assert series.observed is not None
     n, p = x.shape[1], series.values.shape[1]
     i, j = np.tril_indices(n + 1)
     packed = np.zeros((p, len(i)))
-    for rows in _pieces(series.n_rows, len(i)):
+    for rows in pieces(0, series.n_rows, len(i)):
         regressors = np.column_stack([x[rows], np.ones(len(x[rows]))])
         there = series.observed[rows] * series.row_weights[rows, np.newaxis]
         packed += there.T @ (regressors[:, i] * regressors[:, j])

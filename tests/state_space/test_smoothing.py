@@ -122,18 +122,18 @@ def test_agrees_with_statsmodels(rng, missing):
 
 
 @pytest.mark.parametrize("radius", [0.5, 1.0, 1.01])
-def test_affine_recursion_is_a_plain_loop(rng, radius):
-    F = random_params(rng, 3, 1, radius=radius).transition_matrix
-    inputs, start = rng.normal(size=(700, 3)), rng.normal(size=3)
+@pytest.mark.parametrize(("n", "n_rows"), [(1, 1), (1, 60), (1, 97), (3, 700), (60, 5)])
+@pytest.mark.parametrize("backward", [False, True])
+def test_affine_recursion_is_a_plain_loop(rng, radius, n, n_rows, backward):
+    F = random_params(rng, n, 1, radius=radius).transition_matrix
+    inputs, start = rng.normal(size=(n_rows, n)), rng.normal(size=n)
     state, plain = start, []
-    for u in inputs:
+    for u in inputs[::-1] if backward else inputs:
         state = F @ state + u
         plain.append(state)
-    for backward in (False, True):
-        got = inputs[::-1].copy() if backward else inputs.copy()
-        affine_recursion(F, got, start, backward)
-        got = got[::-1] if backward else got
-        np.testing.assert_allclose(got, plain, rtol=1e-9, atol=1e-12 * np.abs(plain).max())
+    plain = np.array(plain[::-1] if backward else plain)
+    affine_recursion(F, inputs, start, backward)
+    np.testing.assert_allclose(inputs, plain, rtol=1e-9, atol=1e-12 * np.abs(plain).max())
 
 
 def test_memory_is_where_the_filter_settles(rng):
