@@ -94,37 +94,39 @@ class _Sums:
 
     def filtered(self, lanes: Lanes, forward: Pass) -> None:
         """Add the log-likelihood of some lanes."""
-        core = lanes.is_core
-        weights = self._series.row_weights[lanes.rows[core]]
-        self.log_likelihood += float(weights @ forward.log_densities[core])
+        core = lanes.core_steps
+        weights = self._series.row_weights[lanes.rows[core]] * lanes.is_core[core]
+        self.log_likelihood += float(np.vdot(weights, forward.log_densities()))
+        self._weights = weights
+        self._first, self._last = lanes.is_start[core] * weights, lanes.is_end[core] * weights
 
     def smoothed(self, lanes: Lanes, step: Step) -> None:
         """Add one step of some lanes."""
-        core, is_start = lanes.is_core[step.number], lanes.is_start[step.number]
-        rows = lanes.rows[step.number]
-        self.means[rows[core]] = step.means[:, core].T
-        self.disturbances[rows[core]] = step.disturbances[:, core].T
-        weights = np.where(core, self._series.row_weights[rows], 0.0)
-        to_next = np.where(lanes.is_end[step.number], 0.0, weights)
-        from_last = np.where(is_start, 0.0, weights)
-        sums, V = self.sums, step.covariances
-        _add(sums.all, V, weights)
-        _add(sums.first, V, weights - from_last)
-        _add(sums.last, V, weights - to_next)
-        _add(sums.information, step.information, from_last)
-        _add(sums.cross, step.cross, to_next)
+        t, sums, V = step.number - lanes.overlap, self.sums, step.covariances
+        weights, first, last = self._weights[t], self._first[t], self._last[t]
+        sums.all[...] += V @ weights
+        sums.cross[...] += step.cross @ (weights - last)
+        sums.information[...] += step.information @ (weights - first)
+        for total, some in ((sums.first, first), (sums.last, last)):
+            if some.any():
+                total += V @ some
         if len(sums.groups):
-            by_group = V.reshape(-1, V.shape[-1]) @ self._groups(rows, weights)
+            by_group = V.reshape(-1, len(weights)) @ self._groups(lanes.rows[step.number], weights)
             sums.groups[...] += by_group.T.reshape(sums.groups.shape)
 
+    def finished(self, lanes: Lanes, both: Pass) -> None:
+        """Take in the means of some lanes."""
+        rows, core = lanes.core_rows, lanes.core_steps
+        self.means[rows] = lanes.by_row(both.means[core])
+        self.disturbances[rows] = lanes.by_row(both.disturbances[core])
+
     def _groups(self, rows: Index, weights: FloatArray) -> Any:
-        """Return by lane how much its row counts in each group."""
+        """Return by lane and group how much its row counts."""
         series = self._series
         if not self._by_pattern and series.observed is not None:
             return series.observed[rows] * weights[:, np.newaxis]
-        pattern = series.patterns[1][rows]
-        shape = (len(rows), len(series.patterns[0]))
-        return csr_array((weights, (np.arange(len(rows)), pattern)), shape=shape)
+        one_each = (weights, series.patterns[1][rows], np.arange(len(rows) + 1))
+        return csr_array(one_each, shape=(len(rows), len(series.patterns[0])))
 
     def add_settled(self, params: StateSpace, sequences: Index) -> None:
         """Smooth complete sequences one by one, and add them."""
@@ -149,8 +151,3 @@ class _Sums:
         sets = self._series.patterns[0]
         groups = np.flatnonzero(sets.all(axis=1)) if self._by_pattern else slice(None)
         self.sums.groups[groups] += V
-
-
-def _add(total: FloatArray, by_lane: FloatArray, weights: FloatArray) -> None:
-    if weights.any():
-        total += by_lane @ weights

@@ -6,12 +6,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.state_space.series import Index, Series
+from skem.state_space.series import FloatArray, Index, Series
 
 __all__ = ["Lanes", "cut"]
 
-#: Lanes are at least this many times the square root of the number of rows long.
-LENGTH = 0.6
+#: Lanes are this many times the square root of overlap, rows and entries of a covariance long.
+#: (Steps cost calls of numpy, of which the overlaps are fewer with shorter lanes; and arithmetic,
+#: of which they are more.)
+LENGTH = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,24 @@ class Lanes:
         """Number of lanes."""
         return self.rows.shape[1]
 
+    @property
+    def core_steps(self) -> slice:
+        """Steps that belong to the core of some lane."""
+        return slice(self.overlap, len(self.rows) - self.overlap)
+
+    @cached_property
+    def core_rows(self) -> Index:
+        """Rows of the cores, in their order."""
+        return self.rows[self.core_steps].T[self._core]
+
+    @cached_property
+    def _core(self) -> NDArray[np.bool_]:
+        return np.ascontiguousarray(self.is_core[self.core_steps].T)
+
+    def by_row(self, by_step: FloatArray) -> FloatArray:
+        """Return values of the core steps (n_core_steps, ..., n_lanes) by row, as core_rows."""
+        return np.moveaxis(by_step, -1, 0)[self._core]
+
     @cached_property
     def first_step(self) -> Index:
         """First step of each lane that has a row."""
@@ -64,7 +84,7 @@ class Lanes:
         )
 
 
-def cut(series: Series, sequences: Index, overlap: int) -> Lanes:
+def cut(series: Series, sequences: Index, overlap: int, n_states: int) -> Lanes:
     """Cut sequences into lanes.
 
     Parameters
@@ -76,6 +96,8 @@ def cut(series: Series, sequences: Index, overlap: int) -> Lanes:
     overlap : int
         Rows that a lane takes before and after its core. Sequences that are not much longer are
         not cut.
+    n_states : int
+        Number of states.
 
     Returns
     -------
@@ -84,8 +106,8 @@ def cut(series: Series, sequences: Index, overlap: int) -> Lanes:
     """
     starts, lengths = series.starts[sequences], series.lengths[sequences]
     longest = int(lengths.max())
-    length = max(overlap, int(LENGTH * float(lengths.sum()) ** 0.5), 1)
-    if 3 * length >= longest:  # a lane would hold most of a sequence
+    length = max(int(LENGTH * n_states * (float(lengths.sum()) * overlap) ** 0.5), 1)
+    if 3 * max(length, overlap) >= longest:  # a lane would hold most of a sequence
         length, overlap = longest, 0
     pieces = -(-lengths // length)
     sequence = np.repeat(np.arange(len(sequences)), pieces)

@@ -3,7 +3,8 @@
 Univariate treatment (Durbin & Koopman 2012, section 6.4): an update by a scalar needs no inverse,
 and a missing cell is one of weight zero. The smoother goes backward with r and N, which need none
 either.
-Arrays have lanes as their last axis: an operation is elementwise over lanes, or one product.
+Arrays have lanes as their last axis: an operation is elementwise over lanes, or one product. Only
+products of two matrices of each lane are quicker with lanes first.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from skem.errors import DegenerateError
+from skem.state_space.congruence import Congruence
 from skem.state_space.lanes import Lanes
 from skem.state_space.scalars import Scalars
 from skem.state_space.series import FloatArray, StateSpace
@@ -23,21 +25,20 @@ __all__ = ["Pass", "Step"]
 #: plain update subtracts: it keeps at least 12 digits here.
 LEAST_NOISE = 1e-4
 
+#: With so many states at most products by lane are sums over lanes last, else BLAS's, lanes first.
+FEW_STATES = 4
+
 
 @dataclass(frozen=True)
 class Step:
-    """What the smoother says of one step of all lanes.
+    """What the smoother says of the covariances at one step of all lanes.
 
     Attributes
     ----------
     number : int
         Of the step.
-    means : ndarray of shape (n, n_lanes)
-        Smoothed.
     covariances : ndarray of shape (n, n, n_lanes)
         Smoothed.
-    disturbances : ndarray of shape (n, n_lanes)
-        r of this step.
     information : ndarray of shape (n, n, n_lanes)
         N of this step.
     cross : ndarray of shape (n, n, n_lanes)
@@ -45,9 +46,7 @@ class Step:
     """
 
     number: int
-    means: FloatArray
     covariances: FloatArray
-    disturbances: FloatArray
     information: FloatArray
     cross: FloatArray
 
@@ -74,54 +73,61 @@ class Pass:
         self._guess = guess
         n_steps, B = lanes.rows.shape
         p, n = params.observation_matrix.shape
-        self.means = np.empty((n_steps, n, B))  # filtered
-        self.covariances = np.empty((n_steps, n, n, B))
-        self.log_densities = np.zeros((n_steps, B))
+        #: Of the states: filtered, and after the pass backward smoothed.
+        self.means = np.empty((n_steps, n, B))
+        self.covariances = np.empty((n_steps, n, n, B))  # filtered
+        #: r, after the pass backward.
+        self.disturbances = np.empty((n_steps, n, B))
         self._gain = np.empty((n_steps, p, n, B))
-        self._weight = np.empty((n_steps, p, B))
-        self._innovation = np.empty((n_steps, p, B))
+        # Before their step, these are the observations, and 1 where there is one.
+        self._innovation = np.ascontiguousarray(scalars.values[lanes.rows].transpose(0, 2, 1))
+        present = scalars.present[lanes.rows] * (lanes.rows >= 0)[..., np.newaxis]
+        self._weight = np.ascontiguousarray(present.transpose(0, 2, 1))
         #: Predicted mean and covariance where a core begins, and after its end.
         self.handed: list[tuple[FloatArray, FloatArray]] = []
         #: The same of r and N, backward.
         self.handed_back: list[tuple[FloatArray, FloatArray]] = []
 
-    def _observations(self, step: int) -> tuple[FloatArray, FloatArray, Any, Any]:
-        """Return values and presence (p, B), loadings (p, n) or (p, n, B), variances."""
-        rows, s = self._lanes.rows[step], self._scalars
-        there = rows >= 0
-        values = s.values[rows].T
-        present = (s.present[rows] * there[:, np.newaxis]).T
+    def log_densities(self) -> FloatArray:
+        """Return the log-densities of the cores' rows given the past (n_steps, n_lanes)."""
+        core = self._lanes.core_steps
+        w, v = self._weight[core], self._innovation[core]
+        there = w > 0
+        logs = np.log(np.where(there, w, 1.0))
+        logs -= np.log(2 * np.pi) * there
+        logs -= w * v * v
+        return 0.5 * logs.sum(axis=1)
+
+    def _loadings(self, step: int) -> tuple[FloatArray, Any]:
+        """Return loadings (p, n) or (p, n, B), and variances of the noise."""
+        s = self._scalars
         if s.pattern is None:
-            return values, present, s.loadings[0], s.variances[0]
-        pattern = s.pattern[rows]
-        return values, present, s.loadings[pattern].transpose(1, 2, 0), s.variances[pattern].T
+            return s.loadings[0], s.variances[0]
+        pattern = s.pattern[self._lanes.rows[step]]
+        return s.loadings[pattern].transpose(1, 2, 0), s.variances[pattern].T
 
     def filter(self) -> None:
-        """Go forward: fill in means, covariances and log-densities given the past."""
+        """Go forward: fill in means, covariances, and what log-densities are made of."""
         A, _, Q, _, m, P1, _ = self._params
         n, B = len(A), self._lanes.n_lanes
         overlap, n_steps = self._lanes.overlap, len(self._lanes.rows)
-        a, P = np.zeros((n, B)), np.zeros((n, n, B))
-        work, other = np.empty((n, n, B)), np.empty((n, n, B))
+        a, P, work = np.zeros((n, B)), np.zeros((n, n, B)), np.empty((n, n, B))
+        predict, Q = Congruence(A, B), Q[:, :, np.newaxis]
+        begin_at = set(self._lanes.first_step)
         for step in range(n_steps):
-            self._begin(step, a, P, m, P1)
+            if step in begin_at:
+                self._begin(step, a, P, m, P1)
             if overlap and step in (overlap, n_steps - overlap):
                 self.handed.append((a.copy(), P.copy()))
             self._update(step, a, P, work)
             self.means[step], self.covariances[step] = a, P
             a = A @ a
-            np.matmul(A, P.reshape(n, n * B), out=work.reshape(n, n * B))
-            np.copyto(other, work.transpose(1, 0, 2))
-            np.matmul(A, other.reshape(n, n * B), out=work.reshape(n, n * B))
-            np.add(work, work.transpose(1, 0, 2), out=P)  # symmetric to the last bit
-            P *= 0.5
-            P += Q[:, :, np.newaxis]
+            predict(P, out=work)
+            np.add(work, Q, out=P)
 
     def _begin(self, step: int, a: FloatArray, P: FloatArray, m: FloatArray, P1: Any) -> None:
         """Let lanes begin whose first row this is."""
         begins = self._lanes.first_step == step
-        if not begins.any():
-            return
         starts = begins & self._lanes.is_start[step]
         a[:, begins], P[:, :, begins] = 0.0, self._guess[:, :, np.newaxis]
         a[:, starts], P[:, :, starts] = m[:, np.newaxis], P1[:, :, np.newaxis]
@@ -129,73 +135,123 @@ class Pass:
     def _update(self, step: int, a: FloatArray, P: FloatArray, work: FloatArray) -> None:
         """Take in the observations of a row of each lane, in place."""
         n, B = a.shape
-        values, present, loadings, variances = self._observations(step)
-        for i in range(len(values)):
-            z, o = loadings[i], present[i]
+        loadings, variances = self._loadings(step)
+        for i, (z, r) in enumerate(zip(loadings, variances, strict=True)):
+            v, w = self._innovation[step, i], self._weight[step, i]
             if z.ndim == 1:
                 M = (z @ P.reshape(n, n * B)).reshape(n, B)
-                v, f = values[i] - z @ a, z @ M + variances[i]
+                v -= z @ a
+                f = z @ M + r
             else:
                 M = (z[:, np.newaxis] * P).sum(axis=0)
-                v, f = values[i] - (z * a).sum(axis=0), (z * M).sum(axis=0) + variances[i]
-            if not (f > 0).all():
-                if not (f[o > 0] > 0).all():
+                v -= (z * a).sum(axis=0)
+                f = (z * M).sum(axis=0) + r
+            is_plain = np.all(r > LEAST_NOISE * f) if z.ndim > 1 else r > LEAST_NOISE * f.max()
+            if not is_plain:
+                if not (f[w > 0] > 0).all():
                     raise DegenerateError("the innovation of some output has no variance")
                 f = np.where(f > 0, f, 1.0)
-            w = o / f
-            self._weight[step, i], self._innovation[step, i] = w, v
+            w /= f
             k = np.multiply(M, w, out=self._gain[step, i])
-            self.log_densities[step] -= 0.5 * (o * np.log(2 * np.pi * f) + w * v * v)
             a += k * v
-            if (variances[i] > LEAST_NOISE * f).all():
-                M *= np.sqrt(w)
-                np.multiply(M[:, np.newaxis], M, out=work)
+            if is_plain:
+                np.multiply(k[:, np.newaxis], M, out=work)
                 P -= work
             else:
-                _update_by_joseph(P, z, M, k, variances[i], work)
+                _update_by_joseph(P, z, M, k, r, work)
 
     def smooth(self) -> Iterator[Step]:
         """Go backward, step by step. Arrays of a step are overwritten by the next."""
         A = self._params.transition_matrix
         n, B = len(A), self._lanes.n_lanes
         overlap, n_steps = self._lanes.overlap, len(self._lanes.rows)
-        r, N = np.zeros((n, B)), np.zeros((n, n, B))
-        NA, G, ANA, V, work = (np.empty((n, n, B)) for _ in range(5))
-        for step in range(n_steps - 1, -1, -1):
-            if overlap and step in (n_steps - overlap - 1, overlap - 1):
+        r, N, work = np.zeros((n, B)), np.zeros((n, n, B)), np.empty((n, n, B))
+        behind, rank_two = Congruence(A.T, B), self._rank_two()
+        products = _Products(A, B)
+        for step in range(n_steps - 1, overlap - 1, -1):
+            if overlap and step == n_steps - overlap - 1:
                 self.handed_back.append((r.copy(), N.copy()))
-            if step < overlap:
-                return
-            r = A.T @ r
-            np.matmul(A.T, N.reshape(n, n * B), out=work.reshape(n, n * B))
-            np.copyto(NA, work.transpose(1, 0, 2))
-            np.matmul(A.T, NA.reshape(n, n * B), out=ANA.reshape(n, n * B))
+            is_core = step < n_steps - overlap
             P = self.covariances[step]
-            means = self.means[step] + (P * r).sum(axis=1)
-            if step < n_steps - overlap:
-                _product(NA, P, G, work)
-                np.matmul(A.T, G.reshape(n, n * B), out=NA.reshape(n, n * B))
-                _product(P, NA, V, work)
-                np.subtract(P, V, out=V)
-            np.add(ANA, ANA.transpose(1, 0, 2), out=N)
-            N *= 0.5
-            self._downdate(step, r, N, work)
-            if step < n_steps - overlap:
-                yield Step(step, means, V, r, N, G)
+            r = A.T @ r
+            self.means[step] += (P * r).sum(axis=1)
+            if is_core:
+                V, G = products(N, P)
+            behind(N, out=work)
+            N, work = work, N
+            self._downdate(step, r, N, work, rank_two)
+            self.disturbances[step] = r
+            if is_core:
+                yield Step(step, V, N, G)
+        if overlap:
+            self.handed_back.append((r.copy(), N.copy()))
 
-    def _downdate(self, step: int, r: FloatArray, N: FloatArray, work: FloatArray) -> None:
+    def _rank_two(self) -> FloatArray | None:
+        """Return by output the matrix (n * n, n) that makes ``z h' + h z'`` of h; None if many."""
+        if self._scalars.pattern is not None:
+            return None
+        C, one = self._scalars.loadings[0], np.eye(self._scalars.loadings.shape[-1])
+        by_entry = np.einsum("pa,bc->pabc", C, one)
+        return (by_entry + by_entry.swapaxes(1, 2)).reshape(len(C), -1, len(one))
+
+    def _downdate(
+        self, step: int, r: FloatArray, N: FloatArray, work: FloatArray, rank_two: Any
+    ) -> None:
         """Go back over the observations of a row: ``r <- z w v + (I - z k') r``, N alike."""
-        _, _, loadings, _ = self._observations(step)
+        loadings, _ = self._loadings(step)
+        n, B = r.shape
         for i in range(len(loadings) - 1, -1, -1):
             z = loadings[i] if loadings[i].ndim == 2 else loadings[i][:, np.newaxis]
             k, w, v = self._gain[step, i], self._weight[step, i], self._innovation[step, i]
             np.multiply(N, k, out=work)
-            h = work.sum(axis=1)
-            h -= (0.5 * (w + (k * h).sum(axis=0))) * z
-            r += z * (w * v - (k * r).sum(axis=0))
-            np.multiply(z[:, np.newaxis], h, out=work)
-            N -= work
-            N -= work.transpose(1, 0, 2)
+            h = np.add.reduce(work, axis=1)
+            h -= (0.5 * (w + np.add.reduce(k * h, axis=0))) * z
+            r += z * (w * v - np.add.reduce(k * r, axis=0))
+            if rank_two is not None:
+                np.matmul(rank_two[i], h, out=work.reshape(n * n, B))
+                N -= work
+            else:
+                np.multiply(z[:, np.newaxis], h, out=work)
+                N -= work
+                N -= work.transpose(1, 0, 2)
+
+
+class _Products:
+    """Products of matrices by lane: ``G = N A P`` and ``V = P - P A' G``.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, n)
+        The same for all lanes.
+    n_lanes : int
+        Number of lanes.
+    """
+
+    def __init__(self, A: FloatArray, n_lanes: int) -> None:
+        n = len(A)
+        self._A, self._is_small = A, n <= FEW_STATES
+        self._V, self._G, self._work = np.empty((3, n, n, n_lanes))
+        self._first = np.empty((4, n_lanes, n, n))
+
+    def __call__(self, N: FloatArray, P: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return V and G, in space that the next call takes."""
+        A, V, G, work = self._A, self._V, self._G, self._work
+        n, _, B = P.shape
+        if self._is_small:
+            np.matmul(A.T, N.reshape(n, n * B), out=work.reshape(n, n * B))
+            np.einsum("kib,kjb->ijb", work, P, out=G)
+            np.matmul(A.T, G.reshape(n, n * B), out=work.reshape(n, n * B))
+            np.einsum("ikb,kjb->ijb", P, work, out=V)
+        else:
+            N_first, P_first, V_first, G_first = self._first
+            np.copyto(N_first, N.transpose(2, 0, 1))
+            np.copyto(P_first, P.transpose(2, 0, 1))
+            np.matmul((N_first.reshape(-1, n) @ A).reshape(B, n, n), P_first, out=G_first)
+            np.matmul((P_first.reshape(-1, n) @ A.T).reshape(B, n, n), G_first, out=V_first)
+            np.copyto(G, G_first.transpose(1, 2, 0))
+            np.copyto(V, V_first.transpose(1, 2, 0))
+        np.subtract(P, V, out=V)
+        return V, G
 
 
 def _update_by_joseph(
@@ -215,11 +271,3 @@ def _update_by_joseph(
     lack -= r * k
     np.multiply(k[:, np.newaxis], lack, out=work)
     P -= work
-
-
-def _product(X: FloatArray, Y: FloatArray, out: FloatArray, work: FloatArray) -> None:
-    """Write the products of matrices by lane."""
-    np.multiply(X[:, 0, np.newaxis], Y[np.newaxis, 0], out=out)
-    for k in range(1, len(X)):
-        np.multiply(X[:, k, np.newaxis], Y[np.newaxis, k], out=work)
-        out += work

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from numpy.typing import NDArray
 
 from skem.errors import DegenerateError
-from skem.state_space.series import FloatArray, Index, Series, StateSpace
+from skem.state_space.series import FloatArray, Index, Series, StateSpace, pieces
 
-__all__ = ["Scalars", "is_diagonal", "scalar_observations"]
+__all__ = ["Scalars", "is_diagonal", "masked", "scalar_observations"]
 
 
 class Scalars(NamedTuple):
@@ -57,29 +57,29 @@ def scalar_observations(series: Series, params: StateSpace) -> Scalars:
     if is_diagonal(R):
         return Scalars(values, present, C[np.newaxis], np.diag(R)[np.newaxis], None)
     if not series.has_partial_rows:
-        L, variances = _factor(R)
-        values = solve_triangular(L, values.T, lower=True, unit_diagonal=True).T
-        loadings = solve_triangular(L, C, lower=True, unit_diagonal=True)
-        return Scalars(values, present, loadings[np.newaxis], variances[np.newaxis], None)
+        inverse, variances = _factor(R)
+        return Scalars(
+            values @ inverse.T, present, (inverse @ C)[np.newaxis], variances[np.newaxis], None
+        )
     sets, pattern = series.patterns
-    loadings, variances = np.zeros((len(sets), *C.shape)), np.ones((len(sets), len(C)))
-    by_pattern = np.split(np.argsort(pattern, kind="stable"), np.cumsum(np.bincount(pattern))[:-1])
-    for k, (cells, rows) in enumerate(zip(sets, by_pattern, strict=True)):
-        there = np.flatnonzero(cells)
-        if not there.size:
-            continue
-        L, variances[k, there] = _factor(R[np.ix_(there, there)])
-        loadings[k, there] = solve_triangular(L, C[there], lower=True, unit_diagonal=True)
-        at = np.ix_(rows, there)
-        values[at] = solve_triangular(L, values[at].T, lower=True, unit_diagonal=True).T
+    inverse, variances = _factor(masked(R, sets))
+    for rows in pieces(0, len(values), R.size):
+        values[rows] = np.einsum("tij,tj->ti", inverse[pattern[rows]], values[rows])
+    loadings = inverse @ (C * sets[:, :, np.newaxis])
     return Scalars(values, present, loadings, variances, pattern)
 
 
+def masked(R: FloatArray, sets: NDArray[np.bool_]) -> FloatArray:
+    """Return R for sets of cells (n_sets, p): the others are alone, with a variance of 1."""
+    both = sets[:, :, np.newaxis] & sets[:, np.newaxis]
+    return np.where(both, R, np.eye(len(R)))
+
+
 def _factor(R: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return L and D of ``R = L D L'``."""
+    """Return the inverse of L, and D, of ``R = L D L'`` with ones on the diagonal of L."""
     try:
         L = np.linalg.cholesky(R)
     except np.linalg.LinAlgError:
         raise DegenerateError("observation_covariance is not positive definite") from None
-    diagonal = np.diag(L).copy()
-    return L / diagonal, diagonal**2
+    diagonal = np.diagonal(L, axis1=-2, axis2=-1)
+    return np.tril(np.linalg.inv(L / diagonal[..., np.newaxis, :])), diagonal**2

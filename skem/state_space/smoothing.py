@@ -32,7 +32,10 @@ class Sink(Protocol):
         """Take in a pass forward."""
 
     def smoothed(self, lanes: Lanes, step: Step) -> None:
-        """Take in one step of a pass backward."""
+        """Take in the covariances of one step of a pass backward."""
+
+    def finished(self, lanes: Lanes, both: Pass) -> None:
+        """Take in a pass forward and backward."""
 
 
 AnySink = TypeVar("AnySink", bound=Sink)
@@ -44,7 +47,7 @@ def pass_over(
     """Filter, and smooth, some of the sequences.
 
     Lanes overlap by as many rows as the filter remembers. Where they have not met at the end of
-    the overlap, all is done again with twice of it, at last without cutting any sequence.
+    the overlap, all is done again with half as much more, at last without cutting any sequence.
 
     Parameters
     ----------
@@ -69,10 +72,10 @@ def pass_over(
     if series.observed is not None:  # it takes longer where there is less to learn from
         overlap = int(overlap / max(series.observed.mean(), 1e-3))
     while True:
-        sink, lanes = new_sink(), cut(series, sequences, overlap)
+        sink, lanes = new_sink(), cut(series, sequences, overlap, len(guess))
         if _pass(lanes, scalars, params, guess, sink):
             return sink
-        overlap = 2 * overlap
+        overlap += overlap // 2 + 1
 
 
 def _pass(
@@ -80,7 +83,7 @@ def _pass(
 ) -> bool:
     """Make the passes in pieces, and return whether lanes have met."""
     p, n = params.observation_matrix.shape
-    numbers = len(lanes.rows) * (n * n + n + p * (n + 2))
+    numbers = len(lanes.rows) * (n * n + 2 * n + p * (n + 2))
     size = max(1, MOST_NUMBERS // numbers)
     forward, backward = [], []
     for first in range(0, lanes.n_lanes, size):
@@ -91,6 +94,7 @@ def _pass(
         if sink.smooths:
             for step in one.smooth():
                 sink.smoothed(part, step)
+            sink.finished(part, one)
         forward.append(one.handed)
         backward.append(one.handed_back)
     if not lanes.overlap:
@@ -146,19 +150,21 @@ class ByRow:
 
     def filtered(self, lanes: Lanes, forward: Pass) -> None:
         """Take in a pass forward."""
-        core = lanes.is_core
-        rows = lanes.rows[core]
-        self.log_densities[rows] = forward.log_densities[core]
+        rows, core = lanes.core_rows, lanes.core_steps
+        self.log_densities[rows] = lanes.by_row(forward.log_densities())
         if not self.smooths:
-            self.means[rows] = np.moveaxis(forward.means, -1, 1)[core]
-            self.covariances[rows] = np.moveaxis(forward.covariances, -1, 1)[core]
+            self.means[rows] = lanes.by_row(forward.means[core])
+            self.covariances[rows] = lanes.by_row(forward.covariances[core])
 
     def smoothed(self, lanes: Lanes, step: Step) -> None:
         """Take in one step of a pass backward."""
         core = lanes.is_core[step.number]
         rows = lanes.rows[step.number, core]
-        self.means[rows] = step.means[:, core].T
-        self.covariances[rows] = np.moveaxis(step.covariances, -1, 0)[core]
+        self.covariances[rows] = step.covariances.transpose(2, 0, 1)[core]
+
+    def finished(self, lanes: Lanes, both: Pass) -> None:
+        """Take in the means of a pass forward and backward."""
+        self.means[lanes.core_rows] = lanes.by_row(both.means[lanes.core_steps])
 
 
 def rows_of(series: Series, params: StateSpace, smooths: bool) -> ByRow:

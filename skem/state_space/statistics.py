@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skem.state_space.expectation import Expectation
+from skem.state_space.scalars import masked
 from skem.state_space.series import FloatArray, Series, StateSpace, pieces
 
 __all__ = ["Statistics", "statistics"]
@@ -100,7 +101,8 @@ def _of_observations(
     """Return the statistics of rows given their states."""
     C, sums = params.observation_matrix, expected.sums
     (p, n), x = C.shape, expected.means
-    cross, scatter = np.zeros((p, n)), np.zeros((p, p))
+    cross: FloatArray = np.zeros((p, n))
+    scatter: FloatArray = np.zeros((p, p))
     if series.observed is not None and not by_pattern:
         counts, every = _by_output(series, x)
         every[:, :n, :n] += sums.groups
@@ -156,21 +158,19 @@ def _complete(
     """Expect the residuals of missing cells, which are correlated with those of the others.
 
     Given the state the residual e of a row is ``B e_o``, and the residuals of the cells that are
-    there contain the state, whose covariance is V: hence ``- B C_o V`` and so on.
+    there contain the state, whose covariance is V: hence ``- B C_o V`` and so on. What the others
+    leave of R is ``R - B R``.
     """
     C, R = params.observation_matrix, params.observation_covariance
     sets, pattern = series.patterns
-    cross, scatter = np.zeros(C.shape), np.zeros(R.shape)
+    there = sets[:, np.newaxis]
+    B = R @ np.where(there, np.linalg.inv(masked(R, sets)), 0.0)
+    B = np.where(sets[:, :, np.newaxis], np.eye(len(R)), B)  # cells that are there as they are
     residuals = series.residuals(params, x, slice(None))
-    for k, there in enumerate(sets):
-        rows = pattern == k
-        o = np.flatnonzero(there)
-        B = np.linalg.solve(R[np.ix_(o, o)], R[o]).T if len(o) else np.zeros((len(C), 0))
-        B[o] = np.eye(len(o))
-        residuals[rows] = residuals[np.ix_(rows, o)] @ B.T
-        CV = B @ C[o] @ groups[k]
-        cross -= CV
-        left = R - B @ R[o]
-        left[o], left[:, o] = 0.0, 0.0
-        scatter += CV @ C[o].T @ B.T + series.row_weights[rows].sum() * left
-    return residuals, cross, scatter
+    for rows in pieces(0, len(residuals), R.size):
+        residuals[rows] = np.einsum("tij,tj->ti", B[pattern[rows]], residuals[rows])
+    BC = B @ C
+    CV = BC @ groups
+    weights = np.bincount(pattern, series.row_weights, len(sets))
+    left = weights[:, np.newaxis, np.newaxis] * (R - B @ R)
+    return residuals, -CV.sum(axis=0), (CV @ BC.swapaxes(1, 2) + left).sum(axis=0)
