@@ -177,3 +177,9 @@ class Group:
             if starts is not None and step > 0:
                 self.last_start[starts] = step
                 self.first_start[starts] = np.minimum(self.first_start[starts], step)
+
+    def n_in(self, step: int) -> int:
+        """Return how many of these lanes have a row in a step; none after the last."""
+        if step == len(self.columns):
+            return 0
+        return self.columns[step].stop - self.columns[step].start

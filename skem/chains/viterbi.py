@@ -1,12 +1,14 @@
 """The likeliest path of hidden states (Viterbi 1967), on lanes.
 
-Forward, with the log-density of the likeliest path to each state::
+Forward, with the log-density of the likeliest path to each state, and the state that it is from::
 
     best[l, k] = max_j(best[l - 1, j] + log transmat[j, k]) + log_density[l, k]
 
 and back, from the likeliest last state to whichever state each maximum came from. Both ways lanes
 hand over to each other as in the forward-backward algorithm; paths from all states soon are one.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,9 @@ __all__ = ["likeliest_path"]
 #: Log-densities of paths that agree to this, relative to their size from 1 on, are equal.
 SAME = 1e-12
 
-#: Lanes for which a thread of its own pays, and groups of lanes at most.
-LANES_PER_GROUP, MAX_GROUPS = 1000, 8
+#: Pairs of states, times lanes, that are worked on at a time. They stay in a cache, and are so
+#: many that threads seldom wait for each other.
+NUMBERS_PER_GROUP = 2**18
 
 States = NDArray[np.integer]
 
@@ -64,7 +67,16 @@ def likeliest_path(
 
 
 class _Best:
-    """Log-densities of the likeliest paths to each state, up to a constant by column."""
+    """Where the likeliest path to each state comes from.
+
+    Attributes
+    ----------
+    before : integer ndarray of shape (n_states, n_rows)
+        State of the row before on the likeliest path to each state of a row; before the start of
+        a sequence the likeliest last state of the one before it.
+    ends : ndarray of shape (n_states, n_lanes)
+        Log-densities of the likeliest paths to each state of a lane's last row, up to a constant.
+    """
 
     def __init__(
         self,
@@ -75,19 +87,20 @@ class _Best:
         workers: Workers,
     ) -> None:
         self.lanes, self.logs, self.startprob, self.transmat = lanes, logs, startprob, transmat
-        self.workers = workers
-        n_groups = 1
-        while 2 * n_groups <= min(lanes.n_lanes / LANES_PER_GROUP, MAX_GROUPS):
-            n_groups *= 2
-        self.groups = lanes.groups(n_groups)
+        self.workers, K = workers, len(logs)
+        self.groups = lanes.groups(-(-K * K * lanes.n_lanes // NUMBERS_PER_GROUP))
         self.log_transmat = logarithm(transmat)
         self.log_start = logarithm(startprob)[:, np.newaxis]
-        self.values = np.empty_like(logs)
+        self.before = np.empty(logs.shape, dtype=np.min_scalar_type(K))
+        # The largest marks the first state.
+        self._marks = np.arange(K, 0, -1, dtype=self.before.dtype)
+        self.ends = np.empty((K, lanes.n_lanes))
+        self._known = np.empty((-(-lanes.n_steps // EVERY), K, lanes.n_lanes))
 
     def run(self) -> None:
         """Pass over all rows."""
         lanes, groups = self.lanes, self.groups
-        self.first = first = np.zeros((len(self.logs), lanes.n_lanes))
+        self.first = first = np.zeros(self.ends.shape)
         first[:, lanes.is_start[:-1]] = self.log_start
         each_group(groups, self.workers, lambda i: self._pass(groups[i]))
         if hand_over(first, self._next_starts, self._again, groups, self.workers, _differ):
@@ -97,56 +110,80 @@ class _Best:
         )
         each_group(groups, self.workers, lambda i: self._pass(groups[i]))
 
-    def _predict(self, values: FloatArray, out: FloatArray, work: FloatArray) -> FloatArray:
-        """Write log-densities of the likeliest paths that go on to each state to out."""
-        log_transmat = self.log_transmat[:, :, np.newaxis]
-        np.add(values[0], log_transmat[0], out=out)
-        for j in range(1, len(values)):
-            np.add(values[j], log_transmat[j], out=work)
-            np.maximum(out, work, out=out)
-        return out
+    def predict(self, values: FloatArray, work: Any = None) -> tuple[FloatArray, States]:
+        """Return the likeliest paths that go on to each state, and the states they come from."""
+        joint, equal = (None, None) if work is None else work
+        joint = np.add(values[:, np.newaxis], self.log_transmat[:, :, np.newaxis], out=joint)
+        best = np.maximum.reduce(joint, axis=0)
+        return best, self._first(np.equal(joint, best, out=equal))
+
+    def likeliest(self, values: FloatArray) -> States:
+        """Return ``values.argmax(axis=0)``, in a third of the time where states are few."""
+        return self._first(values == np.maximum.reduce(values, axis=0))
+
+    def _first(self, equal: NDArray[np.bool_]) -> States:
+        marks = self._marks.reshape(-1, *(1,) * (equal.ndim - 1))
+        # A bool is as wide as the marks of less than 256 states.
+        out = equal.view(np.uint8) if marks.dtype == np.uint8 else None
+        first: States = np.maximum.reduce(np.multiply(equal, marks, out=out), axis=0)
+        return np.subtract(len(equal), first, out=first, casting="unsafe")
 
     def _pass(self, group: Group) -> None:
         """Pass over all lanes of a group."""
-        work = np.empty((len(self.logs), len(group.members)))
-        values: FloatArray = self.first[:, group.members.start : group.members.stop]
+        K, B = len(self.logs), len(group.members)
+        members = slice(group.members.start, group.members.stop)
+        work = np.empty((K, K, B)), np.empty((K, K, B), dtype=bool)
+        values: FloatArray = self.first[:, members]
         for step, columns in enumerate(group.columns):
             width = columns.stop - columns.start
-            out = self.values[:, columns]
             if step:
-                self._predict(values[:, :width], out, work[:, :width])
-                if group.starts[step] is not None:
-                    out[:, group.starts[step]] = self.log_start
-                out += self.logs[:, columns]
+                before = values[:, :width]
+                values, self.before[:, columns] = self.predict(
+                    before, work if width == B else None
+                )
+                starts = group.starts[step]
+                if starts is not None:
+                    self.before[:, columns][:, starts] = self.likeliest(before[:, starts])
+                    values[:, starts] = self.log_start
+                values += self.logs[:, columns]
             else:
-                np.add(values, self.logs[:, columns], out=out)
+                values = values + self.logs[:, columns]
             if step % EVERY == 0:
-                out -= finite(np.maximum.reduce(out, axis=0))
-            values = out
+                values -= finite(np.maximum.reduce(values, axis=0))
+                self._known[step // EVERY, :, members][:, :width] = values
+            n_longer = group.n_in(step + 1)
+            self.ends[:, members][:, n_longer:width] = values[:, n_longer:]
 
     def _again(self, group: Group, who: Index) -> None:
         """Pass over some lanes, until they agree with what was there before."""
-        values: FloatArray = self.first[:, group.members.start + who]
+        first = group.members.start
+        values: FloatArray = self.first[:, first + who]
         for step, columns in enumerate(group.columns):
-            stay = (who < columns.stop - columns.start) & (group.first_start[who] > step)
-            if not stay.all():
-                who, values = who[stay], values[:, stay]
+            goes_on = who < columns.stop - columns.start
+            if step:
+                starts = goes_on & (group.first_start[who] == step)
+                if starts.any():
+                    ends = values[:, starts]
+                    self.before[:, columns.start + who[starts]] = self.likeliest(ends)
+                goes_on &= ~starts
+            who, values = who[goes_on], values[:, goes_on]
             if not who.size:
                 return
             if step:
-                values = self._predict(values, np.empty_like(values), np.empty_like(values))
-            these = columns.start + who
-            values = values + self.logs[:, these]
+                values, self.before[:, columns.start + who] = self.predict(values)
+            values = values + self.logs[:, columns.start + who]
             if step % EVERY == 0:
                 values -= finite(np.maximum.reduce(values, axis=0))
-                far = _differ(values, self.values[:, these])
-                who, values, these = who[far], values[:, far], these[far]
-            self.values[:, these] = values
+                known = self._known[step // EVERY]
+                far = _differ(values, known[:, first + who])
+                who, values = who[far], values[:, far]
+                known[:, first + who] = values
+            is_last = who >= group.n_in(step + 1)
+            self.ends[:, first + who[is_last]] = values[:, is_last]
 
     def _next_starts(self) -> tuple[Index, FloatArray]:
         who = np.flatnonzero(~self.lanes.is_start[:-1])
-        ends = self.values[:, self.lanes.last_columns[who - 1]]
-        starts = self._predict(ends, np.empty_like(ends), np.empty_like(ends))
+        starts, _ = self.predict(self.ends[:, who - 1])
         return who, starts - finite(np.maximum.reduce(starts, axis=0))
 
 
@@ -154,12 +191,9 @@ class _Path:
     """The likeliest path, from its end."""
 
     def __init__(self, best: _Best) -> None:
-        self.best, self.lanes, self.values = best, best.lanes, best.values
-        n_states = len(self.values)
-        self.states = np.empty(self.lanes.n_rows, dtype=np.min_scalar_type(n_states))
-        # The largest marks the first state.
-        self.marks = np.arange(n_states, 0, -1, dtype=self.states.dtype)[:, np.newaxis]
-        self.last = self._first_of_largest(self.values[:, self.lanes.last_columns])
+        self.best, self.lanes, self.before = best, best.lanes, best.before.ravel()
+        self.states: States = np.empty(self.lanes.n_rows, dtype=self.before.dtype)
+        self.last = best.likeliest(best.ends).astype(np.intp)
 
     def run(self) -> States:
         """Return the states."""
@@ -171,16 +205,9 @@ class _Path:
             pass
         return self.states
 
-    def _first_of_largest(self, values: FloatArray) -> Index:
-        """Return ``values.argmax(axis=0)``, in a third of the time where states are few."""
-        marked = (values == np.maximum.reduce(values, axis=0)) * self.marks
-        return np.subtract(len(values), np.maximum.reduce(marked, axis=0), dtype=np.intp)
-
-    def _before(self, values: FloatArray, states: Index) -> Index:
-        """Return the states that given ones come from, by values before (n_states, m)."""
-        joint = np.take(self.best.log_transmat, states, axis=1)
-        joint += values
-        return self._first_of_largest(joint)
+    def _step_back(self, columns: Index, states: Index) -> Index:
+        """Return the states of the rows before columns in given states."""
+        return self.before.take(states * self.lanes.n_rows + columns).astype(np.intp)
 
     def _pass(self, group: Group) -> None:
         """Trace all lanes of a group back."""
@@ -188,12 +215,9 @@ class _Path:
         states = last[:0]
         for step in range(len(group.columns) - 1, -1, -1):
             columns, n_longer = group.columns[step], len(states)
-            values = self.values[:, columns]
             if n_longer:
-                states = self._before(values[:, :n_longer], states)
-                starts = group.starts[step + 1]
-                if starts is not None:
-                    states[starts] = self._first_of_largest(values[:, starts])
+                after = group.columns[step + 1]
+                states = self._step_back(np.arange(after.start, after.stop), states)
             if n_longer < columns.stop - columns.start:
                 states = np.append(states, last[n_longer : columns.stop - columns.start])
             self.states[columns] = states
@@ -204,16 +228,12 @@ class _Path:
         for step in range(len(group.columns) - 1, -1, -1):
             columns = group.columns[step]
             here = int(np.searchsorted(who, columns.stop - columns.start))  # lanes as long as that
-            these = columns.start + who[:here]
             if n_longer:
-                states = self._before(self.values[:, these[:n_longer]], states)
-                starts = group.starts[step + 1]
-                if starts is not None:
-                    at = np.flatnonzero(np.isin(who[:n_longer], starts))
-                    states[at] = self._first_of_largest(self.values[:, these[at]])
+                after = group.columns[step + 1].start + who[:n_longer]
+                states = self._step_back(after, states)
             if n_longer < here:
                 states = np.append(states, self.last[group.members.start + who[n_longer:here]])
-            n_longer = here
+            these, n_longer = columns.start + who[:here], here
             met = self.states[these] == states
             self.states[these] = states
             if here == len(who) and met.any():
@@ -224,8 +244,8 @@ class _Path:
 
     def _next_ends(self) -> tuple[Index, Index]:
         who = np.flatnonzero(~self.lanes.is_start[1:])
-        after = self.states[who + 1].astype(np.intp)
-        return who, self._before(self.values[:, self.lanes.last_columns[who]], after)
+        _, before = self.best.predict(self.best.ends[:, who])
+        return who, before[self.states[who + 1], np.arange(len(who))].astype(np.intp)
 
 
 def _differ(new: FloatArray, old: FloatArray) -> NDArray[np.bool_]:

@@ -67,7 +67,7 @@ def test_groups_of_lanes_and_threads_change_nothing(monkeypatch):
     lanes = Lanes(ends_of(lengths))
     columns = np.ascontiguousarray(logs[lanes.order].T)
     expected = likeliest_path(lanes, columns.copy(), pi, A)
-    monkeypatch.setattr("skem.chains.viterbi.LANES_PER_GROUP", 10)
+    monkeypatch.setattr("skem.chains.viterbi.NUMBERS_PER_GROUP", 100)
     with threadpool_limits(2), workers(SMALL) as crew:
         assert crew is not SERIAL
         actual = likeliest_path(lanes, columns, pi, A, crew)
