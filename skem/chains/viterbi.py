@@ -192,7 +192,7 @@ class _Path:
 
     def __init__(self, best: _Best) -> None:
         self.best, self.lanes, self.before = best, best.lanes, best.before.ravel()
-        self.states: States = np.empty(self.lanes.n_rows, dtype=self.before.dtype)
+        self.states = np.empty_like(self.before, shape=self.lanes.n_rows)
         self.last = best.likeliest(best.ends).astype(np.intp)
 
     def run(self) -> States:
