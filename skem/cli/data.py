@@ -80,6 +80,15 @@ def _refuse_negative(table: Table, positions: list[int], X: np.ndarray) -> None:
         table.refuse_where(X[:, j] < 0, position, "is negative, not a count")
 
 
+def _refuse_half_missing(table: Table, positions: list[int], X: np.ndarray) -> None:
+    """Raise CommandError where successes are missing whose failures are not, or the reverse."""
+    m, missing = len(positions) // 2, np.isnan(X)
+    for j, k in [(j, m + j) for j in range(m)] + [(m + j, j) for j in range(m)]:
+        other = table.names[positions[k]]
+        why = f"is missing, but column {other} has a number: successes and failures go together"
+        table.refuse_where(missing[:, j] & ~missing[:, k], positions[j], why)
+
+
 def _counts(table: Table, arguments: Any, weights: np.ndarray | None, others: list[int]) -> Data:
     trials, depths = _trials(arguments.trials, table)
     positions = measured_columns(table, arguments.columns, arguments.drop, [*others, *depths])
@@ -90,6 +99,8 @@ def _counts(table: Table, arguments: Any, weights: np.ndarray | None, others: li
             f"the number of columns to fit in {table.path} is odd, {len(positions)}: give all "
             "successes, then all failures, or else --trials"
         )
+    if trials is None and not depths:
+        _refuse_half_missing(table, positions, X)
     n_given = len(depths) or np.size(trials)
     if (depths or trials is not None) and n_given not in (1, len(positions)):
         raise CommandError(f"--trials gives {n_given}, for columns that number {len(positions)}")

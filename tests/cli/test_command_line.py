@@ -408,6 +408,8 @@ BAD_COUNTS = {
     "negative, without limit": ("h,t\n5,5\n3,-1\n", ["--family", "poisson"], "'-1' is negative"),
     "above trials": ("h\n5\n4\n", ["--trials", "4"], "row 1, column h: '5' is more than"),
     "above its trials": ("a,b\n5,1\n4,2\n", ["--trials", "5,1"], "row 2, column b: '2' is more"),
+    "half missing": ("h,t\n5,5\n,4\n", [], "row 2, column h: '' is missing, but column t has"),
+    "half missing, failures": ("h,t\n5,5\n4,NA\n", [], "row 2, column t: 'NA' is missing"),
     "trials": ("a,b\n5,1\n4,2\n", ["--trials", "5,1,1"], "--trials gives 3, for columns"),
 }
 
