@@ -136,8 +136,7 @@ class _Sums:
         for i in sequences:
             rows, weight = slice(series.starts[i], series.ends[i]), series.weights[i]
             T = int(series.lengths[i])
-            Y = series.values[rows] - params.observation_offset
-            space = self.means[rows], self.disturbances[rows]
+            Y, space = series.values[rows], (self.means[rows], self.disturbances[rows])
             self.log_likelihood += weight * settled.smooth(Y, params, gains, *space)
             if T not in by_length:
                 by_length[T] = settled.covariance_sums(params, gains, T)

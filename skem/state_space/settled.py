@@ -112,7 +112,7 @@ def smooth(
     Parameters
     ----------
     Y : ndarray of shape (T, p)
-        Observations, less the offset.
+        Observations.
     params : StateSpace
         Parameters.
     g : Gains
@@ -131,23 +131,24 @@ def smooth(
     T, W = len(Y), min(len(Y), len(g))
     _filter(Y, params, g, means)
     log_likelihood = _evidence(Y, params, g, means, disturbances)
-    ahead = _look_back(disturbances, A, g)  # A' r_(t+1)
-    disturbances[:W] += np.einsum("tij,ti->tj", g.keep[:W], ahead[:W])
-    means[:W] += np.einsum("tij,tj->ti", g.filtered[:W], ahead[:W])
-    for rows in pieces(W, T, len(A)):
-        disturbances[rows] += ahead[rows] @ g.keep[-1]
-        means[rows] += ahead[rows] @ g.filtered[-1]
+    _look_back(disturbances, A, g)
+    ahead = disturbances[1 : W + 1] @ A  # A' r_(t+1)
+    means[: len(ahead)] += np.einsum("tij,tj->ti", g.filtered[: len(ahead)], ahead)
+    settled = A @ g.filtered[-1]
+    for rows in pieces(W, T - 1, len(A)):
+        means[rows] += disturbances[rows.start + 1 : rows.stop + 1] @ settled
     return log_likelihood
 
 
 def _filter(Y: FloatArray, params: StateSpace, g: Gains, means: FloatArray) -> None:
-    """Write filtered means: ``m_t = (I - K C) A m_(t-1) + K y_t``."""
-    W = min(len(Y), len(g))
-    means[:W] = np.einsum("tij,tj->ti", g.gain[:W], Y[:W])
+    """Write filtered means: ``m_t = (I - K C) A m_(t-1) + K (y_t - d)``."""
+    T, W, d = len(Y), min(len(Y), len(g)), params.observation_offset
+    means[:W] = np.einsum("tij,tj->ti", g.gain[:W], Y[:W] - d)
     means[0] += g.keep[0] @ params.initial_state_mean
     for t in range(1, W):
         means[t] += g.step[t] @ means[t - 1]
-    np.matmul(Y[W:], g.gain[-1].T, out=means[W:])
+    for rows in pieces(W, T, Y.shape[1]):
+        np.matmul(Y[rows] - d, g.gain[-1].T, out=means[rows])
     affine_recursion(g.step[-1], means[W:], means[W - 1])
 
 
@@ -155,16 +156,17 @@ def _evidence(
     Y: FloatArray, params: StateSpace, g: Gains, means: FloatArray, evidence: FloatArray
 ) -> float:
     """Write ``C' S^-1 v`` of the innovations v, and return the log-likelihood."""
-    A, C = params.transition_matrix, params.observation_matrix
+    A, C, d = params.transition_matrix, params.observation_matrix, params.observation_offset
     T, W, predict = len(Y), min(len(Y), len(g)), (C @ A).T
-    v = Y[:W].copy()
+    v = Y[:W] - d
     v[0] -= C @ params.initial_state_mean
     v[1:] -= means[: W - 1] @ predict
     v = np.einsum("tij,tj->ti", g.whitener[:W], v)
     evidence[:W] = np.einsum("tij,ti->tj", g.loading[:W], v)
     squares = np.vdot(v, v)
     for rows in pieces(W, T, sum(C.shape)):
-        v = Y[rows] - means[rows.start - 1 : rows.stop - 1] @ predict
+        v = Y[rows] - d
+        v -= means[rows.start - 1 : rows.stop - 1] @ predict
         v = v @ g.whitener[-1].T
         np.matmul(v, g.loading[-1], out=evidence[rows])
         squares += np.vdot(v, v)
@@ -173,15 +175,13 @@ def _evidence(
     return float(log_det.sum() + (T - W) * log_det[-1] - 0.5 * (squares + constant))
 
 
-def _look_back(evidence: FloatArray, A: FloatArray, g: Gains) -> FloatArray:
-    """Return ``q_t = A' r_(t+1)``: ``q_(t-1) = A' C' S^-1 v_t + ((I - K C) A)' q_t``."""
-    W, ahead = min(len(evidence), len(g)), np.empty_like(evidence)
-    np.matmul(evidence[1:], A, out=ahead[:-1])
-    ahead[-1] = 0.0
-    affine_recursion(g.step[-1].T, ahead[W - 1 : -1], ahead[-1], backward=True)
-    for t in range(W - 1, 0, -1):
-        ahead[t - 1] += ahead[t] @ g.step[t]
-    return ahead
+def _look_back(evidence: FloatArray, A: FloatArray, g: Gains) -> None:
+    """Turn ``C' S^-1 v_t`` into r_t: ``r_t = C' S^-1 v_t + (A (I - K C))' r_(t+1)``."""
+    W = min(len(evidence), len(g))
+    affine_recursion((A @ g.keep[-1]).T, evidence[W:], np.zeros(len(A)), backward=True)
+    for t in range(W - 1, -1, -1):
+        if t + 1 < len(evidence):
+            evidence[t] += evidence[t + 1] @ A @ g.keep[t]
 
 
 def covariance_sums(params: StateSpace, g: Gains, T: int) -> CovarianceSums:
