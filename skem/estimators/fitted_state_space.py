@@ -5,84 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from numpy.typing import ArrayLike
+from sklearn.base import DensityMixin
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
-from skem.estimators.sequences import (
-    outer_index,
-    refuse_lengths_as_y,
-    sequence_ends,
-    sequence_weights,
-)
+from skem.estimators.documentation import share_documentation
+from skem.estimators.sequences import check_lengths, refuse_lengths_as_y
+from skem.estimators.state_space_parameters import StateSpaceParameters
+from skem.estimators.state_space_rows import open_series
 from skem.estimators.validation import InvalidParameterError, integer
 from skem.state_space.ahead import forecast, imputed, sample
 from skem.state_space.expectation import expect
-from skem.state_space.series import FloatArray, Series, StateSpace
+from skem.state_space.series import FloatArray
 from skem.state_space.smoothing import rows_of
 
 __all__ = ["FittedStateSpace"]
 
 
-class FittedStateSpace(DensityMixin, BaseEstimator):
+class FittedStateSpace(DensityMixin, StateSpaceParameters):
     """The half of a state-space estimator that does not fit."""
+
+    random_state: Any
+    _sampler: Any
 
     __metadata_request__score = {"groups": True}
     __metadata_request__predict = {"groups": True}
 
-    def _series(
-        self,
-        X: Any,
-        groups: Any = None,
-        lengths: Any = None,
-        sample_weight: Any = None,
-        *,
-        reset: bool = False,
-    ) -> tuple[Series, FloatArray]:
-        """Return X as sequences about a centre, and the centre.
-
-        Observations of 1e8 with a spread of one would lose eight digits otherwise.
-        """
-        index = outer_index(X)
-        X = validate_data(
-            self,
-            X,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=2 if reset else 1,
-            reset=reset,
-        )
-        X = np.asarray(X, dtype=np.float64)
-        ends = sequence_ends(len(X), groups, lengths, index)
-        weights = sequence_weights(sample_weight, ends)
-        there = ~np.isnan(X)
-        counts = there.sum(axis=0)
-        if reset:
-            self._check_columns(counts)
-            centre = np.where(there, X, 0.0).sum(axis=0) / counts
-        else:
-            centre = self.observation_offset_
-        return Series.of(X - centre, ends, weights), centre
-
-    def _check_columns(self, counts: NDArray[np.intp]) -> None:
-        if not counts.all():
-            column = int(np.argmin(counts > 0))
-            name = getattr(self, "feature_names_in_", {column: column})[column]
-            raise ValueError(
-                f"X has no observed value in column {name!r}: all of its cells are missing. "
-                "Leave it out"
-            )
-
-    def _published(self, centre: Any = 0.0) -> StateSpace:
-        """Return the published parameters, with the offset from a centre."""
-        params = StateSpace(*(getattr(self, f"{name}_") for name in StateSpace._fields))
-        return params._replace(observation_offset=params.observation_offset - centre)
-
     def _by_row(self, X: Any, groups: Any, lengths: Any, smooths: bool) -> Any:
         check_is_fitted(self)
-        series, centre = self._series(X, groups, lengths)
+        series, centre = open_series(self, X, groups, lengths)
         with workers(0):
             return rows_of(series, self._published(centre), smooths)
 
@@ -115,10 +68,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Sequences; NaN where a cell is missing.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        X, groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -137,10 +88,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Sequences; NaN where a cell is missing.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        X, groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -148,7 +97,7 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
             The first result of :meth:`smooth`, without the cost of covariances.
         """
         check_is_fitted(self)
-        series, centre = self._series(X, groups, lengths)
+        series, centre = open_series(self, X, groups, lengths)
         with workers(0):
             return expect(series, self._published(centre)).means
 
@@ -159,10 +108,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Sequences; NaN where a cell is missing.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        X, groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -170,7 +117,7 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
             A copy; observed cells are as they were.
         """
         check_is_fitted(self)
-        series, centre = self._series(X, groups, lengths)
+        series, centre = open_series(self, X, groups, lengths)
         params = self._published(centre)
         with workers(0):
             filled = imputed(series, params, expect(series, params).means) + centre
@@ -184,10 +131,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Sequences; NaN where a cell is missing.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        X, groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -209,14 +154,14 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Sequences; NaN where a cell is missing.
+        X : as in filter
+            Said once, there.
         y : None
             Ignored; present by convention.
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sequence counts: the same in all of its rows.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -230,7 +175,7 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
     def _total(self, X: Any, sample_weight: Any, groups: Any, lengths: Any) -> tuple[float, float]:
         """Return the log-likelihood, and the number of rows, by weight."""
         check_is_fitted(self)
-        series, centre = self._series(X, groups, lengths, sample_weight)
+        series, centre = open_series(self, X, groups, lengths, sample_weight)
         with workers(0):
             expected = expect(series, self._published(centre))
         return expected.log_likelihood, series.total_weight
@@ -251,8 +196,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
             The data of the fit.
         sample_weight : array-like of shape (n_samples,), default=None
             The weights of the fit.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -278,8 +223,8 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
             The data of the fit.
         sample_weight : array-like of shape (n_samples,), default=None
             The weights of the fit.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
+        groups, lengths : as in filter
+            Said once, there.
 
         Returns
         -------
@@ -321,28 +266,41 @@ class FittedStateSpace(DensityMixin, BaseEstimator):
         return Bunch(**dict(zip(names, found, strict=True)))
 
     def sample(
-        self, n_samples: int = 1, random_state: Any = None
+        self, n_samples: int = 1, random_state: Any = None, *, lengths: ArrayLike | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Return one sequence at random.
+        """Draw sequences from the model.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Its number of rows.
+            Number of rows of the one sequence.
         random_state : int, RandomState instance or None, default=None
-            Source of randomness. None takes the estimator's.
+            Source of randomness. None continues a generator started from the estimator's own
+            ``random_state``, so that repeated calls differ.
+        lengths : array-like of int, default=None
+            Rows of each of several sequences, in place of ``n_samples``.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            The rows.
+            Rows, one sequence after another.
         states : ndarray of shape (n_samples, n_states)
             The states that led to them.
         """
         check_is_fitted(self)
         if not integer(1).accepts(n_samples):
             raise InvalidParameterError(
-                f"n_samples must be {integer(1).description}, got {n_samples}"
+                f"n_samples must be {integer(1).description}, got {n_samples!r}"
             )
-        rng = check_random_state(self.random_state if random_state is None else random_state)
-        return sample(self._published(), n_samples, rng)
+        sizes = check_lengths([n_samples] if lengths is None else lengths)
+        if random_state is None:
+            if getattr(self, "_sampler", None) is None:
+                self._sampler = check_random_state(self.random_state)
+            random_state = self._sampler
+        rng, params = check_random_state(random_state), self._published()
+        drawn = [sample(params, int(size), rng) for size in sizes]
+        rows, states = zip(*drawn, strict=True)
+        return np.concatenate(rows), np.concatenate(states)
+
+
+share_documentation(FittedStateSpace, "filter")

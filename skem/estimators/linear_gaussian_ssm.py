@@ -6,19 +6,18 @@ import warnings
 from functools import partial
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
-from skem.em.driver import Run, run
-from skem.em.information import delta_method
-from skem.em.restarts import AllStartsFailedError, best_run
-from skem.estimators.fitted_state_space import FittedStateSpace
+from skem.em.driver import Run
+from skem.estimators.base import MixtureEM
+from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skem.estimators.documentation import inherit_documentation
 from skem.estimators.sequences import refuse_lengths_as_y
-from skem.estimators.state_space_holding import freedom, given_values, shapes, undetermined
+from skem.estimators.state_space_fitting import best_fit, count_parameters, starts_of
+from skem.estimators.state_space_inference import StateSpaceInferenceMixin
+from skem.estimators.state_space_rows import open_series
 from skem.estimators.validation import (
     Check,
     array_like,
@@ -33,22 +32,16 @@ from skem.estimators.validation import (
     real,
     unchanged_on_error,
 )
-from skem.estimators.verbose import Reporter
-from skem.estimators.warn_once import warn
 from skem.state_space.expectation import expect
-from skem.state_space.freedom import Freedom
-from skem.state_space.model import StateSpaceModel
-from skem.state_space.scalars import is_diagonal
 from skem.state_space.series import FloatArray, Series, StateSpace
-from skem.state_space.smoothing import rows_of
-from skem.state_space.starts import standardise, start
+from skem.state_space.smoothing import last_state
 
 __all__ = ["LinearGaussianSSM"]
 
 KINDS = ("full", "diagonal", "scalar")
 
 
-class LinearGaussianSSM(FittedStateSpace):
+class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
     """Linear-Gaussian state-space model, fitted by EM.
 
     Rows are observations y_t of hidden states x_t of which each follows from the one before::
@@ -107,12 +100,8 @@ class LinearGaussianSSM(FittedStateSpace):
         How many starts to run at a time, in joblib's terms. None means one.
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
-    warm_start : bool, default=False
-        Continue from the published parameters, if there are any; ``n_init`` is then ignored.
-    verbose : int, default=0
-        1 prints the progress, 2 also times and changes.
-    verbose_interval : int, default=10
-        Evaluations between two lines of progress.
+    warm_start, record_trace, verbose, verbose_interval : as of all mixtures
+        Said once, in MixtureEM.
 
     Attributes
     ----------
@@ -130,16 +119,14 @@ class LinearGaussianSSM(FittedStateSpace):
         P.
     observation_offset_ : ndarray of shape (n_features,)
         Offset d.
-    converged_ : bool
-        Whether the best run had less than ``tol`` left to gain.
-    n_iter_ : int
-        E/M evaluations of the best run.
+    converged_, n_iter_ : as of all mixtures
+        Said once, in MixtureEM.
     lower_bound_ : float
         Mean log-likelihood of the published parameters, in nats per row.
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
-    restarts_ : tuple of Restart
-        What became of each start.
+    trace_, restarts_ : as of all mixtures
+        Said once, in MixtureEM.
     n_parameters_ : int
         Number of free parameters: of those that are not held, less n_states squared where no unit
         and no rotation of the states is held, or n_states (n_states - 1) / 2 where rotations alone
@@ -198,6 +185,7 @@ class LinearGaussianSSM(FittedStateSpace):
         "n_jobs": nonzero_integer | none,
         "random_state": random_state,
         "warm_start": boolean,
+        "record_trace": boolean,
         "verbose": integer(0) | boolean,
         "verbose_interval": integer(1),
     }
@@ -223,6 +211,7 @@ class LinearGaussianSSM(FittedStateSpace):
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        record_trace: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -244,46 +233,9 @@ class LinearGaussianSSM(FittedStateSpace):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
+        self.record_trace = record_trace
         self.verbose = verbose
         self.verbose_interval = verbose_interval
-
-    @classmethod
-    def from_parameters(cls, **parameters: ArrayLike) -> Self:
-        """Return a model with given parameters, as if it had been fitted.
-
-        Parameters
-        ----------
-        **parameters : array-like
-            All seven parameters, by name: ``transition_matrix`` and so on, in the shapes of the
-            attributes; ``observation_offset`` may be left out and is 0 then.
-
-        Returns
-        -------
-        model : LinearGaussianSSM
-            Its :meth:`forecast` needs a sequence.
-
-        Raises
-        ------
-        ValueError
-            If one is missing, or does not fit the others.
-        """
-        given: dict[str, Any] = dict(parameters)
-        C = np.atleast_2d(np.asarray(given.get("observation_matrix", np.nan), dtype=np.float64))
-        given.setdefault("observation_offset", np.zeros(len(C)))
-        if missing := [name for name in StateSpace._fields if name not in given]:
-            raise ValueError(f"from_parameters needs {', '.join(missing)}")
-        if unknown := sorted(set(given) - set(StateSpace._fields)):
-            raise ValueError(f"from_parameters does not know {', '.join(unknown)}")
-        model = cls(C.shape[1], **{f"{name}_init": value for name, value in given.items()})
-        if not is_diagonal(np.asarray(given["observation_covariance"], dtype=np.float64)):
-            model.observation_covariance_type = "full"
-        params = given_values(model, len(C))
-        if any(np.isnan(values).any() for values in params):
-            raise ValueError("from_parameters needs numbers, not NaN")
-        model._publish(params)
-        model.n_features_in_ = len(C)
-        model.n_parameters_ = model._n_parameters(params, model.n_states + 1)
-        return model
 
     def fit(
         self,
@@ -328,13 +280,9 @@ class LinearGaussianSSM(FittedStateSpace):
         """
         refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
-            check_parameters(self, self._checks)
-            continuing = self.warm_start and hasattr(self, "transition_matrix_")
-            series, centre = self._series(X, groups, lengths, sample_weight, reset=not continuing)
-            with workers(0):  # products are small: a BLAS of one thread, and the same bits
-                best = self._fit(series, centre, continuing)
+            best = self._fit(X, y, groups, lengths, sample_weight)
             if not best.converged:
-                warn(
+                warnings.warn(
                     f"EM did not converge: after max_iter={self.max_iter} evaluations more than "
                     f"tol={self.tol:g} nats per row were left to gain. Increase max_iter or tol, "
                     "hold more of the parameters (fixed), or decrease n_states.",
@@ -343,179 +291,36 @@ class LinearGaussianSSM(FittedStateSpace):
                 )
         return self
 
-    def _fit(self, series: Series, centre: FloatArray, continuing: bool) -> Run:
-        if continuing:
-            given, starts = self._continued(centre)
-        else:
-            given = given_values(self, series.values.shape[1])
-            offset = given.observation_offset - centre
-            given = given._replace(observation_offset=offset)
-            starts = self._starts(series, given)
-        model = StateSpaceModel(series, self._freedom(series, given, starts[0]))
-        attempts = [partial(self._run, model, each, i) for i, each in enumerate(starts)]
-        try:
-            best, self.restarts_ = best_run(attempts, "", self.n_jobs)
-        except AllStartsFailedError as error:
-            raise ValueError(str(error)) from None
-        self._publish(
-            best.params._replace(observation_offset=best.params.observation_offset + centre)
-        )
+    @with_callbacks
+    def _fit(self, X: Any, y: Any, groups: Any, lengths: Any, sample_weight: Any) -> Run:
+        check_parameters(self, self._checks)
+        continuing = self.warm_start and hasattr(self, "transition_matrix_")
+        series, centre = open_series(self, X, groups, lengths, sample_weight, reset=not continuing)
+        with workers(0):  # products are small: a BLAS of one thread, and the same bits
+            given = self._continued(centre) if continuing else self._given(centre, len(centre))
+            starts = [given] if continuing else starts_of(self, series, given)
+            metadata = {"groups": groups, "lengths": lengths, "sample_weight": sample_weight}
+            data = {"X": X, "y": y, "metadata": metadata}
+            task = FitTask(self, len(starts), data, partial(self._as_published, centre))
+            best, self.restarts_ = best_fit(self, series, given, starts, task)
+            self._publish_run(best, series, centre, given)
+        task.end(best.params)
+        return best
+
+    def _publish_run(
+        self, best: Run, series: Series, centre: FloatArray, given: StateSpace
+    ) -> None:
+        """Set the fitted attributes."""
+        self.__dict__.update(self._as_published(centre, best.params))
         self.converged_, self.n_iter_ = best.converged, best.n_evaluations
         self.lower_bounds_ = list(best.trace)
         self.lower_bound_ = expect(series, best.params).log_likelihood / series.total_weight
-        self.n_parameters_ = self._n_parameters(given, len(series.ends))
-        last = slice(series.starts[-1], None)
-        filtered = rows_of(Series.of(self._rows(series, last)), best.params, smooths=False)
-        self._last_state = filtered.means[-1], filtered.covariances[-1]
-        return best
-
-    @staticmethod
-    def _rows(series: Series, rows: slice) -> FloatArray:
-        if series.observed is None:
-            return series.values[rows]
-        return np.where(series.observed[rows], series.values[rows], np.nan)
-
-    def _continued(self, centre: FloatArray) -> tuple[StateSpace, list[StateSpace]]:
-        """Return the published parameters as given ones, and as the only start."""
-        if (n := len(self.transition_matrix_)) != self.n_states:
-            raise ValueError(
-                f"n_states is {self.n_states}, but the model so far has {n}: set it to {n}, or "
-                "fit anew with warm_start=False"
-            )
-        params = self._published(centre)
-        return params, [params]
-
-    def _starts(self, series: Series, given: StateSpace) -> list[StateSpace]:
-        """Return the starts: the first the same for any seed."""
-        rng = check_random_state(self.random_state)
-        sources = [None, *(rng.randint(2**31 - 1, size=self.n_init - 1))]
-        rngs = [None if seed is None else np.random.RandomState(seed) for seed in sources]
-        starts = [start(series, given, each) for each in rngs]
-        if "transition_covariance" in undetermined(self, len(series.ends)):
-            starts = [standardise(each, given) for each in starts]
-        return [self._in_form(each, given) for each in starts]
-
-    def _in_form(self, params: StateSpace, given: StateSpace) -> StateSpace:
-        """Return a start whose covariances have the forms that are asked for."""
-        found = {}
-        for name in ("transition_covariance", "observation_covariance"):
-            matrix, kind = getattr(params, name), getattr(self, f"{name}_type")
-            if np.isnan(getattr(given, name)).any() and kind != "full":
-                variances = np.diag(matrix)
-                same = np.full(len(matrix), variances.mean())
-                found[name] = np.diag(same if kind == "scalar" else variances)
-        return params._replace(**found)
-
-    def _freedom(self, series: Series, given: StateSpace, first: StateSpace) -> Freedom:
-        """Return what is free, with the units of a start."""
-        outputs = np.sqrt(np.mean(series.values**2, axis=0))
-        outputs = np.where(outputs > 0, outputs, 1.0)
-        states = np.sqrt(np.diag(first.initial_state_covariance))
-        states = np.where(states > 0, states, 1.0)
-        scales = {
-            "transition_matrix": states[:, np.newaxis] / states,
-            "observation_matrix": outputs[:, np.newaxis] / states,
-            "transition_covariance": states,
-            "observation_covariance": outputs,
-            "initial_state_mean": states,
-            "initial_state_covariance": states,
-            "observation_offset": outputs,
-        }
-        return freedom(self, given, len(series.ends), scales)
-
-    def _run(self, model: StateSpaceModel, first: StateSpace, number: int) -> Run:
-        reporter = Reporter(self.verbose, self.verbose_interval)
-        reporter.begin(number)
-        result = run(
-            model,
-            first,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            accelerate=self.acceleration is not None,
-            report=(lambda n, objective, _: reporter.iteration(n, objective))
-            if self.verbose
-            else None,
-        )
-        reporter.end(result)
-        return result
-
-    def _publish(self, params: StateSpace) -> None:
-        for name, values in params._asdict().items():
-            setattr(self, f"{name}_", np.array(values))
-
-    def _n_parameters(self, given: StateSpace, n_sequences: int) -> int:
-        """Count the free parameters that the likelihood tells apart."""
-        n = self.n_states
-        ones = {name: np.ones(shape) for name, shape in shapes(n, len(given[1])).items()}
-        for name in (
-            "transition_covariance",
-            "observation_covariance",
-            "initial_state_covariance",
-        ):
-            ones[name] = np.ones(len(getattr(given, name)))
-        free = freedom(self, given, n_sequences, ones)
-        count = sum(int(mask.sum()) for mask in free.masks.values())
-        for form in free.forms.values():
-            d = int(form.free.sum())
-            count += {"full": d * (d + 1) // 2, "diagonal": d, "scalar": min(d, 1)}[form.kind]
-        names = ("transition_matrix", "observation_matrix", "initial_state_mean")
-        if all(free.masks[name].all() for name in names):
-            Q, P = free.forms["transition_covariance"], free.forms["initial_state_covariance"]
-            if Q.free.all() and Q.kind == "full" and P.free.all():
-                return count - n * n
-            if "transition_covariance" in undetermined(self, n_sequences):
-                return count - n * (n - 1) // 2
-        return count
-
-    def standard_errors(
-        self,
-        X: ArrayLike,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Bunch:
-        """Return the standard errors of the published parameters.
-
-        They are from the observed information (Louis 1982), by the delta method where parameters
-        are constrained. Parameters that the likelihood does not determine have none: hold enough
-        of them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The data of the fit.
-        groups, lengths : array-like, default=None
-            Where sequences begin, as in :meth:`fit`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            The weights of the fit.
-
-        Returns
-        -------
-        errors : Bunch
-            An array for each parameter, in its shape: ``errors.transition_matrix``, and so on. 0
-            for what was held, NaN where there is no telling.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If some do not exist.
-        """
-        check_is_fitted(self)
-        series, centre = self._series(X, groups, lengths, sample_weight)
-        params = self._published(centre)
-        model = StateSpaceModel(series, self._freedom(series, params, params))
-        advice = "hold more of the parameters (fixed), or decrease n_states"
-        with workers(0):
-            variances, doubt = delta_method(model, params, _flat, advice)
-        if doubt is not None:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=2)
-        errors, place = Bunch(), 0
-        for name, values in params._asdict().items():
-            part = variances[place : place + values.size]
-            errors[name] = np.sqrt(part).reshape(values.shape)
-            place += values.size
-        return errors
+        self.n_parameters_ = count_parameters(self, given, len(series.ends))
+        self._last_state = last_state(series, best.params)
+        self._sampler = None
+        self.__dict__.pop("trace_", None)
+        if self.record_trace:
+            self.trace_ = best.record
 
     def __sklearn_tags__(self) -> Any:
         """Declare that cells of X may be missing."""
@@ -524,5 +329,4 @@ class LinearGaussianSSM(FittedStateSpace):
         return tags
 
 
-def _flat(params: StateSpace) -> FloatArray:
-    return np.concatenate([values.ravel() for values in params])
+inherit_documentation(LinearGaussianSSM, MixtureEM)

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from skem.em.model import Evaluation
+from skem.state_space.complete_data import expected_log_likelihood
 from skem.state_space.expectation import expect
 from skem.state_space.freedom import Freedom
 from skem.state_space.maximization import maximize, slopes
 from skem.state_space.series import FloatArray, Series, StateSpace
+from skem.state_space.smoothing import rows_of
 from skem.state_space.statistics import Statistics, statistics
 
 __all__ = ["StateSpaceModel"]
@@ -34,11 +38,27 @@ class StateSpaceModel:
 
     def evaluate(self, params: StateSpace) -> Evaluation:
         """Take the two steps of EM; see :class:`~skem.em.model.Model`."""
+        log_likelihood, stats = self._expect(params)
+        new = maximize(stats, params, self.freedom)
+        return Evaluation(new, log_likelihood / self.n_units, stats)
+
+    def _expect(self, params: StateSpace) -> tuple[float, Statistics]:
+        """Return the total log-likelihood, and the statistics."""
         by_pattern = self.freedom.forms["observation_covariance"].kind == "full"
         expected = expect(self.series, params, by_pattern)
-        stats = statistics(self.series, params, expected, by_pattern)
-        new = maximize(stats, params, self.freedom)
-        return Evaluation(new, expected.log_likelihood / self.n_units, stats)
+        return expected.log_likelihood, statistics(self.series, params, expected, by_pattern)
+
+    def decompose(self, params: StateSpace) -> tuple[float, float]:
+        """Return Q, and the entropy of the states given the observations, in nats per row."""
+        log_likelihood, stats = self._expect(params)
+        expected = expected_log_likelihood(stats, params)
+        return expected / self.n_units, (log_likelihood - expected) / self.n_units
+
+    def contributions(self, params: StateSpace, units: slice) -> FloatArray:
+        """Return the log-likelihood of each of some sequences, by weight."""
+        by_row = rows_of(self.series, params, smooths=False).log_densities
+        by_sequence = np.add.reduceat(by_row, self.series.starts) * self.series.weights
+        return by_sequence[units]
 
     def to_vector(self, params: StateSpace) -> FloatArray:
         """Flatten what is free to unconstrained coordinates."""

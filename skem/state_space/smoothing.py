@@ -11,7 +11,7 @@ from skem.state_space.scalar import Pass, Step
 from skem.state_space.scalars import Scalars, scalar_observations
 from skem.state_space.series import FloatArray, Index, Series, StateSpace
 
-__all__ = ["ByRow", "Sink", "pass_over", "rows_of"]
+__all__ = ["ByRow", "Sink", "last_state", "pass_over", "rows_of"]
 
 #: Numbers that a pass over some lanes may keep.
 MOST_NUMBERS = 2**23
@@ -172,3 +172,13 @@ def rows_of(series: Series, params: StateSpace, smooths: bool) -> ByRow:
     n = len(params.transition_matrix)
     every = np.arange(len(series.ends))
     return pass_over(series, params, every, lambda: ByRow(series.n_rows, n, smooths))
+
+
+def last_state(series: Series, params: StateSpace) -> tuple[FloatArray, FloatArray]:
+    """Return mean and covariance of the state at the end of the last sequence, given all of it."""
+    rows = slice(series.starts[-1], None)
+    values = series.values[rows]
+    if series.observed is not None:
+        values = np.where(series.observed[rows], values, np.nan)
+    filtered = rows_of(Series.of(values), params, smooths=False)
+    return filtered.means[-1], filtered.covariances[-1]

@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skem import LinearGaussianSSM
 from skem.datasets import load_nile
+from tests.estimators.test_callbacks import Recorder, needs_callbacks
 from tests.state_space.ar1_plus_noise import AR1_PLUS_NOISE
 from tests.state_space.dense import Joint, random_params, simulate
 
@@ -403,3 +404,92 @@ def test_column_without_values_is_named():
     X = np.column_stack([NILE, np.full(100, np.nan)])
     with pytest.raises(ValueError, match="no observed value in column 1"):
         LinearGaussianSSM().fit(X)
+
+
+# Those who watch.
+
+
+def test_trace_has_the_bound_and_its_two_parts():
+    level = local_level(record_trace=True).fit(NILE)
+    entries = level.trace_
+    assert entries[-1].n_iter == level.n_iter_
+    for entry in entries:
+        parts = entry.expected_log_likelihood + entry.entropy
+        assert entry.log_likelihood == pytest.approx(parts, rel=1e-12)
+        assert entry.log_likelihood == level.lower_bounds_[entry.n_iter - 1]
+    at = LinearGaussianSSM.from_parameters(
+        **{name.rstrip("_"): value for name, value in entries[3].parameters.items()}
+    )
+    assert at.score(NILE) == pytest.approx(entries[3].log_likelihood, rel=1e-12)
+    assert not hasattr(level.set_params(record_trace=False).fit(NILE), "trace_")
+
+
+def test_progress_is_printed(capsys):
+    local_level(verbose=1, verbose_interval=5).fit(NILE)
+    assert "converged" in capsys.readouterr().out.lower()
+
+
+@needs_callbacks
+@quickly
+def test_callbacks_are_told_of_starts_and_evaluations():
+    recorder = Recorder(stop_after=4)
+    model = LinearGaussianSSM(2, n_init=2, random_state=0).set_callbacks(recorder)
+    X = factors()
+    model.fit(X)
+    assert (recorder.set_up, recorder.torn_down) == (1, 1)
+    assert [len(recorder.evaluations(start)) for start in (0, 1)] == [4, 4]
+    assert recorder.evaluations()[3] == pytest.approx(model.lower_bounds_[3], rel=1e-10)
+    assert recorder.last_score == pytest.approx(model.score(X), rel=1e-10)
+
+
+# Sequences as units.
+
+
+def panel(n=150):
+    rng, rows = np.random.default_rng(3), []
+    for _ in range(n):
+        x = np.zeros(1)
+        for _ in range(8):
+            x = 0.7 * x + rng.normal()
+            rows.append(x + 0.5 * rng.normal(size=1))
+    return np.array(rows), np.full(n, 8)
+
+
+def test_robust_standard_errors_do_not_depend_on_the_scale_of_weights():
+    X, lengths = panel()
+    known = {"observation_matrix": [[1]], "observation_offset": [0], "initial_state_mean": [0]}
+    model = LinearGaussianSSM(
+        **{f"{name}_init": value for name, value in known.items()},
+        initial_state_covariance_init=[[1]],
+        fixed=dict.fromkeys([*known, "initial_state_covariance"], True),
+        tol=1e-11,
+    ).fit(X, lengths=lengths)
+    twice = np.full(len(X), 2.0)
+    names = ("transition_matrix", "transition_covariance", "observation_covariance")
+    errors = partial(model.standard_errors, X, lengths=lengths)
+    plain, robust = errors(), errors(robust=True)
+    weighted, both = errors(sample_weight=twice), errors(sample_weight=twice, robust=True)
+    for name in names:
+        # The model is true: the two are near each other, but not the same.
+        assert robust[name] == pytest.approx(plain[name], rel=0.25)
+        assert robust[name] != pytest.approx(plain[name], rel=1e-4)
+        assert weighted[name] == pytest.approx(plain[name] / np.sqrt(2), rel=1e-6)
+        assert both[name] == pytest.approx(robust[name], rel=1e-6)
+    with pytest.raises(
+        ValueError, match="errors of 3 parameters need more sequences .* there are 1"
+    ):
+        model.standard_errors(X, robust=True)
+
+
+def test_sample_of_several_sequences_begins_each_at_the_start():
+    params = random_params(np.random.default_rng(1), 2, 2)
+    model = LinearGaussianSSM.from_parameters(**params._asdict())
+    X, states = model.sample(random_state=0, lengths=[2] * 3000)
+    assert X.shape == states.shape == (6000, 2)
+    np.testing.assert_allclose(states[::2].mean(axis=0), params.initial_state_mean, atol=0.08)
+    np.testing.assert_allclose(np.cov(states[::2].T), params.initial_state_covariance, atol=0.12)
+    after = params.transition_matrix @ params.initial_state_mean
+    np.testing.assert_allclose(states[1::2].mean(axis=0), after, atol=0.08)
+    assert (model.sample(3)[0] != model.sample(3)[0]).all()
+    with pytest.raises(ValueError, match=r"lengths must be at least 1, but lengths\[1\] is 0"):
+        model.sample(lengths=[2, 0])

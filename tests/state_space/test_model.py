@@ -8,7 +8,7 @@ from skem.em.driver import run
 from skem.state_space.freedom import COEFFICIENTS, COVARIANCES, CovarianceForm, Freedom
 from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import Series
-from tests.state_space.dense import random_params, simulate
+from tests.state_space.dense import Joint, random_params, simulate
 
 KINDS = [
     ("full", "full", "full"),
@@ -172,3 +172,43 @@ def test_coordinates_and_back():
         for mine, theirs in zip(again, params, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-12)
         np.testing.assert_allclose(model.to_vector(again), vector, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("diagonal", "missing"), [(True, 0.0), (True, 0.3), (False, 0.0)])
+def test_entropy_is_that_of_the_states_given_the_observations(diagonal, missing):
+    rng = np.random.default_rng(4)
+    params = random_params(rng, 2, 3, diagonal=diagonal)
+    Y, ends, weights = simulate(rng, params, 9, missing), np.array([4, 9]), np.array([2.0, 1.0])
+    kinds = ("full", "diagonal" if diagonal else "full", "full")
+    model = StateSpaceModel(Series.of(Y, ends, weights), freedom_of(params, kinds))
+    posteriors = [Joint(params, part).covariance for part in np.split(Y, [4])]
+    entropies = [np.linalg.slogdet(2 * np.pi * np.e * S)[1] / 2 for S in posteriors]
+    expected, entropy = model.decompose(params)
+    assert entropy == pytest.approx(weights @ entropies / model.n_units, rel=1e-10)
+    assert expected + entropy == pytest.approx(model.evaluate(params).objective, rel=1e-12)
+
+
+def test_what_does_not_move_has_no_entropy():
+    """A trend without noise is as sure as its start."""
+    one, zero = np.eye(2), np.zeros((2, 2))
+    params = random_params(np.random.default_rng(0), 2, 1)._replace(
+        transition_matrix=np.array([[1.0, 1.0], [0.0, 1.0]]),
+        transition_covariance=zero,
+        initial_state_covariance=one,
+    )
+    Y = np.arange(6.0)[:, np.newaxis]
+    model = StateSpaceModel(Series.of(Y), freedom_of(params))
+    start = Joint(params, Y).between(0, 0)
+    _, entropy = model.decompose(params)
+    expected = np.linalg.slogdet(2 * np.pi * np.e * start)[1] / 2
+    assert entropy * len(Y) == pytest.approx(expected, rel=1e-9)
+
+
+def test_contributions_are_by_sequence():
+    model, params = problem(missing=0.3)
+    by_sequence = model.contributions(params, slice(0, 10))
+    assert by_sequence.shape == (4,)
+    assert by_sequence.sum() / model.n_units == pytest.approx(
+        model.evaluate(params).objective, rel=1e-12
+    )
+    np.testing.assert_array_equal(model.contributions(params, slice(1, 3)), by_sequence[1:3])

@@ -1,0 +1,187 @@
+"""Fits of a state-space model: its starts, what of it is free, and runs of EM."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skem.em.driver import Run, run
+from skem.em.restarts import AllStartsFailedError, Restart, best_run
+from skem.estimators.callbacks import FitTask
+from skem.estimators.state_space_holding import freedom, shapes, undetermined
+from skem.estimators.watching import watched
+from skem.state_space.freedom import COVARIANCES, Freedom
+from skem.state_space.model import StateSpaceModel
+from skem.state_space.series import Series, StateSpace
+from skem.state_space.starts import standardise, start
+
+__all__ = ["best_fit", "count_parameters", "free_parameters", "starts_of"]
+
+
+def best_fit(
+    estimator: Any, series: Series, given: StateSpace, starts: list[StateSpace], task: FitTask
+) -> tuple[Run, tuple[Restart, ...]]:
+    """Run EM from all starts, and return the best run and what each start came to.
+
+    Parameters
+    ----------
+    estimator : LinearGaussianSSM
+        Whose constructor parameters say how to fit.
+    series : Series
+        The observations.
+    given : StateSpace
+        Starting values, NaN where not given.
+    starts : list of StateSpace
+        Full sets of parameters.
+    task : FitTask
+        Tells callbacks.
+
+    Returns
+    -------
+    best : Run
+        The best run.
+    restarts : tuple of Restart
+        All of them.
+
+    Raises
+    ------
+    ValueError
+        If no start led to a fit.
+    """
+    model = StateSpaceModel(series, free_parameters(estimator, series, given, starts[0]))
+    attempts = [partial(_run, estimator, model, each, i, task) for i, each in enumerate(starts)]
+    try:
+        return best_run(attempts, "", estimator.n_jobs)
+    except AllStartsFailedError as error:
+        raise ValueError(str(error)) from None
+
+
+def _run(
+    estimator: Any, model: StateSpaceModel, first: StateSpace, number: int, task: FitTask
+) -> Run:
+    """Run EM from one start."""
+
+    def climb(report: Any) -> Run:
+        return run(
+            model,
+            first,
+            tol=estimator.tol,
+            max_iter=estimator.max_iter,
+            accelerate=estimator.acceleration is not None,
+            report=report,
+        )
+
+    return watched(task, number, first, climb, model.decompose)
+
+
+def starts_of(estimator: Any, series: Series, given: StateSpace) -> list[StateSpace]:
+    """Return the starts: the first the same for any seed.
+
+    Parameters
+    ----------
+    estimator : LinearGaussianSSM
+        Whose constructor parameters say how to fit.
+    series : Series
+        The observations.
+    given : StateSpace
+        Starting values, NaN where not given.
+
+    Returns
+    -------
+    starts : list of StateSpace
+        Full sets of parameters.
+    """
+    rng = check_random_state(estimator.random_state)
+    sources = [None, *(rng.randint(2**31 - 1, size=estimator.n_init - 1))]
+    rngs = [None if seed is None else np.random.RandomState(seed) for seed in sources]
+    starts = [start(series, given, each) for each in rngs]
+    if "transition_covariance" in undetermined(estimator, len(series.ends)):
+        starts = [standardise(each, given) for each in starts]
+    return [_in_form(estimator, each, given) for each in starts]
+
+
+def _in_form(estimator: Any, params: StateSpace, given: StateSpace) -> StateSpace:
+    """Return a start whose covariances have the forms that are asked for."""
+    found = {}
+    for name in ("transition_covariance", "observation_covariance"):
+        matrix, kind = getattr(params, name), getattr(estimator, f"{name}_type")
+        if np.isnan(getattr(given, name)).any() and kind != "full":
+            variances = np.diag(matrix)
+            same = np.full(len(matrix), variances.mean())
+            found[name] = np.diag(same if kind == "scalar" else variances)
+    return params._replace(**found)
+
+
+def free_parameters(
+    estimator: Any, series: Series, given: StateSpace, first: StateSpace
+) -> Freedom:
+    """Return what is free, with the units of a start.
+
+    Parameters
+    ----------
+    estimator : LinearGaussianSSM
+        Whose constructor parameters say how to fit.
+    series : Series
+        The observations.
+    given : StateSpace
+        Starting values, NaN where not given.
+    first : StateSpace
+        The start.
+
+    Returns
+    -------
+    Freedom
+        What EM changes, and how.
+    """
+    outputs = np.sqrt(np.mean(series.values**2, axis=0))
+    outputs = np.where(outputs > 0, outputs, 1.0)
+    states = np.sqrt(np.diag(first.initial_state_covariance))
+    states = np.where(states > 0, states, 1.0)
+    scales = {
+        "transition_matrix": states[:, np.newaxis] / states,
+        "observation_matrix": outputs[:, np.newaxis] / states,
+        "transition_covariance": states,
+        "observation_covariance": outputs,
+        "initial_state_mean": states,
+        "initial_state_covariance": states,
+        "observation_offset": outputs,
+    }
+    return freedom(estimator, given, len(series.ends), scales)
+
+
+def count_parameters(estimator: Any, given: StateSpace, n_sequences: int) -> int:
+    """Count the free parameters that the likelihood tells apart.
+
+    Parameters
+    ----------
+    estimator : LinearGaussianSSM
+        Whose constructor parameters say how to fit.
+    given : StateSpace
+        Starting values, NaN where not given.
+    n_sequences : int
+        How many there are.
+
+    Returns
+    -------
+    count : int
+        All that are not held, less the units and rotations of states that nothing fixes.
+    """
+    n = estimator.n_states
+    ones = {name: np.ones(shape) for name, shape in shapes(n, len(given[1])).items()}
+    ones |= {name: np.ones(len(getattr(given, name))) for name in COVARIANCES}
+    free = freedom(estimator, given, n_sequences, ones)
+    count = sum(int(mask.sum()) for mask in free.masks.values())
+    for form in free.forms.values():
+        d = int(form.free.sum())
+        count += {"full": d * (d + 1) // 2, "diagonal": d, "scalar": min(d, 1)}[form.kind]
+    names = ("transition_matrix", "observation_matrix", "initial_state_mean")
+    if all(free.masks[name].all() for name in names):
+        Q, P = free.forms["transition_covariance"], free.forms["initial_state_covariance"]
+        if Q.free.all() and Q.kind == "full" and P.free.all():
+            return count - n * n
+        if "transition_covariance" in undetermined(estimator, n_sequences):
+            return count - n * (n - 1) // 2
+    return count
