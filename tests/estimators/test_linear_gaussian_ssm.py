@@ -476,7 +476,7 @@ def test_robust_standard_errors_do_not_depend_on_the_scale_of_weights():
         assert weighted[name] == pytest.approx(plain[name] / np.sqrt(2), rel=1e-6)
         assert both[name] == pytest.approx(robust[name], rel=1e-6)
     with pytest.raises(
-        ValueError, match="errors of 3 parameters need more sequences .* there are 1"
+        ValueError, match=r"errors of 3 parameters need more sequences .* there are 1:"
     ):
         model.standard_errors(X, robust=True)
 
