@@ -134,8 +134,8 @@ class ResponsibilitiesDisplay(common.Display):
         ax = self._axes(ax)
         K = self.responsibilities.shape[1]
         style = {"vmin": 0, "vmax": 1, "cmap": cmap, "rasterized": True, **kwargs}
-        rungs = np.arange(K + 1) - 0.5
-        self.mesh_ = ax.pcolormesh(self.edges, rungs, self.responsibilities.T, **style)
+        borders = np.arange(K + 1) - 0.5
+        self.mesh_ = ax.pcolormesh(self.edges, borders, self.responsibilities.T, **style)
         ax.set(xlabel="rows, sorted", ylabel="component", ylim=(K - 0.5, -0.5))
         common.whole_numbers(ax.yaxis)
         self.colorbar_ = None
