@@ -13,7 +13,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.data.blocks import Workers, workers
+from skem.data.blocks import SERIAL, Workers, workers
 from skem.data.rows import Divisible, Rows, group_by_pattern
 
 __all__ = ["DaskArray", "DaskRows"]
@@ -151,12 +151,36 @@ class DaskRows(Rows):
             return self._reduce(_whole, _join)
         weighed = [chunk for chunk in self._weighed if chunk.n_rows]
         if min(chunk.least for chunk in weighed) == max(chunk.largest for chunk in weighed):
-            numbers, _ = self._drawn(None, n_rows, rng)
-            own = _by_chunk(numbers, [chunk.n_rows for chunk in self._weighed])
-            return self._reduce(_pick, _join, own)
+            return self.pick(self._drawn(None, n_rows, rng)[0])
         aims = np.sort(rng.uniform(size=n_rows)) * self.total_weight
         own = _by_chunk(aims, [chunk.total for chunk in self._weighed])
         return self._reduce(partial(_aim_at, self.total_weight / n_rows), _join, own)
+
+    def pick(self, index: NDArray[np.intp]) -> Rows:
+        """Return some of the rows, of increasing numbers, in memory."""
+        own = _by_chunk(index, [chunk.n_rows for chunk in self._weighed])
+        picked: Rows = self._reduce(_pick, _join, own)
+        return picked
+
+    def fold_units(
+        self,
+        function: Callable[..., Any],
+        ends: NDArray[np.intp],
+        most_rows: int,
+        combine: Callable[[Any, Any], Any],
+        workers: Workers,
+    ) -> Any:
+        """Combine ``function(rows, ends, workers)`` of pieces of whole units, in their order.
+
+        Chunks must end where units do. Nobody else works on one.
+        """
+        last = np.cumsum([chunk.n_rows for chunk in self._weighed])
+        own, first = {}, 0
+        for i, unit in enumerate(np.searchsorted(ends, last, "right")):
+            if unit > first:
+                own[i] = ends[first:unit] - (last[i] - self._weighed[i].n_rows)
+            first = unit
+        return self._reduce(partial(_fold_units, function, most_rows, combine), combine, own)
 
     def take(self, index: Any, weights: NDArray[np.float64] | None = None) -> Rows:
         """Refuse: rows are not gathered."""
@@ -240,6 +264,12 @@ def _wrap(total: Callable[[list[Any]], Any], parts: list[Any]) -> NDArray[Any]:
 
 def _fold(function: Any, block: int, combine: Any, rows: Rows, kept: Any, own: Any) -> Any:
     return rows.fold(function, block, combine)
+
+
+def _fold_units(
+    function: Any, most_rows: int, combine: Any, rows: Rows, kept: Any, ends: NDArray[np.intp]
+) -> Any:
+    return rows.fold_units(function, ends, most_rows, combine, SERIAL)
 
 
 def _sweep(

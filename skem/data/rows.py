@@ -13,7 +13,7 @@ from sklearn.utils.random import sample_without_replacement
 from skem.data.blocks import Workers
 from skem.missing import by_pattern, has_missing
 
-__all__ = ["Divisible", "Rows", "Summary", "group_by_pattern"]
+__all__ = ["Divisible", "Rows", "Summary", "group_by_pattern", "whole_units"]
 
 Result = TypeVar("Result")
 
@@ -157,25 +157,28 @@ class Rows:
         ends: NDArray[np.intp],
         most_rows: int,
         combine: Callable[[Result, Result], Result],
+        workers: Workers,
     ) -> Result:
-        """Combine ``function(rows, ends)`` of pieces of whole units, in their order.
+        """Combine ``function(rows, ends, workers)`` of pieces of whole units, in their order.
 
         Parameters
         ----------
         function : callable
-            Takes rows in memory, and the number of them up to the end of each unit.
+            Takes rows in memory, the number of them up to the end of each unit, and who works.
         ends : integer ndarray of shape (n_units,)
             Where units end.
         most_rows : int
             Rows in a piece at most, unless a single unit has more.
         combine : callable
             Combines two results.
+        workers : Workers
+            Who works.
         """
         pieces = whole_units(ends, most_rows)
         return reduce(
             combine,
             (
-                function(self.take(slice(first, last)), ends[units] - first)
+                function(self.take(slice(first, last)), ends[units] - first, workers)
                 for first, last, units in pieces
             ),
         )

@@ -53,7 +53,7 @@ class PredictiveChain(FittedChain):
         if not integer(1).accepts(n_steps):
             raise ValueError(f"n_steps must be {integer(1).description}, got {n_steps!r}")
         sequences = self._open(X, groups, lengths)
-        now = sequences.filtered()[0][sequences.lanes.ends - 1]
+        now = sequences.filtered()[sequences.lanes.ends - 1]
         states = forecast(now, self.transmat_, n_steps)
         means, variances = self._moments()
         mean = states @ means

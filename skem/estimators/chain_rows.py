@@ -12,6 +12,8 @@ from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.families.base import FloatArray
 from skem.missing import has_missing
+from skem.mixture.labels import MixtureParameters
+from skem.mixture.markov import Chain
 from skem.mixture.piece import Piece
 
 __all__ = ["ChainRows"]
@@ -22,8 +24,10 @@ class ChainRows:
 
     Parameters
     ----------
-    estimator : FittedChain
-        The fitted model.
+    family : Family
+        Components, without penalty.
+    params : MixtureParameters
+        The chain's parameters, and theirs.
     X : ndarray of shape (n_rows, n_features)
         Rows of all sequences.
     ends : ndarray of shape (n_sequences,)
@@ -32,9 +36,16 @@ class ChainRows:
         Known states, -1 where unknown.
     """
 
-    def __init__(self, estimator: Any, X: FloatArray, ends: Any, labels: Any = None) -> None:
-        self.family, self.components = estimator._fitted()
-        self.chain = estimator.startprob_, estimator.transmat_
+    def __init__(
+        self,
+        family: Any,
+        params: MixtureParameters,
+        X: FloatArray,
+        ends: Any,
+        labels: Any = None,
+    ) -> None:
+        self.family, self.components = family, params.components
+        self.chain: Chain = params.labels
         piece = Piece(Rows(X, labels=labels), ends, self.family.n_components)
         self.X, self.lanes, self._algorithm = X, piece.lanes, piece.algorithm
         family = self.family.for_missing() if has_missing(X) else self.family
@@ -70,18 +81,45 @@ class ChainRows:
         """
         return self.rows(self._algorithm.expect(self.logs, *self.chain).posterior)
 
-    def filtered(self) -> tuple[FloatArray, FloatArray]:
-        """Return what is known of each row's state, and of the row, given the past.
+    def likeliest_states(self) -> NDArray[np.intp]:
+        """Return the likeliest state of each row, one by one.
+
+        Returns
+        -------
+        states : ndarray of shape (n_rows,)
+            The first among equals.
+        """
+        return self.smoothed().argmax(axis=1)
+
+    def filtered(self) -> FloatArray:
+        """Return what is known of each row's state, given the past and the row.
 
         Returns
         -------
         filtered : ndarray of shape (n_rows, n_states)
-            Distribution of the state given the rows up to this one.
-        log_density : ndarray of shape (n_rows,)
-            Of each row given those before, in nats.
+            Rows sum to one.
         """
-        distribution, log_likelihood = self._algorithm.filter(self.logs, *self.chain)
-        return self.rows(distribution), self.rows(log_likelihood) + self.base
+        return self.rows(self._algorithm.filter(self.logs, *self.chain)[0])
+
+    def log_densities(self) -> FloatArray:
+        """Return the log-density of each row given those before.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_rows,)
+            In nats.
+        """
+        return self.rows(self._algorithm.filter(self.logs, *self.chain)[1]) + self.base
+
+    def scores(self) -> FloatArray:
+        """Return the same, and whether something of the row is observed.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_rows, 2)
+            Log-density, and 1 or 0.
+        """
+        return np.column_stack([self.log_densities(), ~np.isnan(self.X).all(axis=1)])
 
     def path(self) -> NDArray[np.integer]:
         """Return the likeliest path.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.chains.expected import logarithm
 from skem.chains.markov import expected_dwell_times, stationary_distribution
+from skem.estimators.chain_outputs import ask
 from skem.estimators.chain_rows import ChainRows
 from skem.estimators.pickling import VersionedEstimator
-from skem.estimators.row_validation import weighted_mean
+from skem.estimators.row_validation import check_sample_weight, weighted_mean
 from skem.estimators.sequences import outer_index, refuse_lengths_as_y, sequence_ends
-from skem.estimators.sources import open_data, open_labels, open_weights
+from skem.estimators.sources import is_open_dask, open_data, open_labels
 from skem.estimators.validation import one_of
 from skem.families.base import FloatArray
-from skem.missing import has_missing
+from skem.mixture.labels import MixtureParameters
+from skem.mixture.markov import Chain
 
 __all__ = ["FittedChain"]
 
@@ -33,7 +36,8 @@ class FittedChain(DensityMixin, VersionedEstimator):
 
     def _mixture(self) -> Any:
         """Return the mixture estimator of the same components, fitted if this is."""
-        names = ("n_components", *self._of_components)
+        # (What checks blocks of stored rows comes without starting values.)
+        names = {"n_components", *self._of_components} & vars(self).keys()
         mixture = self._mixture_class(**{name: getattr(self, name) for name in names})
         for name, values in vars(self).items():
             if name.endswith("_") or name == "_covariance_type":
@@ -59,24 +63,47 @@ class FittedChain(DensityMixin, VersionedEstimator):
         tags.input_tags = self._mixture_class().__sklearn_tags__().input_tags
         return tags
 
-    def _in_memory(self, X: Any, reset: bool = False) -> FloatArray:
+    def _in_memory(self, X: Any) -> FloatArray:
         """Return validated X: an array, or a memory map, that is read as one."""
-        X = open_data(self, np.asarray(X) if isinstance(X, np.memmap) else X, reset=reset)
+        X = open_data(self, np.asarray(X) if isinstance(X, np.memmap) else X, reset=False)
         if not isinstance(X, np.ndarray):
             raise TypeError(
-                f"{type(self).__name__} needs X as an array or a memory map, since a chain goes "
-                "on from row to row: compute or load it first"
+                f"this needs X as an array or a memory map, but it is {type(X.source).__name__}: "
+                "compute it first"
+                if is_open_dask(X)
+                else "this needs X as an array or a memory map: load it first"
             )
         return X
 
-    def _open(
-        self, X: Any, groups: Any = None, lengths: Any = None, known_labels: Any = None
-    ) -> ChainRows:
+    def _params(self) -> MixtureParameters:
+        """Return the published parameters."""
+        chain = Chain(np.asarray(self.startprob_), np.asarray(self.transmat_))
+        return MixtureParameters(chain, self._fitted()[1])
+
+    def _open(self, X: Any, groups: Any = None, lengths: Any = None) -> ChainRows:
+        """Return sequences in memory."""
         check_is_fitted(self)
         given, X = X, self._in_memory(X)
-        labels = open_labels(known_labels, X, len(self.transmat_))
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
-        return ChainRows(self, X, ends, labels)
+        return ChainRows(self._fitted()[0], self._params(), X, ends)
+
+    def _ask(
+        self,
+        question: Callable[[ChainRows], NDArray[Any]],
+        X: Any,
+        groups: Any,
+        lengths: Any,
+        known_labels: Any = None,
+        dtype: Any = None,
+        width: tuple[int, ...] = (),
+    ) -> Any:
+        """Return the answer for each row, by default in the type of X."""
+        check_is_fitted(self)
+        given, X = X, open_data(self, X, reset=False)
+        ends = sequence_ends(len(X), groups, lengths, outer_index(given))
+        labels = open_labels(known_labels, X, len(self.transmat_))
+        family, params = self._fitted()[0], self._params()
+        return ask(question, family, params, X, ends, labels, dtype or X.dtype, *width)
 
     @property
     def stationary_distribution_(self) -> FloatArray:
@@ -134,10 +161,9 @@ class FittedChain(DensityMixin, VersionedEstimator):
         """
         if not DECODINGS.accepts(decoding):
             raise ValueError(f"decoding must be {DECODINGS.description}, got {decoding!r}")
-        sequences = self._open(X, groups, lengths, known_labels)
-        if decoding == "viterbi":
-            return sequences.path().astype(np.int32)
-        return sequences.smoothed().argmax(axis=1).astype(np.int32)
+        question = ChainRows.path if decoding == "viterbi" else ChainRows.likeliest_states
+        states: NDArray[np.int32] = self._ask(question, X, groups, lengths, known_labels, np.int32)
+        return states
 
     def predict_proba(
         self,
@@ -163,8 +189,12 @@ class FittedChain(DensityMixin, VersionedEstimator):
         posterior : ndarray of shape (n_samples, n_components)
             Rows sum to one.
         """
-        sequences = self._open(X, groups, lengths, known_labels)
-        return sequences.smoothed().astype(sequences.X.dtype)
+        check_is_fitted(self)
+        width = (len(self.transmat_),)
+        posterior: FloatArray = self._ask(
+            ChainRows.smoothed, X, groups, lengths, known_labels, width=width
+        )
+        return posterior
 
     def filter_proba(
         self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
@@ -183,8 +213,10 @@ class FittedChain(DensityMixin, VersionedEstimator):
         filtered : ndarray of shape (n_samples, n_components)
             Rows sum to one.
         """
-        sequences = self._open(X, groups, lengths)
-        return sequences.filtered()[0].astype(sequences.X.dtype)
+        check_is_fitted(self)
+        width = (len(self.transmat_),)
+        filtered: FloatArray = self._ask(ChainRows.filtered, X, groups, lengths, width=width)
+        return filtered
 
     def score_samples(
         self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
@@ -203,8 +235,8 @@ class FittedChain(DensityMixin, VersionedEstimator):
         log_density : ndarray of shape (n_samples,)
             ``log p(x_t | x_1 ... x_t-1)`` in nats. The sum over a sequence is its log-likelihood.
         """
-        sequences = self._open(X, groups, lengths)
-        return sequences.filtered()[1].astype(sequences.X.dtype)
+        log_density: FloatArray = self._ask(ChainRows.log_densities, X, groups, lengths)
+        return log_density
 
     def score(
         self,
@@ -239,12 +271,11 @@ class FittedChain(DensityMixin, VersionedEstimator):
 
     def _total(self, X: Any, groups: Any, lengths: Any, sample_weight: Any) -> tuple[float, float]:
         """Return the total log-likelihood, and by how many rows."""
-        sequences = self._open(X, groups, lengths)
-        weights = open_weights(sample_weight, sequences.X)
-        weights = np.ones(len(sequences.X)) if weights is None else weights
-        if has_missing(sequences.X):
-            weights = weights * ~np.isnan(sequences.X).all(axis=1)
-        by_row: Any = sequences.filtered()[1]
+        by_row, observed = np.asarray(
+            self._ask(ChainRows.scores, X, groups, lengths, dtype=np.float64, width=(2,))
+        ).T
+        weights = check_sample_weight(sample_weight, len(by_row))
+        weights = observed if weights is None else weights * observed
         n_rows = float(weights.sum())
         return weighted_mean(by_row, weights) * n_rows, n_rows
 

@@ -21,9 +21,9 @@ from sklearn.utils import Bunch, check_random_state
 from skem.chains.lanes import ends_of
 from skem.chains.markov import reachable
 from skem.data.blocks import workers
-from skem.data.rows import Rows
 from skem.em.driver import Run, run
 from skem.em.restarts import AllStartsFailedError, best_run
+from skem.estimators.chain_outputs import check_units
 from skem.estimators.chain_summary import DescribedChain
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.inference import standard_errors_of
@@ -33,7 +33,7 @@ from skem.estimators.sequences import (
     sequence_ends,
     sequence_weights,
 )
-from skem.estimators.sources import open_labels, open_weights
+from skem.estimators.sources import is_lazy, open_data, open_labels, open_weights, rows_of
 from skem.estimators.validation import (
     Check,
     array_like,
@@ -215,7 +215,7 @@ class HiddenMarkovModel(DescribedChain):
             self.converged_, self.n_iter_ = best.converged, best.n_evaluations
             self.lower_bounds_ = list(best.trace)
             self.n_parameters_ = model.n_parameters(best.params)
-            counts, self.lower_bound_ = self._without_penalty(model).expect(self._published())
+            counts, self.lower_bound_ = self._without_penalty(model).expect(self._params())
             if self.lower_bound_ == -np.inf:
                 raise ValueError(
                     "X is impossible under the model: zeros that are held or were given "
@@ -234,23 +234,25 @@ class HiddenMarkovModel(DescribedChain):
         reset: bool,
     ) -> tuple[Any, Sequences]:
         """Return validated X, and the sequences that count."""
-        given, X = X, self._in_memory(X, reset)
+        given, X = X, open_data(self, X, reset=reset)
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
         if self.n_components == 1 and sample_weight is not None:
             ends = np.arange(1, len(X) + 1)  # with one state rows are exchangeable
         weights = open_weights(sample_weight, X)
-        by_sequence = sequence_weights(weights, ends)
+        check_units(X, ends, self.n_components)
+        by_sequence = sequence_weights(None if weights is None else np.asarray(weights), ends)
         labels = open_labels(known_labels, X, self.n_components)
-        index = np.arange(len(X))
+        rows = rows_of(X, weights, labels)
         if by_sequence is not None and not by_sequence.all():
-            index = np.flatnonzero(weights)
             ends = ends_of(np.diff(ends, prepend=0)[by_sequence > 0])
-        if len(index) < self.n_components:
+            if not is_lazy(weights):  # those of dask leave them out by themselves
+                rows = rows.restrict(np.flatnonzero(weights))
+        if rows.n_rows < self.n_components:
             raise ValueError(
                 "Expected n_samples >= n_components but got "
-                f"n_components = {self.n_components}, n_samples = {len(index)}"
+                f"n_components = {self.n_components}, n_samples = {rows.n_rows}"
             )
-        return X, Sequences(Rows(X, weights, labels).take(index), ends, self.n_components)
+        return X, Sequences(rows, ends, self.n_components)
 
     def _model(
         self, sequences: Sequences, continuing: bool
@@ -350,11 +352,6 @@ class HiddenMarkovModel(DescribedChain):
         for name, values in vars(mixture).items():
             if name not in ("weights_", "n_parameters_", *mixture.get_params(deep=False)):
                 setattr(self, name, values)
-
-    def _published(self) -> MixtureParameters:
-        """Return the published parameters."""
-        chain = Chain(np.asarray(self.startprob_), np.asarray(self.transmat_))
-        return MixtureParameters(chain, self._fitted()[1])
 
     def _without_penalty(self, model: HiddenChain) -> HiddenChain:
         """Return the model of the same rows whose objective is the log-likelihood alone."""

@@ -17,11 +17,11 @@ from skem.families.base import Kernel
 from skem.mixture.markov import Chain
 from skem.mixture.piece import Piece, Sums
 
-__all__ = ["Sequences", "bytes_of_row"]
+__all__ = ["Sequences", "bytes_of_row", "rows_of_piece"]
 
 #: Bytes of work space of a piece, where it is of several sequences, but so many rows at least:
 #: with fewer, calls of numpy take longer than arithmetic.
-PIECE, LEAST_ROWS = 2**28, 2**15
+PIECE, LEAST_ROWS = 2**28, 2**14
 
 #: Rows that starts are made from, at most.
 MOST_ROWS = 20_000
@@ -30,6 +30,11 @@ MOST_ROWS = 20_000
 def bytes_of_row(n_columns: int, n_states: int) -> int:
     """Return how much memory a row takes while its sequence is passed over."""
     return 8 * (3 * n_states + n_columns + 3)
+
+
+def rows_of_piece(n_columns: int, n_states: int) -> int:
+    """Return how many rows a piece of several sequences has at most."""
+    return max(PIECE // bytes_of_row(n_columns, n_states), LEAST_ROWS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +58,21 @@ class Sequences:
     @cached_property
     def whole(self) -> Piece | None:
         """The one piece that they are, where they are in memory and so few."""
-        if self.rows.in_memory and (len(self.ends) == 1 or self.rows.n_rows <= self._most_rows):
+        is_one = len(self.ends) == 1 or self.rows.n_rows <= max(self._most_rows, 2 * MOST_ROWS)
+        if self.rows.in_memory and is_one:
             return Piece(self.rows, self.ends, self.n_states)
         return None
 
     @property
     def _most_rows(self) -> int:
-        return max(PIECE // bytes_of_row(self.rows.X.shape[1], self.n_states), LEAST_ROWS)
+        return rows_of_piece(self.rows.X.shape[1], self.n_states)
 
     def sums(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Sums:
         """Return what the E-step expects of all of them."""
         if self.whole is not None:
             return self.whole.sums(kernel, chain, workers)
-        sums = partial(_sums, self.n_states, kernel, chain, workers)
-        total: Sums = self.rows.fold_units(sums, self.ends, self._most_rows, _add)
+        sums = partial(_sums, self.n_states, kernel, chain)
+        total: Sums = self.rows.fold_units(sums, self.ends, self._most_rows, _add, workers)
         return total
 
     def some(self, rng: Any) -> "Sequences":
@@ -89,7 +95,7 @@ def _some_rows(lengths: Index, rng: Any) -> tuple[Index, Index]:
 
 
 def _sums(
-    n_states: int, kernel: Kernel, chain: Chain, workers: Workers, rows: Rows, ends: Index
+    n_states: int, kernel: Kernel, chain: Chain, rows: Rows, ends: Index, workers: Workers
 ) -> Sums:
     return Piece(rows, ends, n_states).sums(kernel, chain, workers)
 

@@ -107,6 +107,7 @@ def test_pieces_say_what_the_whole_does(monkeypatch, labels):
     assert whole.sequences.whole is not None
     monkeypatch.setattr("skem.mixture.sequences.PIECE", 0)
     monkeypatch.setattr("skem.mixture.sequences.LEAST_ROWS", 8)
+    monkeypatch.setattr("skem.mixture.sequences.MOST_ROWS", 0)
     pieces = replace(whole, sequences=replace(whole.sequences))
     expected, actual = whole.evaluate(PARAMS), pieces.evaluate(PARAMS)
     assert pieces.sequences.whole is None
