@@ -90,7 +90,7 @@ def ask(
         Opened data.
     ends : integer ndarray of shape (n_sequences,)
         Where sequences end.
-    labels : integer ndarray of shape (n_rows,) or None
+    labels : ndarray of shape (n_rows,) or None
         Known states.
     dtype : dtype
         Type of the values.
