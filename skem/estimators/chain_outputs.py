@@ -31,7 +31,7 @@ def check_units(X: Any, ends: NDArray[np.intp], n_states: int) -> None:
     ----------
     X : ndarray, StoredArray or DaskArray
         Opened data.
-    ends : integer ndarray of shape (n_sequences,)
+    ends : ndarray of int of shape (n_sequences,)
         Where sequences end.
     n_states : int
         Number of states.
@@ -88,9 +88,9 @@ def ask(
         The chain.
     X : ndarray, StoredArray or DaskArray
         Opened data.
-    ends : integer ndarray of shape (n_sequences,)
+    ends : ndarray of int of shape (n_sequences,)
         Where sequences end.
-    labels : ndarray of shape (n_rows,) or None
+    labels : ndarray of int of shape (n_rows,) or None
         Known states.
     dtype : dtype
         Type of the values.
