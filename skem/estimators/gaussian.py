@@ -49,8 +49,8 @@ class GaussianMixtureEM(MixtureEM):
     """Gaussian mixture, fitted by EM.
 
     Every parameter, method and attribute of :class:`sklearn.mixture.GaussianMixture` is here
-    under the same name. New are sample weights, covariances as starting values, any partition
-    as a start, ICL, :meth:`from_parameters` and a report on every start.
+    under the same name. New are sample weights, missing values, known labels, parameters held
+    fixed, standard errors, any partition as a start, and a report on every start.
 
     Parameters
     ----------
