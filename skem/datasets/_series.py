@@ -3,6 +3,74 @@
 from skem.datasets._presentation import present, read
 
 
+def load_co2(*, return_X_y=False, as_frame=False):
+    """Load 44 years of carbon dioxide in the air.
+
+    The concentration at the Mauna Loa Observatory by month, from March 1958 to December 2001 [1]_:
+    means of the weekly values that statsmodels ships. It rises, and has a yearly cycle. Five
+    months are missing (NaN).
+
+    =================   ========================
+    Rows                526 months
+    Columns             co2
+    Target              none
+    =================   ========================
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        If True, return ``(data, None)`` instead of a Bunch.
+    as_frame : bool, default=False
+        If True, ``data`` is a pandas DataFrame, ``year`` and ``month`` are Series. Requires
+        pandas.
+
+    Returns
+    -------
+    co2 : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : {ndarray, DataFrame} of shape (526, 1)
+            Concentration, in parts per million by volume.
+        target : None
+            There is none.
+        year, month : {ndarray, Series} of shape (526,)
+            When it was.
+        feature_names : list of str
+            The name of the column of ``data``.
+        frame : DataFrame of shape (526, 3)
+            ``data``, ``year`` and ``month``; None unless ``as_frame=True``.
+        DESCR : str
+            The description of the data set.
+        filename : str
+            The name of the file that holds the data.
+
+    (data, None) : tuple if ``return_X_y`` is True
+        The data, and None in the place of a target.
+
+    References
+    ----------
+    .. [1] Keeling, C. D. and Whorf, T. P. (2004). Atmospheric CO2 concentrations derived from
+       flask air samples at sites in the SIO network. Carbon Dioxide Information Analysis Center,
+       Oak Ridge National Laboratory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skem.datasets import load_co2
+    >>> co2 = load_co2()
+    >>> print(np.nanmean(co2.data[co2.year == 1959]).round(1), np.isnan(co2.data).sum())
+    316.0 5
+    """
+    table = read("co2")
+    return present(
+        "co2",
+        {"co2": table["co2"]},
+        extras={"year": table["year"], "month": table["month"]},
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+    )
+
+
 def load_earthquakes(*, return_X_y=False, as_frame=False):
     """Load the numbers of major earthquakes in the years 1900 to 2006.
 

@@ -34,6 +34,7 @@ from tests.em.own_models import (
     PHENOTYPES,
     abilities,
     blood_groups,
+    cars,
     censored,
     deaths,
     factor_analyser,
@@ -214,6 +215,14 @@ def test_deaths_as_hasselblad_and_turboem_publish_them():
 def test_uniquenesses_are_those_of_factanal(n_factors, uniquenesses):
     result = fit(*abilities(n_factors), tol=1e-12)
     assert_allclose(result.params.noise, uniquenesses, rtol=0, atol=6e-5)
+
+
+def test_uniquenesses_of_cars_are_those_of_factanal():
+    model, start = cars()
+    result = fit(model, [start, cars(1)[1], cars(2)[1]], tol=1e-12)
+    expected = [0.135, 0.055, 0.090, 0.127, 0.290, 0.060, 0.051, 0.223, 0.208, 0.125, 0.158]
+    assert_allclose(result.params.noise, expected, rtol=0, atol=6e-4)
+    assert [restart.optimum for restart in result.restarts] == [0, 0, 0]
 
 
 def test_factor_analyser_reaches_the_optimum_of_scikit_learn():
