@@ -288,7 +288,8 @@ class _Pace:
             self._climbs, self._patience = 0, max(1, 2 * self._patience)
         self._em_steps = 0
         self._climbs += 1
-        climb.point[self._at_boundary] = self._boundary
+        if self._at_boundary.size:
+            climb.point[self._at_boundary] = self._boundary
         with np.errstate(all="ignore"):
             return self._model.from_vector(climb.point, step.params), True
 
@@ -319,15 +320,18 @@ class _Pace:
             known, vector = self._described  # most steps go on from where the last one led
             point = vector.copy() if known is params else self._model.to_vector(params)
             after = self._model.to_vector(step.params)
-            gradient = np.zeros_like(point)
             if self._has_gradient:
                 gradient = self._model.gradient(params, step)
+            else:
+                gradient = np.zeros_like(point)
         self._described = (step.params, after.copy())
         # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
-        self._at_boundary = ~(np.isfinite(point) & np.isfinite(after))
-        self._boundary = after[self._at_boundary]
-        if np.isnan(self._boundary).any():
-            return None
-        for values in (point, after, gradient):
-            values[self._at_boundary] = 0.0
+        finite = np.isfinite(point) & np.isfinite(after)
+        self._at_boundary = np.flatnonzero(~finite)
+        if self._at_boundary.size:
+            self._boundary = after[self._at_boundary]
+            if np.isnan(self._boundary).any():
+                return None
+            for values in (point, after, gradient):
+                values[self._at_boundary] = 0.0
         return point, gradient, after - point

@@ -291,6 +291,10 @@ class ExponentialFamily(ABC):
     #: coordinates, the number of parameters and their checks follow.
     ranges: ClassVar[Mapping[str, Range]] = {}
 
+    #: Whether a component's M-step knows nothing of the other components, so that those of several
+    #: mixtures can be stepped together.
+    separable: ClassVar[bool] = False
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each field of the parameters: by component and column, if not told."""

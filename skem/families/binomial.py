@@ -69,6 +69,7 @@ class Binomial(ExponentialFamily):
     incomplete: bool = False
     prior: BetaPrior | None = None
 
+    separable = True
     ranges = {"probabilities": PROBABILITY}
 
     @property

@@ -59,6 +59,7 @@ class Categorical(ExponentialFamily):
 
     categories: tuple[NDArray[Any], ...] = ()
 
+    separable = True
     ranges = {"probabilities": SIMPLEX}
 
     @property

@@ -123,6 +123,11 @@ class Gaussian:
     accelerable = True
 
     @property
+    def separable(self) -> bool:
+        """Whether a component's M-step knows nothing of the others: no covariance is shared."""
+        return not self.structure.shared
+
+    @property
     def n_features(self) -> int:
         """Number of features d."""
         return self.origin.size
@@ -440,17 +445,23 @@ class Gaussian:
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
         """Undo :meth:`to_vector`; what is held is as in like."""
         n_means = self.held.n_free("means", self.n_components) * self.n_features
-        scaled, shape = np.split(vector, [n_means])
-        means = like.means.copy()
-        means[self.held.free("means")] = scaled.reshape(-1, self.n_features) * self.scale
-        covariances, U = like.covariances, like.precisions_cholesky
+        means = vector[:n_means].reshape(-1, self.n_features) * self.scale
+        covariances, U, shape = like.covariances, like.precisions_cholesky, vector[n_means:]
         if shape.size:
             those = self._of_free_shapes(U)
-            covariances, U = covariances.copy(), U.copy()
-            where = ... if self.structure.shared else self.held.free("covariances")
-            found = self.structure.from_vector(shape, those, self.scale)
-            covariances[where], U[where] = self.wide_enough(*found)
-        return GaussianParameters(means, covariances, U)
+            covariances, U = self.wide_enough(
+                *self.structure.from_vector(shape, those, self.scale)
+            )
+        if not self.held.masks:
+            return GaussianParameters(means, covariances, U)
+        shapes = slice(None) if self.structure.shared else self.held.free("covariances")
+        return GaussianParameters(
+            _placed(means, self.held.free("means"), like.means),
+            *(
+                _placed(some, shapes, values) if shape.size else values
+                for some, values in zip((covariances, U), like[1:], strict=True)
+            ),
+        )
 
     def gradient(
         self, params: GaussianParameters, new: GaussianParameters, totals: FloatArray
@@ -463,3 +474,10 @@ class Gaussian:
         by_shape = self.structure.gradient(U, counts, new.covariances, deltas, self.scale)
         by_means, by_shape = by_means[self.held.free("means")], self._of_free_shapes(by_shape)
         return np.concatenate([by_means.ravel(), by_shape.ravel()])
+
+
+def _placed(some: FloatArray, where: Any, values: FloatArray) -> FloatArray:
+    """Return values of which some are others."""
+    result = values.copy()
+    result[where] = some
+    return result

@@ -57,6 +57,7 @@ class Poisson(ExponentialFamily):
 
     incomplete: bool = False
 
+    separable = True
     ranges = {"rates": POSITIVE}
 
     @property

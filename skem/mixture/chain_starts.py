@@ -22,8 +22,8 @@ from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.markov import Chain
 from skem.mixture.model import MixtureModel
+from skem.mixture.moves import moved
 from skem.mixture.posterior import normalise
-from skem.mixture.short_runs import moved
 from skem.mixture.starts import SHORT_RUNS, partition, start
 
 __all__ = ["starts"]

@@ -1,6 +1,6 @@
 """How the hidden labels of rows hang together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,10 +62,13 @@ class Independent:
         Weights that the M-step leaves alone.
     values : Weights or None, default=None
         What they are.
+    n_mixtures : int, default=1
+        Number of mixtures side by side, whose components follow each other. Each has K weights.
     """
 
     held: NDArray[np.bool_] | None = None
     values: Weights | None = None
+    n_mixtures: int = 1
 
     def bias(self, params: Weights) -> FloatArray:
         """Return the log-weights, which are added to the log-density of each component."""
@@ -76,6 +79,10 @@ class Independent:
 
         Free weights share what those that are held leave.
         """
+        if self.n_mixtures > 1:
+            one = replace(self, n_mixtures=1)
+            parts = [one.maximize(each).weights for each in np.split(counts, self.n_mixtures)]
+            return Weights(np.concatenate(parts))
         if self.held is not None:
             assert self.values is not None
             return Weights(_share_out(counts, self.held, self.values.weights))

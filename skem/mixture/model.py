@@ -79,10 +79,10 @@ class MixtureModel:
 
     def from_vector(self, vector: FloatArray, like: MixtureParameters) -> MixtureParameters:
         """Undo :meth:`to_vector`; what is not free is as in like."""
-        of_labels, of_components = np.split(vector, [self.labels.n_parameters(like.labels)])
+        n = self.labels.n_parameters(like.labels)
         return MixtureParameters(
-            self.labels.from_vector(of_labels, like.labels),
-            self.components.from_vector(of_components, like.components),
+            self.labels.from_vector(vector[:n], like.labels),
+            self.components.from_vector(vector[n:], like.components),
         )
 
     def gradient(self, params: MixtureParameters, evaluation: Evaluation) -> FloatArray:
@@ -113,7 +113,8 @@ class MixtureModel:
 
     def e_step(self, params: MixtureParameters) -> EStep:
         """Return the E-step at params."""
-        return EStep(params.labels.weights, self.share, self.rows.labels)
+        weights, n = params.labels.weights, self.labels.n_mixtures
+        return EStep(weights if n == 1 else weights.reshape(n, -1), self.share, self.rows.labels)
 
     def kernel(self, params: MixtureParameters | None) -> Kernel:
         """Return the components' kernel at params; at None that for totals alone."""
@@ -123,7 +124,11 @@ class MixtureModel:
 
     def mean(self, total: float) -> float:
         """Return a total objective by row, the base measure included."""
-        return float(total + self._log_base_total) / self.rows.total_weight
+        return float(self.means(total))
+
+    def means(self, totals: Any) -> Any:
+        """Return total objectives by row, the base measure included."""
+        return (totals + self._log_base_total) / self.rows.total_weight
 
     def start(self, responsibilities: NDArray[Any]) -> MixtureParameters:
         """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""

@@ -1,19 +1,20 @@
-"""The default start: k-means, then one component after another is moved to where it helps more.
+"""The default start: k-means, then components are moved to where they help more.
 
 EM ends on the hill on which it starts, and on a wrong one some component is mostly to spare (two
 share what one could explain) while another has to explain what needs two. So a component is taken
-away, half of another's rows are given to it, and a short run of EM shows whether that leads higher
+away, some of another's rows are given to it, and a short run of EM shows whether that leads higher
 ("random swap EM": Zhao, Hautamaki & Franti 2012; split and merge: Ueda, Nakano, Ghahramani &
 Hinton 2000). This finds the best hill far more often than as many evaluations in new starts.
+
+Where there are few rows a few moves are tried at once (:mod:`.side_by_side`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
 from skem.data.blocks import workers
@@ -21,18 +22,27 @@ from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.em.restarts import SAME_OPTIMUM
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.model import MixtureModel
+from skem.mixture.moves import clusters_in_a_background, moved
 from skem.mixture.numbering import match_components
 from skem.mixture.posterior import normalise
 from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
+from skem.mixture.side_by_side import climb_side_by_side, most_side_by_side
 
-__all__ = ["clusters_in_a_background", "moved", "short_runs"]
+__all__ = ["short_runs"]
 
 #: Moves that are tried for each component. More of them find hardly more.
 MOVES = 3
 
 #: Evaluations after which a run may be given up: its gains shrink so fast that it cannot overtake.
 SHORT = 8
+
+#: Moves of the best mixture that are made side by side before one of them is taken.
+MOST_AT_ONCE = 6
+
+#: Evaluations after which this is looked at again while runs climb together, and those after which
+#: each goes on alone.
+FURTHER, MOST_TOGETHER = 2, 16
 
 #: A run that is not given up ends where it has less than this to gain, in nats per row, or after
 #: so many evaluations.
@@ -84,10 +94,11 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
     with workers(work) as crew:
         search = _Search(replace(model, workers=crew))
-        for labels in starts:
-            search.try_from(match_components(labels, model))
-        for _ in range(n_moves):
-            search.try_from(moved(search.posterior(), places, weights, rng))
+        search.try_from([match_components(labels, model) for labels in starts])
+        while n_moves > 0:
+            n = min(n_moves, search.at_once)
+            search.try_from([moved(search.posterior(), places, weights, rng) for _ in range(n)])
+            n_moves -= n
         return search.best().params
 
 
@@ -108,93 +119,6 @@ def _scaled(places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]) -
 def _clusters(places: FloatArray, weights: FloatArray, K: int, rng: Any) -> NDArray[np.intp]:
     """Return the labels of one run of k-means."""
     return KMeans(K, n_init=1, random_state=rng).fit(places, sample_weight=weights).labels_
-
-
-def clusters_in_a_background(
-    places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Join two clusters, and gather the outer half of each into one that lies behind them all.
-
-    Parameters
-    ----------
-    places : ndarray of shape (n_rows, n_coordinates)
-        Rows.
-    weights : ndarray of shape (n_rows,)
-        Their weights.
-    labels : integer ndarray of shape (n_rows,)
-        Their clusters. The two that are joined are those whose sum of squares grows least by it.
-
-    Returns
-    -------
-    labels : integer ndarray of shape (n_rows,)
-        As many clusters as before.
-    """
-    clusters, sizes = np.unique(labels), np.bincount(labels, weights)
-    centres = [np.average(places[labels == k], 0, weights[labels == k]) for k in clusters]
-    cost = cdist(centres, centres, "sqeuclidean") / np.add.outer(1 / sizes, 1 / sizes)
-    np.fill_diagonal(cost, np.inf)
-    kept, joined = np.unravel_index(cost.argmin(), cost.shape)
-    labels = np.where(labels == joined, kept, labels)
-    result = np.full_like(labels, joined)
-    for k in np.delete(clusters, joined):
-        own = np.flatnonzero(labels == k)
-        centre = np.average(places[own], 0, weights[own])
-        result[own[_nearer_half(places[own], weights[own], centre)]] = k
-    return result
-
-
-def moved(posterior: FloatArray, places: FloatArray, weights: FloatArray, rng: Any) -> FloatArray:
-    """Take one component away and give it half of another's rows, those around one of them.
-
-    Parameters
-    ----------
-    posterior : ndarray of shape (n_rows, n_components)
-        Responsibilities of a mixture.
-    places : ndarray of shape (n_rows, n_coordinates)
-        Rows.
-    weights : ndarray of shape (n_rows,)
-        Their weights.
-    rng : RandomState
-        Source of randomness.
-
-    Returns
-    -------
-    responsibilities : ndarray of shape (n_rows, n_components)
-        Shares to start from. The component is drawn by how little is lost without it.
-    """
-    losses = -weights @ np.log(np.maximum(1 - posterior, 1e-30))
-    away = _draw(1 / np.maximum(losses, 1e-9), rng)
-    rest = posterior.copy()
-    rest[:, away] = 0.0
-    total = rest.sum(axis=1, keepdims=True)
-    rest = np.divide(rest, total, out=np.ones_like(rest), where=total > 0)
-    rest[:, away] = 0.0
-    around = _draw(weights, rng)
-    likeliest = rest.argmax(axis=1)
-    own = np.flatnonzero(likeliest == likeliest[around])
-    taken = own[_nearer_half(places[own], weights[own], places[around])]
-    rest[taken] = np.arange(rest.shape[1]) == away
-    return rest / rest.sum(axis=1, keepdims=True)
-
-
-def _draw(ratios: FloatArray, rng: Any) -> int:
-    """Draw an index with probabilities in proportion to odds."""
-    sums = ratios.cumsum()
-    return int(min(np.searchsorted(sums, rng.uniform() * sums[-1], "right"), len(ratios) - 1))
-
-
-def _nearer_half(places: FloatArray, weights: FloatArray, centre: FloatArray) -> NDArray[np.bool_]:
-    """Return which rows are nearer to a centre than half of them are, by weight.
-
-    Rows equally far are not parted, and all are near where all are equally far.
-    """
-    distances = ((places - centre) ** 2).sum(axis=1)
-    order = distances.argsort(kind="stable")
-    sums = weights[order].cumsum()
-    middle = distances[order[np.searchsorted(sums, sums[-1] / 2)]]
-    if distances.min() < middle == distances.max():
-        return distances < middle
-    return distances <= middle
 
 
 class _Search:
@@ -222,13 +146,74 @@ class _Search:
             evaluate(self.model.components, self.best().params, X, posterior=self._posterior)
         return self._posterior
 
-    def try_from(self, shares: NDArray[Any]) -> None:
-        """Run EM from a sharing-out of the rows, and keep what it leads to if that is better.
+    @property
+    def at_once(self) -> int:
+        """How many moves of the best mixture are made before one of them is taken."""
+        return min(most_side_by_side(self.model), MOST_AT_ONCE)
+
+    def try_from(self, shares: Sequence[NDArray[Any]]) -> None:
+        """Run EM from some sharings-out of the rows, and keep what leads to a better mixture."""
+        starts = []
+        for each in shares:
+            try:
+                starts.append(first_parameters(self.model, each))
+            except DegenerateComponentError as error:
+                self._failure = error
+        runs = self._climb_together([Run(each, (), "max_iter") for each in starts])
+        for begun in sorted(runs, key=lambda run: -run.objective):
+            if not self._falls_short(begun.trace):
+                self._climb_alone(begun)
+
+    def _climb_together(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Take first steps in all runs, and more in those that may still overtake the best."""
+        n_steps = SHORT
+        while runs:
+            runs = [run for run in self._climb(runs, n_steps) if not self._falls_short(run.trace)]
+            n_steps = FURTHER
+            few = len(runs) < 2 or self.at_once == 1
+            if few or len(runs[0].trace) >= MOST_TOGETHER:
+                break
+        return runs
+
+    def _climb(self, runs: Sequence[Run], n_steps: int) -> list[Run]:
+        """Take some steps in each run, by EM alone; collapsed ones are left out.
+
+        Far from an optimum EM is left to itself, and what the accelerator costs is saved.
+        """
+        further: list[Run] = []
+        for i in range(0, len(runs), self.at_once):
+            try:
+                those = runs[i : i + self.at_once]
+                further += climb_side_by_side(self.model, those, n_steps)
+            except DegenerateComponentError as error:
+                self._failure = error
+        return further
+
+    def _falls_short(self, trace: Sequence[float]) -> bool:
+        """Say whether a run cannot overtake the best by what counts."""
+        return self._is_sound and trace[-1] + remaining_gain(trace) < self.best().objective + TOL
+
+    def _climb_alone(self, begun: Run) -> None:
+        """Run EM until little is left to gain, or it cannot overtake the best.
 
         A spike on few rows is no merit: what is sound comes before what is spurious.
         """
+        trace = list(begun.trace)
+
+        def falls_short(n: int, objective: float, params: Any) -> bool:
+            trace.append(objective)
+            return self._falls_short(trace)
+
         try:
-            result = self._run(first_parameters(self.model, shares))
+            result = run(
+                self.model,
+                begun.params,
+                tol=TOL,
+                max_iter=MOST_EVALUATIONS,
+                accelerate=self.model.components.accelerable and self.model.share is normalise,
+                history=begun.trace,
+                report=falls_short,
+            )
         except (DegenerateComponentError, LikelihoodFellError) as error:
             self._failure = error
             return
@@ -239,23 +224,3 @@ class _Search:
     def _goal(self) -> float:
         """Return what is higher than the best by more than two runs to one optimum may differ."""
         return self.best().objective + SAME_OPTIMUM
-
-    def _run(self, start: Any) -> Run:
-        """Run EM until little is left to gain, or it cannot overtake the best."""
-        trace: list[float] = []
-
-        def falls_short(n: int, objective: float, params: Any) -> bool:
-            trace.append(objective)
-            if n < SHORT or not self._is_sound:
-                return False
-            return objective + remaining_gain(trace) < self.best().objective
-
-        climb = partial(run, self.model, tol=TOL, report=falls_short)
-        # Far from an optimum EM is left to itself, and what the accelerator costs is saved.
-        first = climb(start, max_iter=SHORT)
-        if first.reason != "max_iter":
-            return first
-        accelerate = self.model.components.accelerable and self.model.share is normalise
-        return climb(
-            first.params, max_iter=MOST_EVALUATIONS, accelerate=accelerate, history=first.trace
-        )

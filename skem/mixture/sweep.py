@@ -44,7 +44,8 @@ class EStep:
     Parameters
     ----------
     weights : ndarray of shape (n_components,)
-        Mixing weights.
+        Mixing weights. Of shape (S, K) for S mixtures side by side: the kernel has their S K
+        components, one mixture after another.
     share : callable, default=normalise
         How a log-joint shares out rows: :func:`~skem.mixture.posterior.normalise`, the E-step of
         EM, or :func:`~skem.mixture.posterior.classify`.
@@ -74,9 +75,12 @@ class EStep:
         """Return log evidence, less the kernel's offset, and responsibilities."""
         log_joint, responsibilities = work
         kernel.log_joint(block, out=log_joint)
+        by_mixture = work
+        if self.weights.ndim > 1:
+            by_mixture = work.reshape(2, *self.weights.shape, work.shape[-1])
         if self.labels is not None:
-            mask_known(log_joint, self.labels[rows])
-        return self.share(log_joint, self.weights, responsibilities), responsibilities
+            mask_known(by_mixture[0], self.labels[rows])
+        return self.share(by_mixture[0], self.weights, by_mixture[1]), responsibilities
 
 
 class GivenResponsibilities:

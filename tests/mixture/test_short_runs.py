@@ -12,7 +12,8 @@ from skem.families.base import DegenerateComponentError
 from skem.families.covariance import STRUCTURES
 from skem.mixture.labels import Independent
 from skem.mixture.model import MixtureModel
-from skem.mixture.short_runs import clusters_in_a_background, moved, short_runs
+from skem.mixture.moves import clusters_in_a_background, moved
+from skem.mixture.short_runs import short_runs
 from skem.mixture.starts import start
 
 
