@@ -199,9 +199,9 @@ def test_a_class_of_which_no_row_is_known_takes_what_is_left():
         if init_params != "short-runs":
             assert_allclose(mixture.means_, CENTRES, atol=0.5)
             others = mixture.lower_bound_
-    assert GaussianMixtureEM(3, random_state=0).fit(POINTS, known_labels=labels).lower_bound_ > (
-        others  # two of the classes overlap: another optimum is higher
-    )
+    # Two of the classes overlap: another optimum is higher, and found from most seeds.
+    mixture = GaussianMixtureEM(3, n_init=4, random_state=0).fit(POINTS, known_labels=labels)
+    assert mixture.lower_bound_ > others + 0.01
 
 
 @pytest.mark.parametrize("init_params", STRATEGIES)
