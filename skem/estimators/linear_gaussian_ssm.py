@@ -81,6 +81,9 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         P to start from, as a whole.
     observation_offset_init : array-like of shape (n_features,), default=None
         Offset d to start from.
+    stationary_start : bool, default=False
+        Whether the first state of a sequence is as if it had gone on for ever: m is zero, and P
+        follows from A and Q (``P = A P A' + Q``), neither of which is estimated then.
     fixed : dict or None, default=None
         What the fit holds at its starting value, by the name of a parameter: True, False, or a
         mask of its shape. Two parameters are held unless they are named, since the data do not
@@ -177,6 +180,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         "transition_covariance_type": one_of(KINDS),
         "observation_covariance_type": one_of(KINDS),
         **{f"{name}_init": none | array_like for name in StateSpace._fields},
+        "stationary_start": boolean,
         "fixed": none | mapping,
         "tol": real(0.0),
         "max_iter": integer(1),
@@ -203,6 +207,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         initial_state_mean_init: ArrayLike | None = None,
         initial_state_covariance_init: ArrayLike | None = None,
         observation_offset_init: ArrayLike | None = None,
+        stationary_start: bool = False,
         fixed: dict[str, Any] | None = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
@@ -225,6 +230,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         self.initial_state_mean_init = initial_state_mean_init
         self.initial_state_covariance_init = initial_state_covariance_init
         self.observation_offset_init = observation_offset_init
+        self.stationary_start = stationary_start
         self.fixed = fixed
         self.tol = tol
         self.max_iter = max_iter

@@ -14,6 +14,7 @@ from skem.estimators.callbacks import FitTask
 from skem.estimators.state_space_holding import freedom, shapes, undetermined
 from skem.estimators.watching import watched
 from skem.state_space.freedom import COVARIANCES, Freedom
+from skem.state_space.lyapunov import with_stationary_start
 from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import Series, StateSpace
 from skem.state_space.starts import standardise, start
@@ -100,7 +101,16 @@ def starts_of(estimator: Any, series: Series, given: StateSpace) -> list[StateSp
     starts = [start(series, given, each) for each in rngs]
     if "transition_covariance" in undetermined(estimator, len(series.ends)):
         starts = [standardise(each, given) for each in starts]
-    return [_in_form(estimator, each, given) for each in starts]
+    starts = [_in_form(estimator, each, given) for each in starts]
+    if not estimator.stationary_start:
+        return starts
+    starts = [with_stationary_start(each) for each in starts]
+    if np.isnan(starts[0].initial_state_covariance).any():
+        raise ValueError(
+            "stationary_start=True needs states that forget: all eigenvalues of "
+            "transition_matrix_init must be below 1 in modulus"
+        )
+    return starts
 
 
 def _in_form(estimator: Any, params: StateSpace, given: StateSpace) -> StateSpace:
@@ -177,10 +187,11 @@ def count_parameters(estimator: Any, given: StateSpace, n_sequences: int) -> int
     for form in free.forms.values():
         d = int(form.free.sum())
         count += {"full": d * (d + 1) // 2, "diagonal": d, "scalar": min(d, 1)}[form.kind]
-    names = ("transition_matrix", "observation_matrix", "initial_state_mean")
-    if all(free.masks[name].all() for name in names):
+    names = ("transition_matrix", "observation_matrix")
+    m_is_open = free.is_stationary or free.masks["initial_state_mean"].all()
+    if m_is_open and all(free.masks[name].all() for name in names):
         Q, P = free.forms["transition_covariance"], free.forms["initial_state_covariance"]
-        if Q.free.all() and Q.kind == "full" and P.free.all():
+        if Q.free.all() and Q.kind == "full" and (free.is_stationary or P.free.all()):
             return count - n * n
         if "transition_covariance" in undetermined(estimator, n_sequences):
             return count - n * (n - 1) // 2

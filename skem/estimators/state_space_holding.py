@@ -10,6 +10,9 @@ from skem.state_space.freedom import COEFFICIENTS, COVARIANCES, CovarianceForm, 
 from skem.state_space.scalars import is_diagonal
 from skem.state_space.series import StateSpace
 
+#: Parameters of the first state.
+OF_START = ("initial_state_mean", "initial_state_covariance")
+
 __all__ = ["freedom", "given_values", "shapes", "undetermined"]
 
 
@@ -109,12 +112,15 @@ def freedom(
         ("initial_state_mean", "initial_state_covariance"),
     ):
         _check_noise(coefficient, masks[coefficient], covariance, getattr(given, covariance))
-    return Freedom(masks, forms, {name: scales[name] for name in masks})
+    coefficients = {name: scales[name] for name in masks}
+    return Freedom(masks, forms, coefficients, estimator.stationary_start)
 
 
 def _held(estimator: Any, given: StateSpace, n_sequences: int) -> dict[str, NDArray[np.bool_]]:
     """Return what of each parameter is held."""
     fixed = {} if estimator.fixed is None else estimator.fixed
+    if estimator.stationary_start:
+        _check_start_is_open(estimator, fixed)
     for name in fixed:
         if name not in given._fields:
             raise ValueError(
@@ -143,15 +149,26 @@ def _held(estimator: Any, given: StateSpace, n_sequences: int) -> dict[str, NDAr
     return held
 
 
+def _check_start_is_open(estimator: Any, fixed: dict[str, Any]) -> None:
+    """Raise where something is said of a start that follows from A and Q."""
+    for name in OF_START:
+        if name in fixed or getattr(estimator, f"{name}_init") is not None:
+            raise ValueError(
+                f"stationary_start=True says what {name} is: leave it out of fixed, and do not "
+                f"give {name}_init"
+            )
+
+
 def undetermined(estimator: Any, n_sequences: int) -> set[str]:
     """Return the parameters that are held unless ``fixed`` names them.
 
-    P, where there are too few sequences to tell: its likeliest value is then singular. Q, at the
-    identity, where A, C and Q are left open: they are determined up to the units of the states.
+    P, where there are too few sequences to tell: its likeliest value is then singular; m and P,
+    where the start is stationary. Q, at the identity, where A, C and Q are left open: they are
+    determined up to the units of the states.
     """
     named = {name for name in shapes(1, 1) if getattr(estimator, f"{name}_init") is not None}
     named |= set(estimator.fixed or {})
-    found = set()
+    found = set(OF_START) if estimator.stationary_start else set()
     if n_sequences <= estimator.n_states and "initial_state_covariance" not in (
         estimator.fixed or {}
     ):

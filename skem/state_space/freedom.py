@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.ranges import POSITIVE, Covariance, Range, Real
+from skem.state_space.lyapunov import with_stationary_start
 from skem.state_space.series import FloatArray, StateSpace
 
 __all__ = ["COEFFICIENTS", "COVARIANCES", "CovarianceForm", "Freedom", "Kind"]
@@ -137,11 +138,14 @@ class Freedom:
         Forms of Q, R and P.
     scales : dict of str to ndarray
         Units of A, C, m and d.
+    is_stationary : bool, default=False
+        Whether m and P follow from A and Q: see :mod:`.stationary`.
     """
 
     masks: dict[str, Mask]
     forms: dict[str, CovarianceForm]
     scales: dict[str, FloatArray]
+    is_stationary: bool = False
 
     def to_vector(self, params: StateSpace) -> FloatArray:
         """Return the coordinates of what is free."""
@@ -172,7 +176,8 @@ class Freedom:
                 part = form.range.from_vector(vector[start:stop], part)
                 found[name] = form.put(part, values[name])
                 start = stop
-        return like._replace(**found)
+        moved = like._replace(**found)
+        return with_stationary_start(moved) if self.is_stationary else moved
 
     def gradient(self, params: StateSpace, slopes: dict[str, FloatArray]) -> FloatArray:
         """Return the gradient in coordinates, of slopes in the shapes of the parameters."""

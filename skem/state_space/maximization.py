@@ -9,6 +9,7 @@ from skem.errors import DegenerateError
 from skem.state_space.freedom import Freedom
 from skem.state_space.scalars import is_diagonal
 from skem.state_space.series import FloatArray, StateSpace
+from skem.state_space.stationary import maximize_transitions, pulled_back
 from skem.state_space.statistics import Statistics
 
 __all__ = ["maximize", "slopes"]
@@ -40,9 +41,17 @@ def maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSp
 
 
 def _maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSpace:
-    A, C, Q, R, m, P, d = params
-    masks, forms = freedom.masks, freedom.forms
+    if freedom.is_stationary:
+        moved = maximize_transitions(stats, params, freedom)
+    else:
+        moved = _moved_states(stats, params, freedom)
+    return _moved_observations(stats, moved, freedom)
 
+
+def _moved_states(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSpace:
+    """Return parameters with new A and Q, m and P."""
+    A, _, Q, _, m, P, _ = params
+    masks, forms = freedom.masks, freedom.forms
     free = masks["transition_matrix"] & (stats.n_transitions > 0)
     change = _regress(Q @ stats.transition_slope, stats.before, Q, free)
     # Moments of w = x_t - A x_(t-1), first with the A before.
@@ -53,19 +62,30 @@ def _maximize(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateS
     if stats.n_transitions:
         Q = forms["transition_covariance"].maximize(scatter, stats.n_transitions, Q)
 
+    step = np.where(masks["initial_state_mean"], stats.start / stats.n_sequences, 0.0)
+    outer = np.outer(step, stats.start)
+    scatter = stats.start_scatter - outer - outer.T + stats.n_sequences * np.outer(step, step)
+    P = forms["initial_state_covariance"].maximize(scatter, stats.n_sequences, P)
+    return params._replace(
+        transition_matrix=A,
+        transition_covariance=Q,
+        initial_state_mean=m + step,
+        initial_state_covariance=P,
+    )
+
+
+def _moved_observations(stats: Statistics, params: StateSpace, freedom: Freedom) -> StateSpace:
+    """Return parameters with new C and d, and R."""
+    C, R, d = params.observation_matrix, params.observation_covariance, params.observation_offset
+    masks = freedom.masks
     free = np.column_stack([masks["observation_matrix"], masks["observation_offset"]])
     change = _regress(stats.residual, stats.regressors, R, free)
     cross = stats.residual @ change.T
     quadratic = np.einsum("ij,ijk,lk->il", change, stats.regressors, change)
     scatter = stats.residual_scatter - cross - cross.T + quadratic
     C, d = C + change[:, :-1], d + change[:, -1]
-    R = forms["observation_covariance"].maximize(scatter, stats.counts, R)
-
-    step = np.where(masks["initial_state_mean"], stats.start / stats.n_sequences, 0.0)
-    outer = np.outer(step, stats.start)
-    scatter = stats.start_scatter - outer - outer.T + stats.n_sequences * np.outer(step, step)
-    P = forms["initial_state_covariance"].maximize(scatter, stats.n_sequences, P)
-    return StateSpace(A, C, Q, R, m + step, P, d)
+    R = freedom.forms["observation_covariance"].maximize(scatter, stats.counts, R)
+    return params._replace(observation_matrix=C, observation_covariance=R, observation_offset=d)
 
 
 def _regress(
@@ -137,6 +157,10 @@ def slopes(stats: Statistics, params: StateSpace, freedom: Freedom) -> dict[str,
             block = np.ix_(form.free, form.free)
             counts = np.broadcast_to(counts, len(matrix))[form.free]
             found[name][block] = _covariance_slope(matrix[block], scatter[block], counts)
+    if freedom.is_stationary:
+        by_A, by_Q = pulled_back(stats, params)
+        found["transition_matrix"] = found["transition_matrix"] + by_A
+        found["transition_covariance"] = found["transition_covariance"] + by_Q
     return found
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 from sklearn import config_context
 from sklearn.base import clone
@@ -83,31 +84,112 @@ def test_smoothed_level_of_the_nile():
     np.testing.assert_allclose(level.predict(NILE), means, atol=1e-8)
 
 
+def autoregression(**options):
+    known = {"observation_matrix": [[1]], "observation_offset": [0]}
+    return LinearGaussianSSM(
+        **{f"{name}_init": value for name, value in known.items()},
+        fixed=dict.fromkeys(known, True),
+        stationary_start=True,
+        **options,
+    )
+
+
 def test_autoregression_seen_through_noise_is_that_of_shumway_and_stoffer():
-    # Example 6.6 of their Time Series Analysis. The chain is stationary there: 100 rows before
-    # the first, none of which was observed, leave 0.8 ** 200 of any start.
-    X = np.concatenate([np.full(100, np.nan), AR1_PLUS_NOISE])[:, np.newaxis]
-    start = {
-        "observation_matrix": [[1]],
-        "observation_offset": [0],
-        "initial_state_mean": [0],
-        "initial_state_covariance": [[1]],
-    }
-    model = LinearGaussianSSM(
-        **{f"{name}_init": value for name, value in start.items()},
-        fixed=dict.fromkeys(start, True),
-        tol=1e-11,
-    ).fit(X)
-    assert model.score(X) * 200 == pytest.approx(-170.908306, abs=2e-6)
-    assert model.transition_matrix_[0, 0] == pytest.approx(0.813767, abs=2e-4)
+    # Example 6.6 of their Time Series Analysis.
+    X = np.array(AR1_PLUS_NOISE)[:, np.newaxis]
+    model = autoregression(tol=1e-11).fit(X)
+    assert model.n_iter_ < 30 and model.n_parameters_ == 3
+    assert model.score(X) * 100 == pytest.approx(-170.908306, abs=1e-6)
+    assert model.transition_matrix_[0, 0] == pytest.approx(0.813767, abs=1e-5)
     sd_w, sd_v = np.sqrt([model.transition_covariance_, model.observation_covariance_]).ravel()
-    assert sd_w == pytest.approx(0.850771, abs=2e-4)
-    assert sd_v == pytest.approx(0.874403, abs=2e-4)
+    assert sd_w == pytest.approx(0.850771, abs=1e-5)
+    assert sd_v == pytest.approx(0.874403, abs=1e-5)
     errors = model.standard_errors(X)
-    assert errors.transition_matrix[0, 0] == pytest.approx(0.0806, abs=2e-3)
-    assert errors.transition_covariance[0, 0] / (2 * sd_w) == pytest.approx(0.1753, abs=2e-3)
-    assert errors.observation_covariance[0, 0] / (2 * sd_v) == pytest.approx(0.1429, abs=2e-3)
-    assert errors.observation_matrix[0, 0] == 0
+    assert errors.transition_matrix[0, 0] == pytest.approx(0.0806, abs=1e-4)
+    assert errors.transition_covariance[0, 0] / (2 * sd_w) == pytest.approx(0.1753, abs=1e-4)
+    assert errors.observation_covariance[0, 0] / (2 * sd_v) == pytest.approx(0.1429, abs=1e-4)
+    assert errors.observation_matrix[0, 0] == errors.initial_state_mean[0] == 0
+    # P has one that follows from those of A and Q.
+    assert errors.initial_state_covariance[0, 0] > 0
+    plain = autoregression(tol=1e-10, acceleration=None).fit(X)
+    assert plain.lower_bound_ == pytest.approx(model.lower_bound_, abs=1e-9)
+    assert plain.n_iter_ > 3 * model.n_iter_
+
+
+def test_stationary_start_is_that_of_rows_before_the_first():
+    # 200 rows, none of which was observed, leave 0.8 ** 200 of any start.
+    X = np.array(AR1_PLUS_NOISE)[:, np.newaxis]
+    model = autoregression().fit(X)
+    free = LinearGaussianSSM.from_parameters(
+        transition_matrix=model.transition_matrix_,
+        observation_matrix=[[1]],
+        transition_covariance=model.transition_covariance_,
+        observation_covariance=model.observation_covariance_,
+        initial_state_mean=[3.0],
+        initial_state_covariance=[[0.1]],
+    )
+    padded = np.vstack([np.full((200, 1), np.nan), X])
+    assert free.score(padded) * 300 == pytest.approx(model.score(X) * 100, rel=1e-12)
+    assert free.score(X) != pytest.approx(model.score(X), rel=1e-4)
+
+
+def test_stationary_autoregression_of_order_two():
+    """The likelihood of all rows, the first two included, by direct maximisation."""
+    rng, x = np.random.default_rng(8), np.zeros(150)
+    for t in range(2, 150):
+        x[t] = 1.2 * x[t - 1] - 0.5 * x[t - 2] + rng.normal()
+    X = x[50:, np.newaxis]
+    model = LinearGaussianSSM(
+        2,
+        transition_matrix_init=[[0.1, 0.1], [1, 0]],
+        transition_covariance_init=[[1, 0], [0, 0]],
+        observation_matrix_init=[[1, 0]],
+        observation_covariance_init=[[0]],
+        observation_offset_init=[0],
+        stationary_start=True,
+        fixed={
+            "transition_matrix": np.array([[False, False], [True, True]]),
+            "transition_covariance": ~np.outer([1, 0], [1, 0]).astype(bool),
+            "observation_matrix": True,
+            "observation_covariance": True,
+            "observation_offset": True,
+        },
+        tol=1e-10,
+    ).fit(X)
+
+    def coefficients(theta):  # of partial autocorrelations: always stationary
+        first, second = np.tanh(theta[:2])
+        return first * (1 - second), second
+
+    def total(theta):
+        (a, b), variance = coefficients(theta), np.exp(theta[2])
+        # Autocovariances by the equations of Yule and Walker.
+        left = [[1, -a, -b], [-a, 1 - b, 0], [-b, -a, 1]]
+        gamma = list(np.linalg.solve(left, [variance, 0, 0]))
+        for _ in range(len(X) - 3):
+            gamma.append(a * gamma[-1] + b * gamma[-2])
+        covariance = np.array(gamma)[np.abs(np.subtract.outer(range(len(X)), range(len(X))))]
+        return multivariate_normal.logpdf(X[:, 0], np.zeros(len(X)), covariance)
+
+    direct = minimize(lambda theta: -total(theta), [0.5, -0.3, 0.0], options={"gtol": 1e-4})
+    assert model.score(X) * len(X) == pytest.approx(-direct.fun, abs=1e-5)
+    expected = coefficients(direct.x)
+    np.testing.assert_allclose(model.transition_matrix_[0], expected, atol=1e-3)
+    np.testing.assert_array_equal(model.transition_matrix_[1], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"initial_state_mean_init": [0]}, "says what initial_state_mean is: leave it out"),
+        ({"fixed": {"initial_state_covariance": False}}, "says what initial_state_covariance is"),
+        ({"transition_matrix_init": [[1.0]]}, "needs states that forget: all eigenvalues"),
+        ({"stationary_start": "yes"}, "stationary_start"),
+    ],
+)
+def test_what_a_stationary_start_rules_out(options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        LinearGaussianSSM(**{"stationary_start": True, **options}).fit(NILE)
 
 
 def factors():

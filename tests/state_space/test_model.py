@@ -1,11 +1,14 @@
 """EM: its slope, its ascent, what is held, and the same model in other units."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
 from skem.em.driver import run
 from skem.state_space.freedom import COEFFICIENTS, COVARIANCES, CovarianceForm, Freedom
+from skem.state_space.lyapunov import with_stationary_start
 from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import Series
 from tests.state_space.dense import Joint, random_params, simulate
@@ -212,3 +215,30 @@ def test_contributions_are_by_sequence():
         model.evaluate(params).objective, rel=1e-12
     )
     np.testing.assert_array_equal(model.contributions(params, slice(1, 3)), by_sequence[1:3])
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_stationary_start_has_the_right_slope_and_never_falls(missing):
+    rng = np.random.default_rng(6)
+    params = with_stationary_start(random_params(rng, 2, 3, diagonal=True, radius=0.6))
+    A, P = params.transition_matrix, params.initial_state_covariance
+    np.testing.assert_allclose(P, A @ P @ A.T + params.transition_covariance, rtol=1e-12)
+    Y = simulate(rng, params, 40, missing)
+    held = {"initial_state_mean": ..., "initial_state_covariance": ...}
+    freedom = replace(freedom_of(params, ("full", "diagonal", "full"), held), is_stationary=True)
+    model = StateSpaceModel(Series.of(Y, [15, 27, 40]), freedom)
+    gradient = model.gradient(params, model.evaluate(params))
+    np.testing.assert_allclose(gradient, differences(model, params), atol=1e-7)
+    trace = []
+    for _ in range(12):
+        step = model.evaluate(params)
+        params = step.params
+        trace.append(step.objective)
+    assert (np.diff(trace) > 0).all()
+    A, P = params.transition_matrix, params.initial_state_covariance
+    np.testing.assert_allclose(P, A @ P @ A.T + params.transition_covariance, rtol=1e-10)
+
+
+def test_state_that_goes_on_for_ever_has_no_stationary_start():
+    params = random_params(np.random.default_rng(0), 2, 1, radius=1.0)
+    assert np.isnan(with_stationary_start(params).initial_state_covariance).all()
