@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from skem.errors import DegenerateError
-from skem.state_space import expectation, lanes
+from skem.state_space import expectation, lanes, smoothing
+from skem.state_space import series as series_module
 from skem.state_space.affine import affine_recursion
 from skem.state_space.expectation import expect
 from skem.state_space.overlap import memory
 from skem.state_space.series import Series, StateSpace
 from skem.state_space.smoothing import rows_of
+from skem.state_space.statistics import statistics
 from tests.state_space.dense import Joint, random_params, simulate
 
 MISSING = [0.0, 0.3]
@@ -88,6 +90,41 @@ def test_one_lane_or_many_are_the_same(rng, monkeypatch, missing):
     np.testing.assert_allclose(cut_lanes.means, whole.means, atol=1e-11)
     for mine, theirs in zip(cut_lanes.sums, whole.sums, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("n", [5, 7])
+@pytest.mark.parametrize("missing", MISSING)
+def test_many_states_side_by_side(rng, monkeypatch, n, missing):
+    """Products by lane, and of all lanes, are other ones from some number of states on."""
+    side_by_side(monkeypatch)
+    params = random_params(rng, n, 2)
+    Y = simulate(rng, params, 10, missing)
+    got, joint = expect(Series.of(Y), params), Joint(params, Y)
+    assert got.log_likelihood == pytest.approx(joint.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(got.means, joint.means, atol=1e-11)
+    every = sum(joint.between(t, t) for t in range(10))
+    lag = sum(joint.between(t + 1, t) for t in range(9))
+    np.testing.assert_allclose(got.sums.all, every, atol=1e-11)
+    np.testing.assert_allclose(lag_sum(params, got.sums), lag, atol=1e-11)
+
+
+@pytest.mark.parametrize("missing", MISSING)
+@pytest.mark.parametrize("by_pattern", [False, True])
+def test_one_piece_of_rows_or_many_are_the_same(rng, monkeypatch, missing, by_pattern):
+    params = random_params(rng, 2, 3, diagonal=not by_pattern)
+    Y = simulate(rng, params, 700, missing)
+    found = []
+    for numbers in (2**22, 60):
+        monkeypatch.setattr(series_module, "NUMBERS", numbers)
+        monkeypatch.setattr(smoothing, "MOST_NUMBERS", 100 * numbers)
+        series = Series.of(Y, [400, 700], [1.0, 2.0])
+        expected = expect(series, params, by_pattern)
+        found.append((expected, statistics(series, params, expected, by_pattern)))
+    (one, its), (many, theirs) = found
+    assert many.log_likelihood == pytest.approx(one.log_likelihood, rel=1e-13)
+    np.testing.assert_allclose(many.means, one.means, atol=1e-12)
+    for mine, other in zip(its, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-9)
 
 
 def test_settled_gains_are_the_same_as_lanes(rng, monkeypatch):
