@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skem.estimators.chain_prediction import PredictiveChain
 from skem.estimators.parameters import Estimate
 from skem.estimators.reordering import reorder_restarts
-from skem.estimators.summary import UNCERTAIN, Summary, column_names
+from skem.estimators.summary import UNCERTAIN, Summary, column_names, doubts_of
 from skem.estimators.text import lay_out, spell
 from skem.families.base import FloatArray
 
@@ -123,7 +123,7 @@ class DescribedChain(PredictiveChain):
             bic=bic,
             uncertainty=uncertainty,
             n_uncertain=n_uncertain,
-            doubts=[],
+            doubts=doubts_of(self),
             startprob=_estimate(self, errors, "startprob"),
             transmat=_estimate(self, errors, "transmat"),
         )

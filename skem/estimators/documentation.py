@@ -6,7 +6,7 @@ import re
 __all__ = ["inherit_documentation", "share_documentation"]
 
 #: In the place of a type, this says that names are documented by the base class.
-INHERITED = "as of all mixtures"
+INHERITED = r"as of all [\w ]+"
 
 ENTRY = r"^{names} : {kind}\n(?:    .*\n)+"
 
@@ -14,9 +14,10 @@ ENTRY = r"^{names} : {kind}\n(?:    .*\n)+"
 def inherit_documentation(cls: type, base: type) -> None:
     """Put what a base class says of parameters and attributes into the docstring of a class.
 
-    There the names stand in one entry, whose type is ``as of all mixtures``.
+    There the names stand in one entry, whose type is ``as of all mixtures``, or ``as of all hidden
+    Markov models``.
     """
-    if cls.__doc__ and base.__doc__ and INHERITED in cls.__doc__:
+    if cls.__doc__ and base.__doc__ and "as of all" in cls.__doc__:
         cls.__doc__ = _with_entries(cls.__doc__, base.__doc__, INHERITED)
 
 

@@ -23,7 +23,10 @@ def doubts_of(estimator: Any, best: Run, model: MixtureModel) -> dict[str, str]:
     """Return why the fit cannot be trusted, by a word, in words that do not depend on K."""
     if estimator.max_iter == 0:
         return {}
-    doubts: dict[str, str] = estimator._explain(best.spurious, model, best.params)
+    counts = best.params.labels.weights * model.rows.effective
+    doubts: dict[str, str] = estimator._explain(
+        best.spurious, model.components, best.params.components, counts, model.rows
+    )
     if (estimator.weights_ * model.rows.effective <= NEXT_TO_NOTHING).any():
         doubts["empty"] = "a component is empty: no row belongs to it. Decrease n_components."
     return doubts

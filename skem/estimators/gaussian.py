@@ -31,7 +31,6 @@ from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
 from skem.families.gaussian import Gaussian, GaussianParameters, admissible_amplification
 from skem.mixture.labels import MixtureParameters, Weights
-from skem.mixture.model import MixtureModel
 
 __all__ = ["GaussianMixtureEM"]
 
@@ -369,14 +368,11 @@ verbose_interval : as of all mixtures
         return labels, family, given, held
 
     def _explain(
-        self, doubt: Doubt | None, model: MixtureModel, params: MixtureParameters
+        self, doubt: Doubt | None, family: Any, params: Any, counts: FloatArray, rows: Rows
     ) -> dict[str, str]:
-        n_columns = params.components.means.shape[1]
+        n_columns = params.means.shape[1]
         names = getattr(self, "feature_names_in_", np.arange(n_columns)).tolist()
-        counts = params.labels.weights * model.rows.effective
-        family: Any = model.components
-        rows, quoted = model.rows, list(map(repr, names))
-        return doubts_about(doubt, family, params.components, counts, rows, quoted)
+        return doubts_about(doubt, family, params, counts, rows, list(map(repr, names)))
 
     def _published(self) -> MixtureParameters:
         """Return the published parameters, with the factor of the precision that is upper.

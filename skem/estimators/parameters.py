@@ -29,7 +29,6 @@ from skem.estimators.validation import (
 from skem.families.base import FloatArray
 from skem.families.held import Held
 from skem.mixture.labels import Independent, MixtureParameters, Weights
-from skem.mixture.model import MixtureModel
 
 __all__ = ["Estimate", "ParametricMixture"]
 
@@ -229,7 +228,9 @@ class ParametricMixture(FittedMixture):
                 where = ... if name in self._shared else held.masks[name]
                 getattr(self, f"{name}_")[where] = np.asarray(values)[where]
 
-    def _explain(self, doubt: Doubt | None, model: MixtureModel, params: Any) -> dict[str, str]:
+    def _explain(
+        self, doubt: Doubt | None, family: Any, params: Any, counts: FloatArray, rows: Rows
+    ) -> dict[str, str]:
         """Return why the parameters cannot be trusted and what helps, by a word."""
         if doubt is None:
             return {}

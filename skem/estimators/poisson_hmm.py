@@ -23,65 +23,23 @@ class PoissonHMM(HiddenMarkovModel):
     ----------
     n_components : int, default=1
         Number of states K.
-    tol : float, default=1e-8
-        EM stops when the estimated gain still to come is below this, in nats per row.
-    startprob_prior : float or array-like of shape (n_components,), default=1.0
-        Dirichlet prior of the start: 1 is flat, more adds as many starts but one.
-    transmat_prior : float or array-like of shape (n_components, n_components), default=1.0
-        The same of the transitions, by row.
-    max_iter : int, default=1000
-        Largest number of E/M evaluations in a run.
-    n_init : int, default=3
-        Of many diverse starts, all tried for some steps, how many are followed to the end. The
-        best run that is not spurious is kept.
-    startprob_init : array-like of shape (n_components,), default=None
-        Start to begin with; NaN for what is left to the data. Zeros stay zero.
-    transmat_init : array-like of shape (n_components, n_components), default=None
-        Transitions to begin with; NaN for what is left to the data. Zeros stay zero: they say
-        which states can follow which.
     rates_init : array-like of shape (n_components, n_features), default=None
         Rates to start from.
-    fixed : dict or None, default=None
-        Parameters that the fit holds at their starting values: by name, True, or bools: of each
-        entry of ``startprob`` or ``transmat``, of each state for others.
-    acceleration : {'quasi-newton'} or None, default='quasi-newton'
-        How to need fewer evaluations: steps longer than EM's, each kept only if the
-        log-likelihood does not fall. None is plain EM.
-    n_jobs : int, default=None
-        How many runs to make at a time, in joblib's terms. None means one.
-    random_state : int, RandomState instance or None, default=None
-        Source of randomness of the starts and of :meth:`sample`.
-    warm_start : bool, default=False
-        Continue from the published parameters, if there are any.
+    startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, max_iter, n_init, \
+acceleration, n_jobs, random_state, warm_start, record_trace, verbose, verbose_interval : \
+as of all hidden Markov models
+        Said once, in HiddenMarkovModel.
 
     Attributes
     ----------
-    startprob_ : ndarray of shape (n_components,)
-        Distribution of the first state of a sequence.
-    transmat_ : ndarray of shape (n_components, n_components)
-        Row i is the distribution of the state after state i.
+    startprob_, transmat_ : as of all hidden Markov models
+        Said once, in HiddenMarkovModel.
     rates_ : ndarray of shape (n_components, n_features)
         Mean counts.
-    stationary_distribution_ : ndarray of shape (n_components,)
-        Share of time in each state in the long run.
-    expected_dwell_times_ : ndarray of shape (n_components,)
-        Mean number of rows of a stay in each state.
-    converged_ : bool
-        Whether the best run had less than ``tol`` left to gain.
-    n_iter_ : int
-        E/M evaluations of the best run.
-    lower_bound_ : float
-        Mean log-likelihood of the published parameters, in nats per row.
-    lower_bounds_ : list of float
-        Mean penalised log-likelihood at each evaluation of the best run.
-    restarts_ : tuple of Restart
-        What each run came to.
-    n_parameters_ : int
-        Number of free parameters.
-    n_features_in_ : int
-        Number of features seen by fit.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where X had names that are all strings.
+    stationary_distribution_, expected_dwell_times_, converged_, n_iter_, lower_bound_, \
+lower_bounds_, trace_, restarts_, doubts_, n_parameters_, n_features_in_, feature_names_in_ : \
+as of all hidden Markov models
+        Said once, in HiddenMarkovModel.
 
     See Also
     --------
@@ -112,34 +70,42 @@ class PoissonHMM(HiddenMarkovModel):
         self,
         n_components: int = 1,
         *,
-        tol: float = 1e-8,
-        startprob_prior: Any = 1.0,
-        transmat_prior: Any = 1.0,
-        max_iter: int = 1000,
-        n_init: int = 3,
+        rates_init: ArrayLike | None = None,
         startprob_init: ArrayLike | None = None,
         transmat_init: ArrayLike | None = None,
-        rates_init: ArrayLike | None = None,
+        startprob_prior: Any = 1.0,
+        transmat_prior: Any = 1.0,
         fixed: dict[str, Any] | None = None,
+        tol: float = 1e-8,
+        max_iter: int = 1000,
+        n_init: int = 3,
         acceleration: str | None = "quasi-newton",
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        record_trace: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
-        self.n_components = n_components
-        self.tol = tol
-        self.startprob_prior = startprob_prior
-        self.transmat_prior = transmat_prior
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.startprob_init = startprob_init
-        self.transmat_init = transmat_init
+        super().__init__(
+            n_components,
+            startprob_init=startprob_init,
+            transmat_init=transmat_init,
+            startprob_prior=startprob_prior,
+            transmat_prior=transmat_prior,
+            fixed=fixed,
+            tol=tol,
+            max_iter=max_iter,
+            n_init=n_init,
+            acceleration=acceleration,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            warm_start=warm_start,
+            record_trace=record_trace,
+            verbose=verbose,
+            verbose_interval=verbose_interval,
+        )
         self.rates_init = rates_init
-        self.fixed = fixed
-        self.acceleration = acceleration
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.warm_start = warm_start
 
     def _moments(self) -> tuple[FloatArray, FloatArray]:
         return self.rates_, self.rates_

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
 from skem.data.blocks import SERIAL, Workers
 from skem.em.model import Evaluation
@@ -140,6 +141,24 @@ class HiddenChain:
         of_components = self.components.gradient(params.components, new.components, totals)
         return np.concatenate([of_labels, of_components]) / self.n_units
 
+    def contributions(self, params: MixtureParameters, units: slice) -> FloatArray:
+        """Return what some of the sequences add to the total objective, less base measures."""
+        kernel = self.kernel(params)
+        return self.sequences.log_likelihoods(kernel, params.labels, units, self.workers)
+
+    def decompose(self, params: MixtureParameters) -> tuple[float, float]:
+        """Return the mean expected complete-data log-likelihood, and the mean entropy of paths.
+
+        In nats per row; their sum is the objective of params.
+        """
+        kernel, labels = self.kernel(params), params.labels
+        sums, objective = self._expect(kernel, params)
+        expected = self.sequences.expected_log_density(kernel, labels, self.workers)
+        counts = self.labels.table(sums.starts, sums.transitions)
+        expected += float(xlogy(counts, self.labels.table(*labels)).sum())
+        expected += self._constant(kernel, params)
+        return expected / self.n_units, objective - expected / self.n_units
+
     @property
     def _no_bias(self) -> FloatArray:
         return np.zeros(self.components.n_components)
@@ -151,9 +170,13 @@ class HiddenChain:
     def _expect(self, kernel: Kernel, params: MixtureParameters) -> tuple[Sums, float]:
         """Return what the E-step expects, and the mean objective."""
         sums = self.sequences.sums(kernel, params.labels, self.workers)
-        total = sums.evidence + kernel.offset * self.n_units + kernel.constant
-        total += self._log_base_total + self.labels.log_prior(params.labels)
-        return sums, float(total) / self.n_units
+        total = float(sums.evidence) + self._constant(kernel, params)
+        return sums, total / self.n_units
+
+    def _constant(self, kernel: Kernel, params: MixtureParameters) -> float:
+        """Return what is left out of all log-densities, and the log of the prior."""
+        constant = kernel.offset * self.n_units + kernel.constant
+        return float(constant + self._log_base_total + self.labels.log_prior(params.labels))
 
     @cached_property
     def _log_base_total(self) -> float:

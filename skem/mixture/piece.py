@@ -9,7 +9,7 @@ from skem.chains.forward_backward import ForwardBackward
 from skem.chains.lanes import Index, Lanes
 from skem.data.blocks import SERIAL, Workers, block_rows
 from skem.data.rows import Rows
-from skem.families.base import FloatArray, Kernel, LinearKernel
+from skem.families.base import LOG_ZERO, FloatArray, Kernel, LinearKernel
 from skem.mixture.markov import Chain
 from skem.mixture.posterior import mask_known
 from skem.mixture.sweep import load_blocks
@@ -73,6 +73,24 @@ class Piece:
         if weights is not None:
             expected.posterior[:] *= weights
         return expected
+
+    def log_likelihoods(
+        self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL
+    ) -> FloatArray:
+        """Return the log-likelihood of each sequence (n_sequences,), less its base measure."""
+        evidence = np.empty(self.rows.n_rows)
+        evidence[self.lanes.order] = self.expect(kernel, chain, workers).evidence
+        starts = self.lanes.ends - self.lanes.lengths
+        totals: FloatArray = np.add.reduceat(evidence, starts)
+        return totals + kernel.offset * self.lanes.lengths
+
+    def expected_log_density(
+        self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL
+    ) -> FloatArray:
+        """Return the expected log-density of all rows given their states, less constants."""
+        posterior = self.expect(kernel, chain, workers).posterior
+        logs = np.maximum(self.log_densities(kernel, workers), LOG_ZERO)  # that 0 times it is 0
+        return np.add.reduce(posterior * logs, axis=None)
 
     def log_densities(self, kernel: Kernel, workers: Workers = SERIAL) -> FloatArray:
         """Return log-densities (n_states, n_rows), less the kernel's constants.

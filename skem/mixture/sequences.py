@@ -4,6 +4,8 @@ Sequences are units, as the rows of a mixture are: what the E-step expects of th
 are passed over in pieces of whole sequences, so that work space does not grow with their number.
 """
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 from skem.chains.lanes import Index, ends_of
 from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
-from skem.families.base import Kernel
+from skem.families.base import FloatArray, Kernel
 from skem.mixture.markov import Chain
 from skem.mixture.piece import Piece, Sums
 
@@ -69,11 +71,35 @@ class Sequences:
 
     def sums(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Sums:
         """Return what the E-step expects of all of them."""
-        if self.whole is not None:
-            return self.whole.sums(kernel, chain, workers)
-        sums = partial(_sums, self.n_states, kernel, chain)
-        total: Sums = self.rows.fold_units(sums, self.ends, self._most_rows, _add, workers)
+        total: Sums = self._fold("sums", kernel, chain, workers, _add)
         return total
+
+    def expected_log_density(
+        self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL
+    ) -> float:
+        """Return the expected log-density of all rows given their states, less constants."""
+        return float(self._fold("expected_log_density", kernel, chain, workers, operator.add))
+
+    def log_likelihoods(
+        self, kernel: Kernel, chain: Chain, units: slice, workers: Workers = SERIAL
+    ) -> FloatArray:
+        """Return the log-likelihoods of some of the sequences by weight, less base measures."""
+        ends = self.ends[units]
+        if not len(ends):
+            return np.empty(0)
+        first = int(self.ends[units.start - 1]) if units.start else 0
+        rows = self.rows.take(slice(first, int(ends[-1])))
+        found = Piece(rows, ends - first, self.n_states).log_likelihoods(kernel, chain, workers)
+        return found if rows.weights is None else found * rows.weights[ends - first - 1]
+
+    def _fold(
+        self, name: str, kernel: Kernel, chain: Chain, workers: Workers, add: Callable[..., Any]
+    ) -> Any:
+        """Return the sum over pieces of what a method of theirs returns."""
+        if self.whole is not None:
+            return getattr(self.whole, name)(kernel, chain, workers)
+        of_piece = partial(_of_piece, name, self.n_states, kernel, chain)
+        return self.rows.fold_units(of_piece, self.ends, self._most_rows, add, workers)
 
     def some(self, rng: Any) -> "Sequences":
         """Return some of them in memory, of about MOST_ROWS rows; long ones are cut short."""
@@ -94,10 +120,16 @@ def _some_rows(lengths: Index, rng: Any) -> tuple[Index, Index]:
     return np.concatenate(index), ends_of(taken_lengths)
 
 
-def _sums(
-    n_states: int, kernel: Kernel, chain: Chain, rows: Rows, ends: Index, workers: Workers
-) -> Sums:
-    return Piece(rows, ends, n_states).sums(kernel, chain, workers)
+def _of_piece(
+    name: str,
+    n_states: int,
+    kernel: Kernel,
+    chain: Chain,
+    rows: Rows,
+    ends: Index,
+    workers: Workers,
+) -> Any:
+    return getattr(Piece(rows, ends, n_states), name)(kernel, chain, workers)
 
 
 def _add(a: Sums, b: Sums) -> Sums:

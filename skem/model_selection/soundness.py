@@ -8,7 +8,18 @@ __all__ = ["WORDS", "doubt_number", "doubt_of"]
 
 #: Words for what is wrong with a fit. A search keeps numbers alone: that of a word is its place
 #: here, and 0 is a sound fit.
-WORDS = ("", "flat", "few rows", "spike", "empty", "doubtful")
+WORDS = (
+    "",
+    "flat",
+    "few rows",
+    "spike",
+    "empty",
+    "doubtful",
+    "unreachable",
+    "never left",
+    "alike",
+    "parameters",
+)
 
 
 def doubt_of(model: Any) -> str:

@@ -48,8 +48,8 @@ class TestSummary:
         with pytest.raises(ValueError, match="needs X"):
             two_states().summary(standard_errors=True)
 
-    def test_no_sandwich_of_a_chain(self):
-        with pytest.raises(ValueError, match="robust must be False"):
+    def test_no_sandwich_of_one_sequence(self):
+        with pytest.raises(ValueError, match="need more sequences than that, but there are 1"):
             two_states().standard_errors(load_earthquakes().data, robust=True)
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skem import PoissonHMM
 from skem.datasets import load_earthquakes
-from skem.plotting import StatesDisplay, TransitionDisplay
+from skem.plotting import StatesDisplay, TraceDisplay, TransitionDisplay
 from tests.plotting.cases import CHAIN, ONE_FEATURE
 
 X = load_earthquakes().data
@@ -63,3 +64,10 @@ def test_a_mixture_has_no_chain():
         TransitionDisplay.from_estimator(ONE_FEATURE)
     with pytest.raises(TypeError, match="takes a hidden Markov model; GaussianMixtureEM has no"):
         StatesDisplay.from_estimator(ONE_FEATURE, X)
+
+
+def test_the_trace_of_a_chain_shows_the_entropy_of_its_path():
+    model = PoissonHMM(2, n_init=1, random_state=0, record_trace=True).fit(X)
+    display = TraceDisplay.from_estimator(model, parts=True)
+    assert_array_equal(display.lines_[0].get_ydata(), model.lower_bounds_)
+    assert len(display.bands_) == 1

@@ -1,0 +1,176 @@
+"""Parameters and data of a hidden Markov model: as a user gives them, as the model has them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skem.chains.lanes import ends_of
+from skem.data.blocks import workers
+from skem.estimators.chain_holding import free_probabilities, given_chain
+from skem.estimators.chain_outputs import check_units
+from skem.estimators.chain_summary import DescribedChain
+from skem.estimators.holding import check_fixed, with_held
+from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
+from skem.estimators.sources import is_lazy, open_data, open_labels, open_weights, rows_of
+from skem.mixture.hidden_chain import HiddenChain
+from skem.mixture.labels import MixtureParameters, Weights
+from skem.mixture.markov import Chain, Markov
+from skem.mixture.sequences import Sequences
+
+__all__ = ["ParametricChain"]
+
+
+class ParametricChain(DescribedChain):
+    """What a hidden Markov model makes of the parameters and the data that it is given.
+
+    All that concerns the components is asked of a mixture estimator with the same parameters
+    (``_mixture``).
+    """
+
+    n_components: int
+    fixed: Any
+    startprob_init: Any
+    transmat_init: Any
+    startprob_prior: Any
+    transmat_prior: Any
+
+    @classmethod
+    def from_parameters(cls, *, startprob: ArrayLike, transmat: ArrayLike, **params: Any) -> Self:
+        """Make a model of known parameters, as if it had been fitted.
+
+        Parameters
+        ----------
+        startprob : array-like of shape (n_components,)
+            Distribution of the first state.
+        transmat : array-like of shape (n_components, n_components)
+            Transition matrix.
+        **params : dict
+            The parameters of the states by their names, as the mixture of the same components
+            takes them (``means=``, ``covariances=``, ``rates=``, ``probabilities=``), and further
+            constructor parameters.
+
+        Returns
+        -------
+        model : object
+            Ready to predict, score, forecast and sample.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not agree, or probabilities do not sum to one.
+        """
+        K = len(np.atleast_1d(startprob))
+        own = {name: params[name] for name in cls._get_param_names() if name in params}
+        shared = {name: own[name] for name in cls._of_components if name in own}
+        arrays = {name: values for name, values in params.items() if name not in own}
+        self = cls(n_components=K, **own)
+        mixture = cls._mixture_class.from_parameters(weights=np.full(K, 1 / K), **arrays, **shared)
+        self._take_over(mixture)
+        self.n_features_in_ = mixture.n_features_in_
+        self.startprob_init, self.transmat_init = startprob, transmat
+        chain = given_chain(self, "_init")
+        self.startprob_init = self.transmat_init = None
+        if any(np.isnan(values).any() for values in chain):
+            raise ValueError("startprob and transmat must be given as a whole, without NaN")
+        self.startprob_, self.transmat_ = chain
+        free = Markov(free_probabilities(chain, {}))
+        family, components = self._fitted()
+        self.n_parameters_ = free.n_parameters() + family.n_parameters(components)
+        return self
+
+    def _training_sequences(
+        self,
+        X: Any,
+        groups: Any,
+        lengths: Any,
+        sample_weight: Any,
+        known_labels: Any,
+        reset: bool,
+    ) -> tuple[Any, Sequences]:
+        """Return validated X, and the sequences that count."""
+        given, X = X, open_data(self, X, reset=reset)
+        ends = sequence_ends(len(X), groups, lengths, outer_index(given))
+        if self.n_components == 1 and sample_weight is not None:
+            ends = np.arange(1, len(X) + 1)  # with one state rows are exchangeable
+        weights = open_weights(sample_weight, X)
+        check_units(X, ends, self.n_components)
+        by_sequence = sequence_weights(None if weights is None else np.asarray(weights), ends)
+        labels = open_labels(known_labels, X, self.n_components)
+        rows = rows_of(X, weights, labels)
+        if by_sequence is not None and not by_sequence.all():
+            ends = ends_of(np.diff(ends, prepend=0)[by_sequence > 0])
+            if not is_lazy(weights):  # those of dask leave them out by themselves
+                rows = rows.restrict(np.flatnonzero(weights))
+        if rows.n_rows < self.n_components:
+            raise ValueError(
+                "Expected n_samples >= n_components but got "
+                f"n_components = {self.n_components}, n_samples = {rows.n_rows}"
+            )
+        return X, Sequences(rows, ends, self.n_components)
+
+    def _prepare(
+        self, sequences: Sequences, continuing: bool
+    ) -> tuple[HiddenChain, MixtureParameters, Any]:
+        """Return the model of rows, starting values, and which components' are held."""
+        rows, mixture, fixed = sequences.rows, self._mixture(), dict(self.fixed or {})
+        of_chain = {name: fixed.pop(name, False) for name in Chain._fields}
+        with workers(0):
+            mixture._check_rows(rows, self.n_components)
+            family = mixture._training_family(rows)
+            given = (mixture._continued if continuing else mixture._given)(family)
+            names = tuple(name for name in mixture._fixable if name != "weights")
+            held = check_fixed(fixed, given, self.n_components, names, mixture._shared)
+            _, family = with_held(family, held)
+        chain = given_chain(self, "_" if continuing else "_init")
+        free = free_probabilities(chain, of_chain)
+        pseudo = Markov.table(
+            np.broadcast_to(self.startprob_prior, chain.startprob.shape),
+            np.broadcast_to(self.transmat_prior, chain.transmat.shape),
+        )
+        labels = Markov(free, pseudo - 1.0)
+        given = MixtureParameters(chain, given.components)
+        return HiddenChain(labels, family, sequences), given, held
+
+    def _publish(self, family: Any, params: MixtureParameters, dtype: Any) -> None:
+        """Set the fitted attributes that hold the parameters."""
+        mixture = self._mixture()
+        weights = Weights(np.full(self.n_components, 1 / self.n_components))
+        mixture._publish(family, MixtureParameters(weights, params.components), dtype)
+        self._take_over(mixture)
+        self.startprob_ = params.labels.startprob.copy()
+        self.transmat_ = params.labels.transmat.copy()
+
+    def _as_published(self, family: Any, dtype: Any, params: MixtureParameters) -> dict[str, Any]:
+        """Return the attributes that some parameters would be published as."""
+        image: Any = copy.copy(self)
+        vars(image).clear()
+        vars(image).update({name: getattr(self, name) for name in self.get_params(deep=False)})
+        before = set(vars(image))
+        image._publish(family, params, dtype)
+        return {name: value for name, value in vars(image).items() if name not in before}
+
+    def _publish_held(self, held: Any, continuing: bool) -> None:
+        """Put back what was held, to the last bit: it went through other coordinates."""
+        if continuing:
+            return
+        for name, mask in held.masks.items():
+            if (given := getattr(self, f"{name}_init")) is not None:
+                where = ... if name in held.shared else mask
+                getattr(self, f"{name}_")[where] = np.asarray(given)[where]
+
+    def _take_over(self, mixture: Any) -> None:
+        """Set the fitted attributes of the components as a mixture has them."""
+        for name, values in vars(mixture).items():
+            if name not in ("weights_", "n_parameters_", *mixture.get_params(deep=False)):
+                setattr(self, name, values)
+
+    def _without_penalty(self, model: HiddenChain) -> HiddenChain:
+        """Return the model of the same rows whose objective is the log-likelihood alone."""
+        family = self._fitted()[0]
+        family = family.for_missing() if model.sequences.rows.has_missing else family
+        return replace(model, labels=Markov(model.labels.free), components=family)
