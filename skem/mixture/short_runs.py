@@ -88,7 +88,7 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     places = _scaled(places - places.mean(axis=0), weights, np.zeros(rows.n_rows, dtype=np.intp))
     places = places.round(DECIMALS)
     clusters = _clusters(places, weights, K, rng)
-    starts = [_clusters(_scaled(places, weights, clusters), weights, K, rng)]
+    starts = [clusters, _clusters(_scaled(places, weights, clusters), weights, K, rng)]
     if np.bincount(clusters, minlength=K).all():
         starts.append(clusters_in_a_background(places, weights, clusters))
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
