@@ -40,7 +40,9 @@ class Expectation(NamedTuple):
     sums: CovarianceSums
 
 
-def expect(series: Series, params: StateSpace, by_pattern: bool = False) -> Expectation:
+def expect(
+    series: Series, params: StateSpace, by_pattern: bool = False, space: FloatArray | None = None
+) -> Expectation:
     """Return the expectation, with covariances summed by output or by pattern.
 
     Parameters
@@ -52,6 +54,8 @@ def expect(series: Series, params: StateSpace, by_pattern: bool = False) -> Expe
     by_pattern : bool, default=False
         Where cells are missing: whether groups of rows are those that have the same cells, or
         those that have each output.
+    space : ndarray of shape (2, n_rows, n), default=None
+        Where means and disturbances are written, if not into fresh memory.
 
     Returns
     -------
@@ -60,9 +64,11 @@ def expect(series: Series, params: StateSpace, by_pattern: bool = False) -> Expe
     """
     n = len(params.transition_matrix)
     alone, together = _divide(series)
-    result = _Sums(series, n, by_pattern)
+    if space is None:
+        space = np.empty((2, series.n_rows, n))
+    result = _Sums(series, space, by_pattern)
     if len(together):
-        result = pass_over(series, params, together, lambda: _Sums(series, n, by_pattern))
+        result = pass_over(series, params, together, lambda: _Sums(series, space, by_pattern))
     if len(alone):
         result.add_settled(params, alone)
     return Expectation(result.log_likelihood, result.means, result.disturbances, result.sums)
@@ -81,15 +87,14 @@ class _Sums:
 
     smooths = True
 
-    def __init__(self, series: Series, n: int, by_pattern: bool) -> None:
+    def __init__(self, series: Series, space: FloatArray, by_pattern: bool) -> None:
         self._series, self._by_pattern = series, by_pattern
         if series.observed is None:
             n_groups = 0
         else:
             n_groups = len(series.patterns[0]) if by_pattern else series.values.shape[1]
-        self.sums = CovarianceSums.zero(n, n_groups)
-        self.means = np.empty((series.n_rows, n))
-        self.disturbances = np.empty((series.n_rows, n))
+        self.means, self.disturbances = space
+        self.sums = CovarianceSums.zero(space.shape[-1], n_groups)
         self.log_likelihood = 0.0
 
     def filtered(self, lanes: Lanes, forward: Pass) -> None:

@@ -1,6 +1,8 @@
 """The linear-Gaussian state-space model as EM sees it."""
 
+import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,8 +47,20 @@ class StateSpaceModel:
     def _expect(self, params: StateSpace) -> tuple[float, Statistics]:
         """Return the total log-likelihood, and the statistics."""
         by_pattern = self.freedom.forms["observation_covariance"].kind == "full"
-        expected = expect(self.series, params, by_pattern)
+        expected = expect(self.series, params, by_pattern, self._space(params))
         return expected.log_likelihood, statistics(self.series, params, expected, by_pattern)
+
+    def _space(self, params: StateSpace) -> FloatArray:
+        """Return space that the evaluations of a thread take in turn: fresh memory is slow."""
+        arrays: FloatArray | None = getattr(self._of_thread, "arrays", None)
+        if arrays is None:
+            arrays = np.empty((2, self.series.n_rows, len(params.transition_matrix)))
+            self._of_thread.arrays = arrays
+        return arrays
+
+    @cached_property
+    def _of_thread(self) -> threading.local:
+        return threading.local()
 
     def decompose(self, params: StateSpace) -> tuple[float, float]:
         """Return Q, and the entropy of the states given the observations, in nats per row."""
