@@ -212,14 +212,16 @@ def covariance_sums(params: StateSpace, g: Gains, T: int) -> CovarianceSums:
     sums.information[...] = information
     sums.cross[...] = information @ A @ P
 
-    for t in range(W - 1, -1, -1):
-        P = g.filtered[t]
-        V = P - P @ ahead @ P
-        sums.all[...] += V
-        if t:
-            N = gained[t] + g.keep[t].T @ ahead @ g.keep[t]
-            sums.information[...] += N
-            sums.cross[...] += N @ A @ g.filtered[t - 1]
-            ahead = A.T @ N @ A
-    sums.first[...] = V
+    base = A.T @ gained[:W] @ A
+    aheads = np.empty((W, n, n))  # A' N_(t+1) A
+    aheads[-1] = ahead
+    for t in range(W - 1, 0, -1):
+        aheads[t - 1] = base[t] + g.step[t].T @ aheads[t] @ g.step[t]
+    P, keep = g.filtered[:W], g.keep[1:W]
+    V = P - P @ aheads @ P
+    N = gained[1:W] + keep.transpose(0, 2, 1) @ aheads[1:] @ keep
+    sums.all[...] += V.sum(axis=0)
+    sums.information[...] += N.sum(axis=0)
+    sums.cross[...] += (N @ A @ P[:-1]).sum(axis=0)
+    sums.first[...] = V[0]
     return sums
