@@ -8,6 +8,8 @@ from pathlib import Path
 
 from benchmarks import (
     accuracy,
+    chain_starts,
+    chains,
     densities,
     evaluations,
     iterations,
@@ -39,6 +41,8 @@ TABLES = {
     "online": online.table,
     "densities": densities.table,
     "state-space": state_space.table,
+    "chains": chains.table,
+    "chain-starts": chain_starts.table,
 }
 
 

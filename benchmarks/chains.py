@@ -1,43 +1,74 @@
 """Whole Baum-Welch iterations of skem beside hmmlearn's, in its two implementations.
 
-Both start from the same parameters and make the same number of EM steps, by turns in one process.
-It needs hmmlearn. Run it by ``python -m benchmarks.chains``.
+Both start from the same parameters and make the same number of EM steps, by turns in one process;
+the time of a step is that of many less that of one, over their number. Times are of the processor,
+so that neither gains from further cores nor loses by what else the machine does. The likeliest
+path is timed by itself.
 """
 
 import time
 import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.machine import Machine
+from benchmarks.race import Settings
+from benchmarks.report import Row, Table, at_least
 from skem import CategoricalHMM, GaussianHMM
+from skem.chains.lanes import Lanes, ends_of
+from skem.chains.viterbi import likeliest_path
 
-__all__ = ["CASES", "Chain", "compare", "main"]
+__all__ = ["CASES", "Chain", "table"]
 
-N_STEPS, N_TURNS = 10, 3
+SCALING, LOG = "hmmlearn, scaling", "hmmlearn, log (default)"
+TURNS = 5
+#: Rows that the steps of one turn pass over together, at most, and steps at most.
+ROWS_OF_TURN, MOST_STEPS = 10**6, 200
+#: Rows and states from which hmmlearn's default takes half a minute and more for a turn.
+TOO_LONG = 10**6 * 20
 
 
 class Chain(NamedTuple):
-    """What is fitted: rows, features (0 for one column of categories), states, sequences."""
+    """What is fitted: rows, features (0 for one column of categories), states, sequences.
+
+    ``goal`` is how many times faster than hmmlearn's scaling an iteration is to be.
+    """
 
     n_rows: int
     n_features: int
     n_states: int
     n_sequences: int = 1
     stay: float = 0.9
+    goal: float = 0.0
+
+    def __str__(self) -> str:
+        what = f"{self.n_features} features" if self.n_features else "categories"
+        if self.n_sequences > 1:
+            what += f", {self.n_sequences:,} sequences"
+        slow = f", stays {self.stay}" if self.stay > 0.99 else ""
+        return f"{self.n_rows:,} rows, {what}, {self.n_states} states{slow}"
 
 
 CASES = [
     Chain(300, 1, 2),
+    Chain(1000, 2, 3),
     Chain(10_000, 1, 2),
     Chain(10_000, 10, 10),
-    Chain(100_000, 1, 2),
-    Chain(100_000, 2, 5),
-    Chain(100_000, 10, 10),
-    Chain(100_000, 2, 5, 1000),
-    Chain(100_000, 2, 5, stay=0.9995),
-    Chain(100_000, 0, 2),
-    Chain(100_000, 0, 20),
+    Chain(100_000, 1, 2, goal=4),
+    Chain(100_000, 2, 5, goal=4),
+    Chain(100_000, 10, 10, goal=10),
+    Chain(100_000, 2, 5, 1000, goal=20),
+    Chain(100_000, 2, 5, stay=0.9995, goal=1),
+    Chain(100_000, 0, 2, goal=2),
+    Chain(100_000, 0, 20, goal=4),
+    Chain(1_000_000, 1, 2, goal=4),
+    Chain(1_000_000, 2, 5, goal=4),
+    Chain(1_000_000, 10, 10, goal=10),
+    Chain(1_000_000, 10, 20, goal=10),
+    Chain(1_000_000, 0, 20, goal=4),
 ]
 
 
@@ -90,56 +121,95 @@ def of_hmmlearn(case: Chain, start: dict[str, Any], implementation: str) -> Any:
     return model
 
 
-def seconds_per_step(fit: Any) -> float:
-    """Return the time of a step: that of many less that of few, start and end left out."""
-    times = []
-    for n_steps in (1, 1 + N_STEPS):
-        began = time.perf_counter()
-        fit(n_steps)
-        times.append(time.perf_counter() - began)
-    return (times[1] - times[0]) / N_STEPS
+def milliseconds(fits: dict[str, Callable[[int], Any]], n_steps: int, turns: int) -> Any:
+    """Return the least time of a step by contender, and its median, of some turns."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in fits}
+    for fit in fits.values():
+        fit(1)  # what is done but once is left out
+    for _ in range(turns):
+        for name, fit in fits.items():
+            spent[name].append((seconds(fit, 1), seconds(fit, 1 + n_steps)))
+    unit = n_steps / 1e3
+    return {
+        name: tuple((of(times[1]) - of(times[0])) / unit for of in (min, np.median))
+        for name, times in (
+            (name, list(zip(*pairs, strict=True))) for name, pairs in spent.items()
+        )
+    }
 
 
-def compare(case: Chain) -> dict[str, float]:
-    """Return milliseconds of an iteration by contender: the least of a few turns each."""
+def seconds(fit: Callable[[int], Any], n_steps: int) -> float:
+    """Return the processor's time of a fit."""
+    began = time.process_time()
+    fit(n_steps)
+    return time.process_time() - began
+
+
+def contenders(case: Chain) -> dict[str, Callable[[int], Any]]:
+    """Return functions that make a number of EM steps."""
     X, lengths, start = simulated(case)
-
-    def fit_skem(n_steps: int) -> None:
-        model = of_skem(case, start)
-        model.set_params(max_iter=n_steps).fit(X, lengths=lengths)
 
     def fit_hmmlearn(implementation: str, n_steps: int) -> None:
         model = of_hmmlearn(case, start, implementation)
         model.n_iter = n_steps
         model.fit(X, lengths)
 
-    contenders = {
-        "skem": fit_skem,
-        "scaling": lambda n: fit_hmmlearn("scaling", n),
-        "log": lambda n: fit_hmmlearn("log", n),
+    fits: dict[str, Callable[[int], Any]] = {
+        "skem": lambda n: of_skem(case, start).set_params(max_iter=n).fit(X, lengths=lengths)
     }
-    turns = [
-        {name: seconds_per_step(fit) for name, fit in contenders.items()} for _ in range(N_TURNS)
-    ]
-    return {name: 1e3 * min(turn[name] for turn in turns) for name in contenders}
+    if find_spec("hmmlearn"):
+        fits[SCALING] = lambda n: fit_hmmlearn("scaling", n)
+        if case.n_rows * case.n_states < TOO_LONG:
+            fits[LOG] = lambda n: fit_hmmlearn("log", n)
+    return fits
 
 
-def main() -> None:
-    """Print the table."""
-    print("| rows x features, states, sequences | skem, ms | hmmlearn scaling | log |")
-    print("|---|---|---|---|")
+def table(settings: Settings, machine: Machine) -> Table:
+    """Time an iteration of each case, and the likeliest path."""
+    result = Table("One EM iteration of a hidden Markov model")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for case in CASES:
-            ms = compare(case)
-            ratios = (
-                f"{ms[name]:.1f} ({ms[name] / ms['skem']:.1f})" for name in ("scaling", "log")
-            )
-            features = case.n_features or "categories"
-            what = f"{case.n_rows} x {features}, {case.n_states}, {case.n_sequences}"
-            slow = ", slow" if case.stay > 0.99 else ""
-            print(f"| {what}{slow} | {ms['skem']:.1f} | {' | '.join(ratios)} |", flush=True)
+        for case in settings.some(CASES, slice(1)):
+            n_steps = min(MOST_STEPS, max(1, ROWS_OF_TURN // case.n_rows // 4))
+            turns = settings.few(TURNS if case.n_rows < 10**6 else 2, 1)
+            times = milliseconds(contenders(case), settings.few(n_steps, 5), turns)
+            result.rows += rows(str(case), times, {SCALING: case.goal, LOG: 1})
+        for n_states in settings.some((2, 5, 10)):
+            case, times = paths(settings.size(10**6), n_states, settings.few(TURNS, 1))
+            result.rows += rows(case, times, {"hmmlearn": 1})
+    return result
 
 
-if __name__ == "__main__":
-    main()
+def rows(case: str, times: dict[str, Any], goals: dict[str, float]) -> list[Row]:
+    """Return a row for each contender."""
+    found = []
+    for name in ("skem", *goals):
+        if name not in times:
+            why = "not run: half a minute a step" if find_spec("hmmlearn") else "not installed"
+            found.append(Row(case, name, None, note=why))
+            continue
+        best, median = times[name]
+        ratio = None if name == "skem" else best / times["skem"][0]
+        target = at_least(ratio, goals[name]) if ratio and goals[name] else {}
+        found.append(Row(case, name, best, "ms", median, ratio, **target))
+    return found
+
+
+def paths(n_rows: int, n_states: int, turns: int) -> tuple[str, dict[str, Any]]:
+    """Time the likeliest path alone, log-densities given."""
+    X, _, start = simulated(Chain(n_rows, 1, n_states))
+    logs = -0.5 * (X - start["means"].T) ** 2
+    lanes = Lanes(ends_of([n_rows]))
+    columns = np.ascontiguousarray(logs[lanes.order].T)
+    chain = start["startprob"], start["transmat"]
+    runs: dict[str, Callable[[], Any]] = {"skem": lambda: likeliest_path(lanes, columns, *chain)}
+    if find_spec("hmmlearn"):
+        from hmmlearn._hmmc import viterbi
+
+        runs["hmmlearn"] = lambda: viterbi(*chain, logs)
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(turns):
+        for name, run in runs.items():
+            spent[name].append(1e3 * seconds(lambda _, run=run: run(), 0))
+    times = {name: (min(values), float(np.median(values))) for name, values in spent.items()}
+    return f"{n_rows:,} rows, {n_states} states: likeliest path alone", times

@@ -4,7 +4,9 @@ The likelihood of a chain has many optima, and which one EM comes to depends on 
 the start are like. So starts differ in kind: from the mixture that rows make as if they were
 exchangeable, from clusters of rows, from clusters of rows averaged over time (states that last),
 and from contiguous pieces (states that follow each other). Then states of the best are moved to
-where they may help more, as the components of a mixture are in :mod:`.short_runs`.
+where they may help more, as the components of a mixture are in :mod:`.short_runs`: to rows that
+are alike, or whose neighbours in time are. How often the best optimum known is found is counted in
+``benchmarks/chain_starts.py``.
 """
 
 import itertools
@@ -86,7 +88,14 @@ def _trial(model: HiddenChain, start: MixtureParameters, goal: float) -> Run:
         trace.append(objective)
         return n >= SHORT and objective + remaining_gain(trace) < goal
 
-    return run(model, start, tol=TRIAL_TOL, max_iter=TRIAL_EVALUATIONS, report=falls_short)
+    return run(
+        model,
+        start,
+        tol=TRIAL_TOL,
+        max_iter=TRIAL_EVALUATIONS,
+        accelerate=model.components.accelerable,
+        report=falls_short,
+    )
 
 
 def _moves(
@@ -96,10 +105,12 @@ def _moves(
     rows, K = model.sequences.rows, model.components.n_components
     if K == 1 or not trials:
         return
-    places = model.components.coordinates(rows.X, rows.each_weight)
-    for _ in range(MOVES * K):
+    coordinates = model.components.coordinates(rows.X, rows.each_weight)
+    places = [_averaged(coordinates, window) for window in (1, *WINDOWS)]
+    for i in range(MOVES * K):
         posterior = _posterior_of_chain(model, trials[0][1])
-        yield _from_labels(model, chain, moved(posterior, places, rows.each_weight, rng), None)
+        shares = moved(posterior, places[i % len(places)], rows.each_weight, rng)
+        yield _from_labels(model, chain, shares, None)
 
 
 def _posterior_of_chain(model: HiddenChain, params: MixtureParameters) -> FloatArray:
