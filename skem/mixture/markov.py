@@ -1,6 +1,7 @@
 """Labels that are the states of a Markov chain."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +85,7 @@ class Markov:
         """Count free probabilities, less one in each row: their sum is given."""
         return int(self._coordinates.sum())
 
-    @property
+    @cached_property
     def _coordinates(self) -> NDArray[np.bool_]:
         """Free probabilities but the one of each row that the others are relative to.
 
@@ -94,7 +95,7 @@ class Markov:
         mask[np.arange(len(mask)), self._reference] = False
         return mask
 
-    @property
+    @cached_property
     def _reference(self) -> NDArray[np.intp]:
         K = self.free.shape[1]
         last = K - 1 - self.free[:, ::-1].argmax(axis=1)

