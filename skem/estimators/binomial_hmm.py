@@ -34,9 +34,9 @@ class BinomialHMM(HiddenMarkovModel):
         Beta prior of the probabilities, as in :class:`BinomialMixture`.
     probabilities_init : array-like of shape (n_components, n_columns), default=None
         Probabilities to start from.
-    startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, max_iter, n_init, \
-acceleration, n_jobs, random_state, warm_start, record_trace, verbose, verbose_interval : \
-as of all hidden Markov models
+    stationary_start, startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, \
+max_iter, n_init, acceleration, n_jobs, random_state, warm_start, record_trace, verbose, \
+verbose_interval : as of all hidden Markov models
         Said once, in HiddenMarkovModel.
 
     Attributes
@@ -84,6 +84,7 @@ as of all hidden Markov models
         n_trials: Any = None,
         prior: str | dict[str, Any] | None = None,
         probabilities_init: ArrayLike | None = None,
+        stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
         transmat_init: ArrayLike | None = None,
         startprob_prior: Any = 1.0,
@@ -102,6 +103,7 @@ as of all hidden Markov models
     ) -> None:
         super().__init__(
             n_components,
+            stationary_start=stationary_start,
             startprob_init=startprob_init,
             transmat_init=transmat_init,
             startprob_prior=startprob_prior,

@@ -27,9 +27,9 @@ class CategoricalHMM(HiddenMarkovModel):
         those of the training data.
     probabilities_init : array-like of shape (n_components, n_features, n_levels), default=None
         Probabilities to start from.
-    startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, max_iter, n_init, \
-acceleration, n_jobs, random_state, warm_start, record_trace, verbose, verbose_interval : \
-as of all hidden Markov models
+    stationary_start, startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, \
+max_iter, n_init, acceleration, n_jobs, random_state, warm_start, record_trace, verbose, \
+verbose_interval : as of all hidden Markov models
         Said once, in HiddenMarkovModel.
 
     Attributes
@@ -78,6 +78,7 @@ as of all hidden Markov models
         *,
         categories: Any = "auto",
         probabilities_init: ArrayLike | None = None,
+        stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
         transmat_init: ArrayLike | None = None,
         startprob_prior: Any = 1.0,
@@ -96,6 +97,7 @@ as of all hidden Markov models
     ) -> None:
         super().__init__(
             n_components,
+            stationary_start=stationary_start,
             startprob_init=startprob_init,
             transmat_init=transmat_init,
             startprob_prior=startprob_prior,

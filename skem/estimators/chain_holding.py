@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.chains.markov import stationary_distribution
 from skem.mixture.markov import Chain, Markov
 
-__all__ = ["free_probabilities", "given_chain"]
+__all__ = ["check_stationary", "free_probabilities", "given_chain"]
 
 
 def given_chain(estimator: Any, suffix: str) -> Chain:
@@ -81,3 +82,32 @@ def free_probabilities(chain: Chain, fixed: dict[str, Any]) -> NDArray[np.bool_]
             )
         masks.append(~held & (values != 0))
     return Markov.table(*masks).astype(bool, copy=False)
+
+
+def check_stationary(estimator: Any, chain: Chain, fixed: dict[str, Any]) -> None:
+    """Raise ValueError where the start cannot be that of the transitions.
+
+    Parameters
+    ----------
+    estimator : HiddenMarkovModel
+        Has ``stationary_start``.
+    chain : Chain
+        Starting values, NaN where not given.
+    fixed : dict of str to bool or array of bool
+        What is held, by the names of the chain's parameters.
+    """
+    told = [
+        estimator.startprob_init is not None and "startprob_init",
+        np.any(np.asarray(estimator.startprob_prior) != 1) and "startprob_prior",
+        np.any(fixed.get("startprob", False)) and "fixed['startprob']",
+    ]
+    if any(told):
+        raise ValueError(
+            "stationary_start=True says what startprob is: leave out "
+            f"{', '.join(name for name in told if name)}"
+        )
+    possible = np.where(np.isnan(chain.transmat), 1.0, chain.transmat)
+    try:
+        stationary_distribution(possible / possible.sum(axis=1, keepdims=True))
+    except ValueError as error:
+        raise ValueError(f"stationary_start=True does not go with transmat: {error}") from None

@@ -76,7 +76,7 @@ class ChainInferenceMixin(ParametricChain):
         family = family.for_missing() if rows.has_missing else family
         names = tuple(name for name in self._mixture()._fixable if name != "weights")
         chain = (np.where(values < EDGE, 0.0, values) for values in given.labels)
-        given = given._replace(labels=Chain(*chain))
+        given = given._replace(labels=model.labels.tied(Chain(*chain)))
         n_free, n_sequences = model.n_parameters(given), len(sequences.ends)
         if robust and n_sequences <= n_free:
             raise ValueError(

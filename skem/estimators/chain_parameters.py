@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from skem.chains.lanes import ends_of
 from skem.data.blocks import workers
-from skem.estimators.chain_holding import free_probabilities, given_chain
+from skem.estimators.chain_holding import check_stationary, free_probabilities, given_chain
 from skem.estimators.chain_outputs import check_units
 from skem.estimators.chain_summary import DescribedChain
 from skem.estimators.holding import check_fixed, with_held
@@ -21,6 +21,7 @@ from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import MixtureParameters, Weights
 from skem.mixture.markov import Chain, Markov
 from skem.mixture.sequences import Sequences
+from skem.mixture.stationary import StationaryMarkov
 
 __all__ = ["ParametricChain"]
 
@@ -36,17 +37,20 @@ class ParametricChain(DescribedChain):
     fixed: Any
     startprob_init: Any
     transmat_init: Any
+    stationary_start: bool
     startprob_prior: Any
     transmat_prior: Any
 
     @classmethod
-    def from_parameters(cls, *, startprob: ArrayLike, transmat: ArrayLike, **params: Any) -> Self:
+    def from_parameters(
+        cls, *, startprob: ArrayLike | None = None, transmat: ArrayLike, **params: Any
+    ) -> Self:
         """Make a model of known parameters, as if it had been fitted.
 
         Parameters
         ----------
         startprob : array-like of shape (n_components,)
-            Distribution of the first state.
+            Distribution of the first state. To be left out with ``stationary_start=True``.
         transmat : array-like of shape (n_components, n_components)
             Transition matrix.
         **params : dict
@@ -64,7 +68,7 @@ class ParametricChain(DescribedChain):
         ValueError
             If the shapes do not agree, or probabilities do not sum to one.
         """
-        K = len(np.atleast_1d(startprob))
+        K = len(np.atleast_1d(transmat))
         own = {name: params[name] for name in cls._get_param_names() if name in params}
         shared = {name: own[name] for name in cls._of_components if name in own}
         arrays = {name: values for name, values in params.items() if name not in own}
@@ -73,14 +77,13 @@ class ParametricChain(DescribedChain):
         self._take_over(mixture)
         self.n_features_in_ = mixture.n_features_in_
         self.startprob_init, self.transmat_init = startprob, transmat
-        chain = given_chain(self, "_init")
+        labels, chain = self._labels({}, "_init")
         self.startprob_init = self.transmat_init = None
         if any(np.isnan(values).any() for values in chain):
             raise ValueError("startprob and transmat must be given as a whole, without NaN")
         self.startprob_, self.transmat_ = chain
-        free = Markov(free_probabilities(chain, {}))
         family, components = self._fitted()
-        self.n_parameters_ = free.n_parameters() + family.n_parameters(components)
+        self.n_parameters_ = labels.n_parameters() + family.n_parameters(components)
         return self
 
     def _training_sequences(
@@ -124,17 +127,30 @@ class ParametricChain(DescribedChain):
             family = mixture._training_family(rows)
             given = (mixture._continued if continuing else mixture._given)(family)
             names = tuple(name for name in mixture._fixable if name != "weights")
-            held = check_fixed(fixed, given, self.n_components, names, mixture._shared)
+            held = check_fixed(
+                fixed, given, self.n_components, (*Chain._fields, *names), mixture._shared
+            )
             _, family = with_held(family, held)
-        chain = given_chain(self, "_" if continuing else "_init")
-        free = free_probabilities(chain, of_chain)
+        labels, chain = self._labels(of_chain, "_" if continuing else "_init")
+        given = MixtureParameters(chain, given.components)
+        return HiddenChain(labels, family, sequences), given, held
+
+    def _labels(self, fixed: dict[str, Any], suffix: str) -> tuple[Markov, Chain]:
+        """Return the chain of labels, and its starting values."""
+        chain = given_chain(self, suffix)
+        free = free_probabilities(chain, fixed)
         pseudo = Markov.table(
             np.broadcast_to(self.startprob_prior, chain.startprob.shape),
             np.broadcast_to(self.transmat_prior, chain.transmat.shape),
         )
-        labels = Markov(free, pseudo - 1.0)
-        given = MixtureParameters(chain, given.components)
-        return HiddenChain(labels, family, sequences), given, held
+        if not self.stationary_start:
+            return Markov(free, pseudo - 1.0), chain
+        check_stationary(self, chain, fixed)
+        free[0] = False
+        labels = StationaryMarkov(free, pseudo - 1.0)
+        if np.isnan(chain.transmat).any():
+            return labels, chain._replace(startprob=np.full(self.n_components, np.nan))
+        return labels, labels.tied(chain)
 
     def _publish(self, family: Any, params: MixtureParameters, dtype: Any) -> None:
         """Set the fitted attributes that hold the parameters."""

@@ -34,9 +34,9 @@ class GaussianHMM(HiddenMarkovModel):
         Means to start from.
     covariances_init : array-like, default=None
         Covariances to start from, in the shape of ``covariances_``.
-    startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, max_iter, n_init, \
-acceleration, n_jobs, random_state, warm_start, record_trace, verbose, verbose_interval : \
-as of all hidden Markov models
+    stationary_start, startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, \
+max_iter, n_init, acceleration, n_jobs, random_state, warm_start, record_trace, verbose, \
+verbose_interval : as of all hidden Markov models
         Said once, in HiddenMarkovModel.
 
     Attributes
@@ -93,6 +93,7 @@ as of all hidden Markov models
         prior: str | dict[str, Any] | None = None,
         means_init: ArrayLike | None = None,
         covariances_init: ArrayLike | None = None,
+        stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
         transmat_init: ArrayLike | None = None,
         startprob_prior: Any = 1.0,
@@ -111,6 +112,7 @@ as of all hidden Markov models
     ) -> None:
         super().__init__(
             n_components,
+            stationary_start=stationary_start,
             startprob_init=startprob_init,
             transmat_init=transmat_init,
             startprob_prior=startprob_prior,

@@ -46,6 +46,9 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
     ----------
     n_components : int, default=1
         Number of states K.
+    stationary_start : bool, default=False
+        Whether the first state of a sequence has the stationary distribution of the transitions,
+        as if the chain had gone on for ever; else it has a distribution of its own.
     startprob_init : array-like of shape (n_components,), default=None
         Start to begin with; NaN for what is left to the data. Zeros stay zero.
     transmat_init : array-like of shape (n_components, n_components), default=None
@@ -118,6 +121,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
 
     _checks: dict[str, Check] = {
         "n_components": integer(1),
+        "stationary_start": boolean,
         "startprob_init": none | array_like,
         "transmat_init": none | array_like,
         "startprob_prior": real(1.0) | array_like,
@@ -148,6 +152,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         self,
         n_components: int = 1,
         *,
+        stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
         transmat_init: ArrayLike | None = None,
         startprob_prior: Any = 1.0,
@@ -165,6 +170,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
+        self.stationary_start = stationary_start
         self.startprob_init = startprob_init
         self.transmat_init = transmat_init
         self.startprob_prior = startprob_prior

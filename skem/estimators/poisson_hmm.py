@@ -25,9 +25,9 @@ class PoissonHMM(HiddenMarkovModel):
         Number of states K.
     rates_init : array-like of shape (n_components, n_features), default=None
         Rates to start from.
-    startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, max_iter, n_init, \
-acceleration, n_jobs, random_state, warm_start, record_trace, verbose, verbose_interval : \
-as of all hidden Markov models
+    stationary_start, startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, \
+max_iter, n_init, acceleration, n_jobs, random_state, warm_start, record_trace, verbose, \
+verbose_interval : as of all hidden Markov models
         Said once, in HiddenMarkovModel.
 
     Attributes
@@ -71,6 +71,7 @@ as of all hidden Markov models
         n_components: int = 1,
         *,
         rates_init: ArrayLike | None = None,
+        stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
         transmat_init: ArrayLike | None = None,
         startprob_prior: Any = 1.0,
@@ -89,6 +90,7 @@ as of all hidden Markov models
     ) -> None:
         super().__init__(
             n_components,
+            stationary_start=stationary_start,
             startprob_init=startprob_init,
             transmat_init=transmat_init,
             startprob_prior=startprob_prior,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
+from skem.em.model import DegenerateError
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import Independent, MixtureParameters
@@ -70,8 +71,8 @@ def starts(
     ):
         goal = trials[-1][0] if len(trials) == n_best else -np.inf
         try:
-            trial = _trial(some, _merged(given, candidate), goal)
-        except (DegenerateComponentError, LikelihoodFellError):
+            trial = _trial(some, _merged(some, given, candidate), goal)
+        except (DegenerateError, LikelihoodFellError):
             continue
         if all(abs(trial.objective - objective) > TRIAL_TOL for objective, _ in trials):
             trials.append((trial.objective, trial.params))
@@ -123,12 +124,15 @@ def _posterior_of_chain(model: HiddenChain, params: MixtureParameters) -> FloatA
     return posterior / rows.each_weight[:, np.newaxis]
 
 
-def _merged(given: MixtureParameters, start: MixtureParameters) -> MixtureParameters:
+def _merged(
+    model: HiddenChain, given: MixtureParameters, start: MixtureParameters
+) -> MixtureParameters:
     """Return starting values: those given, and those of a start where there are none."""
     values, found = given.by_name(), start.by_name()
-    return start.with_arrays(
+    merged = start.with_arrays(
         **{name: np.where(np.isnan(values[name]), found[name], values[name]) for name in found}
     )
+    return merged._replace(labels=model.labels.tied(merged.labels))
 
 
 def _candidates(

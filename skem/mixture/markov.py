@@ -54,6 +54,10 @@ class Markov:
         """Return the rows of a table."""
         return np.vstack([start, transitions])
 
+    def tied(self, chain: Chain) -> Chain:
+        """Return the chain with what follows from the rest of it: here nothing does."""
+        return chain
+
     def maximize(self, counts: FloatArray, previous: Chain) -> Chain:
         """M-step: expected transitions from each state, as shares of what is free.
 

@@ -51,6 +51,20 @@ class TestReferences:
         np.testing.assert_allclose(model.lower_bound_ * len(X), log_likelihood, atol=1e-5)
         np.testing.assert_allclose(model.score(X) * len(X), log_likelihood, atol=1e-5)
 
+    @pytest.mark.parametrize(
+        ("n_components", "log_likelihood", "rates"),
+        [(2, -342.3183, [15.472, 26.125]), (3, -329.4603, [13.146, 19.721, 29.714])],
+    )
+    def test_stationary_earthquakes(self, n_components, log_likelihood, rates):
+        """Zucchini & MacDonald (2009), Hidden Markov Models for Time Series."""
+        X = load_earthquakes().data
+        model = PoissonHMM(n_components, stationary_start=True, tol=1e-11, random_state=0).fit(X)
+        np.testing.assert_allclose(model.lower_bound_ * len(X), log_likelihood, atol=1e-4)
+        np.testing.assert_allclose(model.reordered(0).rates_.ravel(), rates, atol=1e-3)
+        np.testing.assert_allclose(model.startprob_, model.stationary_distribution_, rtol=1e-12)
+        assert model.n_parameters_ == n_components**2
+        assert (np.diff(model.lower_bounds_) >= -1e-12).all()
+
     @pytest.mark.filterwarnings("ignore:The chain never leaves")
     def test_four_states_of_the_earthquakes(self):
         """Without moves of states no seed from 0 to 7 leads here; with them 6 of 8 do."""
@@ -445,3 +459,43 @@ def test_known_states_that_no_path_goes_through_are_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         assert np.isfinite(model.fit(X, known_labels=[0, 0, -1, -1, -1, -1]).score(X))
+
+
+class TestStationaryStart:
+    """The start follows from the transitions."""
+
+    def test_many_starts_tell_of_transitions(self, sequences):
+        """Sequences of two rows: half of what is known of the chain is where they start."""
+        X, _ = two_states().sample(lengths=[2] * 400, random_state=0)
+        lengths = [2] * 400
+        tied = PoissonHMM(2, stationary_start=True, random_state=0, tol=1e-11)
+        tied.fit(X, lengths=lengths)
+        free = PoissonHMM(2, random_state=0, tol=1e-11).fit(X, lengths=lengths)
+        assert free.n_parameters_ == tied.n_parameters_ + 1
+        assert tied.lower_bound_ < free.lower_bound_
+        held = PoissonHMM.from_parameters(
+            transmat=free.transmat_, rates=free.rates_, stationary_start=True
+        )
+        np.testing.assert_array_equal(held.startprob_, free.stationary_distribution_)
+        assert held.n_parameters_ == 4
+        assert tied.lower_bound_ > held.score(X, lengths=lengths)
+        errors = tied.standard_errors(X, lengths=lengths)
+        np.testing.assert_allclose(errors.startprob[0], errors.startprob[1])
+        assert 0 < errors.startprob[0] < free.standard_errors(X, lengths=lengths).startprob[0]
+        again = clone(tied).set_params(warm_start=True)
+        again.fit(X, lengths=lengths)
+        assert again.fit(X, lengths=lengths).n_iter_ < 8
+        np.testing.assert_allclose(again.lower_bound_, tied.lower_bound_, atol=1e-10)
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"startprob_init": [0.5, 0.5]}, "leave out startprob_init"),
+            ({"startprob_prior": 2.0}, "leave out startprob_prior"),
+            ({"transmat_init": np.eye(2)}, "does not go with transmat: the stationary"),
+            ({"stationary_start": 1}, "'stationary_start' parameter of PoissonHMM must be a bool"),
+        ],
+    )
+    def test_contradictions(self, sequences, params, message):
+        with pytest.raises(ValueError, match=message):
+            PoissonHMM(2, **{"stationary_start": True, **params}).fit(sequences[0])
