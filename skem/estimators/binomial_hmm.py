@@ -220,4 +220,4 @@ as of all hidden Markov models
         if self.n_trials is None:
             raise ValueError("forecast needs n_trials, the number of trials of each column")
         p, n = self.probabilities_, np.asarray(self.n_trials)
-        return n * p, n * p * (1 - p)
+        return n * p, (n * p * (1 - p))[:, np.newaxis] * np.eye(p.shape[1])

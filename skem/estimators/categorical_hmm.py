@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skem.estimators.categorical import CategoricalMixture
 from skem.estimators.hidden_markov import HiddenMarkovModel
+from skem.families.base import FloatArray
 
 __all__ = ["CategoricalHMM"]
 
@@ -116,3 +118,6 @@ as of all hidden Markov models
         )
         self.categories = categories
         self.probabilities_init = probabilities_init
+
+    def _rows_ahead(self, states: FloatArray) -> dict[str, FloatArray]:
+        return {"probabilities": np.tensordot(states, self.probabilities_, 1)}

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from skem.chains.markov import forecast
 from skem.data.blocks import workers
 from skem.estimators.decoding import FittedChain
-from skem.estimators.sequences import check_lengths
-from skem.estimators.validation import integer
+from skem.estimators.sequences import check_lengths, outer_index
+from skem.estimators.validation import InvalidParameterError, integer
 from skem.families.base import FloatArray
 from skem.missing import has_missing
 
@@ -24,44 +24,69 @@ class PredictiveChain(FittedChain):
     """The part of a hidden Markov model that forecasts, fills in and draws rows."""
 
     random_state: Any
+    _last_state: FloatArray
 
     def forecast(
         self,
-        X: ArrayLike,
         n_steps: int = 1,
+        X: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
     ) -> Bunch:
-        """Return what is to be expected after the end of each sequence.
+        """Return what is known of the rows to come.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features_in)
-            Rows of all sequences.
         n_steps : int, default=1
             How many rows ahead.
+        X : array-like of shape (n_samples, n_features_in), default=None
+            Rows after whose end others come: one sequence, or several. None means the last
+            sequence of the fit.
         groups, lengths : array-like, default=None
-            Where sequences are, as in :meth:`fit`.
+            Where several sequences are, as in :meth:`fit`.
 
         Returns
         -------
-        ahead : Bunch
-            ``states`` (n_sequences, n_steps, n_components), the distribution of the state;
-            ``mean`` and ``variance`` (n_sequences, n_steps, n_features_in) of the cells of X.
+        forecast : Bunch
+            ``means`` (n_steps, n_features_in) and ``covariances`` (n_steps, n_features_in,
+            n_features_in) of the rows, for categories ``probabilities`` (n_steps, n_features_in,
+            n_levels) in their place; ``state_probabilities`` (n_steps, n_components). The
+            parameters are taken for known. Where X holds several sequences (``groups``,
+            ``lengths``, or a frame with an outer index) all have a first axis of sequences.
+
+        Raises
+        ------
+        ValueError
+            If n_steps is no number of rows, or X is not given and the parameters were not fitted.
         """
+        check_is_fitted(self)
         if not integer(1).accepts(n_steps):
-            raise ValueError(f"n_steps must be {integer(1).description}, got {n_steps!r}")
-        sequences = self._open(X, groups, lengths)
-        now = sequences.filtered()[sequences.lanes.ends - 1]
+            raise InvalidParameterError(
+                f"n_steps must be {integer(1).description}, got {n_steps!r}"
+            )
+        if X is None:
+            if not hasattr(self, "_last_state"):
+                raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
+            now = self._last_state
+        else:
+            several = groups is not None or lengths is not None or outer_index(X) is not None
+            sequences = self._open(X, groups, lengths)
+            now = sequences.filtered()[sequences.lanes.ends - 1]
+            now = now if several else now[0]
         states = forecast(now, self.transmat_, n_steps)
-        means, variances = self._moments()
+        return Bunch(state_probabilities=states, **self._rows_ahead(states))
+
+    def _rows_ahead(self, states: FloatArray) -> dict[str, FloatArray]:
+        """Return what is known of rows of which the states (..., K) have a distribution."""
+        means, covariances = self._moments()
+        seconds = covariances + means[:, :, np.newaxis] * means[:, np.newaxis]
         mean = states @ means
-        variance = states @ (variances + means**2) - mean**2
-        return Bunch(states=states, mean=mean, variance=np.maximum(variance, 0.0))
+        products = mean[..., np.newaxis] * mean[..., np.newaxis, :]
+        return {"means": mean, "covariances": np.tensordot(states, seconds, 1) - products}
 
     def _moments(self) -> tuple[FloatArray, FloatArray]:
-        """Return means and variances of the cells of a row in each state, both (K, d)."""
+        """Return means (K, d) and covariances (K, d, d) of a row in each state."""
         raise NotImplementedError(f"{type(self).__name__} has no moments to forecast")
 
     def impute(

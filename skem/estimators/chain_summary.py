@@ -164,6 +164,8 @@ class DescribedChain(PredictiveChain):
                 setattr(other, name, getattr(self, name)[places])
         other.startprob_ = self.startprob_[places]
         other.transmat_ = self.transmat_[np.ix_(places, places)]
+        if hasattr(self, "_last_state"):
+            other._last_state = self._last_state[places]
         if hasattr(self, "restarts_"):
             other.restarts_ = reorder_restarts(self.restarts_, places)
         return other

@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.estimators.documentation import share_documentation
-from skem.estimators.sequences import check_lengths, refuse_lengths_as_y
+from skem.estimators.sequences import (
+    check_lengths,
+    outer_index,
+    refuse_lengths_as_y,
+    sequence_ends,
+)
 from skem.estimators.state_space_parameters import StateSpaceParameters
 from skem.estimators.state_space_rows import open_series
 from skem.estimators.validation import InvalidParameterError, integer
@@ -234,36 +239,59 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
         total, weight = self._total(X, sample_weight, groups, lengths)
         return float(self.n_parameters_ * np.log(weight) - 2 * total)
 
-    def forecast(self, n_steps: int, X: ArrayLike | None = None) -> Bunch:
+    def forecast(
+        self,
+        n_steps: int = 1,
+        X: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> Bunch:
         """Return what is known of the rows to come.
 
         Parameters
         ----------
-        n_steps : int
+        n_steps : int, default=1
             How many rows ahead.
         X : array-like of shape (n_samples, n_features), default=None
-            One sequence, after whose end the rows come. None means the last sequence of the fit.
+            Rows after whose end others come: one sequence, or several. None means the last
+            sequence of the fit.
+        groups, lengths : array-like, default=None
+            Where several sequences are, as in :meth:`fit`.
 
         Returns
         -------
         forecast : Bunch
             ``means`` (n_steps, n_features) and ``covariances`` (n_steps, n_features, n_features)
             of the rows, ``state_means`` (n_steps, n_states) and ``state_covariances`` of the
-            states. The parameters are taken for known.
+            states. The parameters are taken for known. Where X holds several sequences
+            (``groups``, ``lengths``, or a frame with an outer index) all have a first axis of
+            sequences.
+
+        Raises
+        ------
+        ValueError
+            If n_steps is no number of rows, or X is not given and the parameters were not fitted.
         """
         check_is_fitted(self)
         if not integer(1).accepts(n_steps):
-            raise InvalidParameterError(f"n_steps must be {integer(1).description}, got {n_steps}")
+            raise InvalidParameterError(
+                f"n_steps must be {integer(1).description}, got {n_steps!r}"
+            )
+        several = groups is not None or lengths is not None or outer_index(X) is not None
         if X is None:
             if not hasattr(self, "_last_state"):
                 raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
-            mean, covariance = self._last_state
+            now = [self._last_state]
         else:
-            means, covariances = self.filter(X)
-            mean, covariance = means[-1], covariances[-1]
-        found = forecast(self._published(), mean, covariance, n_steps)
+            means, covariances = self.filter(X, groups=groups, lengths=lengths)
+            ends = sequence_ends(len(means), groups, lengths, outer_index(X))
+            now = [(means[end - 1], covariances[end - 1]) for end in ends]
+        params = self._published()
+        found = zip(*(forecast(params, m, P, n_steps) for m, P in now), strict=True)
         names = ("state_means", "state_covariances", "means", "covariances")
-        return Bunch(**dict(zip(names, found, strict=True)))
+        arrays = (np.array(each) if several else each[0] for each in found)
+        return Bunch(**dict(zip(names, arrays, strict=True)))
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None, *, lengths: ArrayLike | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from skem.estimators.gaussian import GaussianMixtureEM
@@ -138,5 +137,4 @@ as of all hidden Markov models
     def _moments(self) -> tuple[FloatArray, FloatArray]:
         family, params = self._fitted()
         K, d = params.means.shape
-        variances = np.einsum("kii->ki", family.structure.expand(params.covariances, K, d))
-        return params.means + family.origin, variances
+        return params.means + family.origin, family.structure.expand(params.covariances, K, d)

@@ -263,12 +263,14 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
             self._publish_held(held, continuing)
             self._publish_run(best)
             self.n_parameters_ = model.n_parameters(best.params)
-            counts, self.lower_bound_ = self._without_penalty(model).expect(self._params())
+            bare, params = self._without_penalty(model), self._params()
+            counts, self.lower_bound_ = bare.expect(params)
             if self.lower_bound_ == -np.inf:
                 raise ValueError(
                     "X is impossible under the model: zeros that are held or were given "
                     "(startprob_init, transmat_init) contradict each other, X or known_labels"
                 )
+            self._last_state = sequences.last_state(bare.kernel(params), params.labels, crew)
             self.doubts_ = doubts_of_chain(self, best, model, counts)
         task.end(best.params)
         return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skem.estimators.hidden_markov import HiddenMarkovModel
@@ -110,4 +111,4 @@ as of all hidden Markov models
         self.rates_init = rates_init
 
     def _moments(self) -> tuple[FloatArray, FloatArray]:
-        return self.rates_, self.rates_
+        return self.rates_, self.rates_[:, np.newaxis] * np.eye(self.rates_.shape[1])

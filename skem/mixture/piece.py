@@ -84,6 +84,12 @@ class Piece:
         totals: FloatArray = np.add.reduceat(evidence, starts)
         return totals + kernel.offset * self.lanes.lengths
 
+    def last_state(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> FloatArray:
+        """Return the distribution of the state at the last row (n_states,), given all rows."""
+        posterior = self.expect(kernel, chain, workers).posterior
+        last = posterior[:, self.lanes.order == self.rows.n_rows - 1][:, 0]
+        return last / last.sum()
+
     def expected_log_density(
         self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL
     ) -> FloatArray:

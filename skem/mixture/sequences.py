@@ -92,6 +92,14 @@ class Sequences:
         found = Piece(rows, ends - first, self.n_states).log_likelihoods(kernel, chain, workers)
         return found if rows.weights is None else found * rows.weights[ends - first - 1]
 
+    def last_state(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> FloatArray:
+        """Return the distribution of the state at the end of the last sequence (n_states,)."""
+        first = int(self.ends[-2]) if len(self.ends) > 1 else 0
+        rows = self.rows.pick(np.arange(first, self.ends[-1]))
+        return Piece(rows, self.ends[-1:] - first, self.n_states).last_state(
+            kernel, chain, workers
+        )
+
     def _fold(
         self, name: str, kernel: Kernel, chain: Chain, workers: Workers, add: Callable[..., Any]
     ) -> Any:

@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skem import (
     BinomialHMM,
+    CategoricalHMM,
     GaussianHMM,
     GaussianMixtureEM,
     PoissonHMM,
@@ -127,20 +128,22 @@ class TestInference:
 
     def test_scores_predict_each_row_from_the_past(self, given):
         model, X, _ = given
-        ahead = model.forecast(X[:20]).states[0, 0]
+        ahead = model.forecast(1, X[:20]).state_probabilities[0]
         density = np.log(ahead @ poisson.pmf(X[20, 0], model.rates_.ravel()))
         np.testing.assert_allclose(model.score_samples(X[:50])[20], density, rtol=1e-10)
 
     def test_forecast_moments(self, given):
         model, X, _ = given
-        ahead = model.forecast(X, 300, lengths=self.lengths)
-        assert ahead.states.shape == (3, 300, 2)
+        ahead = model.forecast(300, X, lengths=self.lengths)
+        assert ahead.state_probabilities.shape == (3, 300, 2)
         stationary = model.stationary_distribution_
-        np.testing.assert_allclose(ahead.states[:, -1], np.tile(stationary, (3, 1)), atol=1e-10)
+        np.testing.assert_allclose(
+            ahead.state_probabilities[:, -1], np.tile(stationary, (3, 1)), atol=1e-10
+        )
         mean = stationary @ model.rates_
         second = stationary @ (model.rates_ + model.rates_**2)
-        np.testing.assert_allclose(ahead.mean[0, -1], mean)
-        np.testing.assert_allclose(ahead.variance[0, -1], second - mean**2)
+        np.testing.assert_allclose(ahead.means[0, -1], mean)
+        np.testing.assert_allclose(ahead.covariances[0, -1, 0], second - mean**2)
 
     def test_known_states_clamp(self, given):
         model, X, _ = given
@@ -402,9 +405,9 @@ def test_gaussian_forecast():
         means=[[0.0], [5.0]],
         covariances=[[[1.0]], [[4.0]]],
     )
-    ahead = model.forecast([[0.1]], 2)
-    np.testing.assert_allclose(ahead.mean[0, :, 0], [5, 0])
-    np.testing.assert_allclose(ahead.variance[0, :, 0], [4, 1])
+    ahead = model.forecast(2, [[0.1]])
+    np.testing.assert_allclose(ahead.means[:, 0], [5, 0])
+    np.testing.assert_allclose(ahead.covariances[:, 0, 0], [4, 1])
     np.testing.assert_allclose(model.score([[0.1]]), norm.logpdf(0.1))
 
 
@@ -499,3 +502,40 @@ class TestStationaryStart:
     def test_contradictions(self, sequences, params, message):
         with pytest.raises(ValueError, match=message):
             PoissonHMM(2, **{"stationary_start": True, **params}).fit(sequences[0])
+
+
+class TestForecast:
+    """Rows to come, after the fit or after other rows."""
+
+    def test_after_the_last_sequence_of_the_fit(self, sequences):
+        X, groups, _ = sequences
+        model = PoissonHMM(2, random_state=0).fit(X, groups=groups)
+        ahead, given = model.forecast(4), model.forecast(4, X[groups == 9])
+        np.testing.assert_allclose(ahead.means, given.means)
+        every = model.forecast(4, X, groups=groups)
+        np.testing.assert_allclose(every.means[9], ahead.means)
+        assert np.ptp(every.means[:, 0]) > 0.1
+        turned = model.reordered([1, 0]).forecast(4)
+        np.testing.assert_allclose(turned.state_probabilities, ahead.state_probabilities[:, ::-1])
+        np.testing.assert_allclose(turned.covariances, ahead.covariances)
+
+    def test_columns_vary_together_between_states(self):
+        model = PoissonHMM.from_parameters(
+            startprob=[0.5, 0.5], transmat=np.full((2, 2), 0.5), rates=[[1, 2], [5, 8]]
+        )
+        ahead = model.forecast(1, [[1, 1]])
+        np.testing.assert_allclose(ahead.means, [[3, 5]])
+        np.testing.assert_allclose(ahead.covariances, [[[3 + 4, 6], [6, 5 + 9]]])
+
+    def test_categories_have_probabilities(self):
+        p = [[[0.8, 0.2]], [[0.3, 0.7]]]
+        model = CategoricalHMM.from_parameters(
+            startprob=[1, 0], transmat=[[0, 1], [1, 0]], probabilities=p
+        )
+        np.testing.assert_allclose(model.forecast(2, [[0]]).probabilities, [p[1], p[0]])
+
+    def test_what_is_missing_is_named(self):
+        with pytest.raises(ValueError, match="forecast needs X"):
+            two_states().forecast(2)
+        with pytest.raises(ValueError, match="n_steps must be an int"):
+            two_states().forecast([[1.0]], 2)

@@ -323,6 +323,10 @@ def test_forecast_of_a_fit_goes_on_after_its_last_sequence(sequences):
     X, ids, _ = sequences
     model = LinearGaussianSSM(max_iter=5, tol=1).fit(X, groups=ids)
     mine, given = model.forecast(2), model.forecast(2, X[ids == 5])
+    every = model.forecast(2, X, groups=ids)
+    assert len(every["means"]) > 2
+    np.testing.assert_allclose(every["covariances"][-1], given["covariances"])
+    np.testing.assert_allclose(every["means"][-1], given["means"])
     np.testing.assert_allclose(mine["means"], given["means"], atol=1e-10)
 
 

@@ -93,4 +93,4 @@ def test_what_needs_rows_in_memory_says_so():
     dask = pytest.importorskip("dask.array")
     model = GaussianHMM(2, random_state=0).fit(measured()[:300])
     with pytest.raises(TypeError, match="compute it first"):
-        model.forecast(dask.from_array(measured(), chunks=(100, 2)))
+        model.forecast(1, dask.from_array(measured(), chunks=(100, 2)))
