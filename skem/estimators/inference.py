@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
+from skem.data.rows import Rows
 from skem.em.information import delta_method
 from skem.estimators.fitting import known_rows, training_rows
 from skem.estimators.parameters import ParametricMixture
@@ -26,6 +27,9 @@ __all__ = ["InferenceMixin", "standard_errors_of"]
 
 class InferenceMixin(ParametricMixture):
     """The part of a mixture estimator that says how sure its parameters are."""
+
+    def _check_slopes(self, family: Any, params: Any, rows: Rows) -> None:
+        """Raise where log-densities have no slope at some rows: not in an exponential family."""
 
     @property
     def _estimated(self) -> tuple[str, ...]:
@@ -86,6 +90,7 @@ class InferenceMixin(ParametricMixture):
         # Not bound to the rows: what they share would be missing from the scores of each.
         labels_model, family, params, _ = self._prepare(rows, self._continued)
         family = family.for_missing() if rows.has_missing else family
+        self._check_slopes(family, params, rows)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = MixtureModel(labels_model, family, rows, crew)
             return standard_errors_of(model, params, self._estimated, robust)

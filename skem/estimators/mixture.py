@@ -227,9 +227,6 @@ verbose_interval : as of all mixtures
         ConvergenceWarning
             If some standard errors do not exist.
         """
-        rows = self._checked(X)
-        family, params = self._fitted()
-        family.check_smooth(params.components, np.asarray(rows[:ROWS_TO_CHECK], np.float64))
         errors = super().standard_errors(X, sample_weight, known_labels, robust=robust)
         errors.components = self._by_name(errors.parameters)
         return errors
@@ -253,6 +250,10 @@ verbose_interval : as of all mixtures
         if isinstance(self.components, list | tuple):
             params["components"] = [self.components[k] for k in places]
         return params
+
+    def _check_slopes(self, family: Densities, params: Any, rows: Rows) -> None:
+        X = np.asarray(rows.first(ROWS_TO_CHECK), dtype=np.float64)
+        family.check_smooth(params.components, X)
 
     @property
     def _estimated(self) -> tuple[str, ...]:

@@ -241,6 +241,14 @@ def test_corner_or_bound_has_no_standard_error(component, name):
         mixture.standard_errors(TIMES)
 
 
+def test_standard_errors_of_chunks_are_those_of_the_rows():
+    dask = pytest.importorskip("dask.array")
+    mixture = Mixture(2, components=[stats.expon, stats.gamma], init_params=LABELS).fit(TIMES)
+    expected = mixture.standard_errors(TIMES)
+    found = mixture.standard_errors(dask.from_array(TIMES, chunks=(150, 1)))
+    assert_allclose(found.parameters, expected.parameters, rtol=1e-6)
+
+
 def test_bounds_that_are_fixed_do_not_matter():
     background = Density(stats.uniform, fixed={"scale": 40.0})
     mixture = Mixture(2, components=[stats.norm, background], init_params=LABELS).fit(TIMES)
