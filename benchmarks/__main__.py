@@ -20,6 +20,7 @@ from benchmarks import (
     small,
     starts,
     state_space,
+    steps,
 )
 from benchmarks.machine import describe, measure
 from benchmarks.race import PACKAGES, Settings, set_up
@@ -35,6 +36,7 @@ TABLES = {
     "evaluations": evaluations.table,
     "starts": starts.table,
     "small": small.table,
+    "steps": steps.table,
     "memory": memory.table,
     "missing": missing.table,
     "outside": outside.table,
