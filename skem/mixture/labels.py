@@ -1,6 +1,6 @@
 """How the hidden labels of rows hang together."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,14 +79,15 @@ class Independent:
 
         Free weights share what those that are held leave.
         """
-        if self.n_mixtures > 1:
-            one = replace(self, n_mixtures=1)
-            parts = [one.maximize(each).weights for each in np.split(counts, self.n_mixtures)]
-            return Weights(np.concatenate(parts))
-        if self.held is not None:
-            assert self.values is not None
-            return Weights(_share_out(counts, self.held, self.values.weights))
-        return Weights(counts / counts.sum())
+        if self.held is None:
+            by_mixture = counts.reshape(self.n_mixtures, -1)
+            return Weights((by_mixture / np.add.reduce(by_mixture, 1, keepdims=True)).ravel())
+        assert self.values is not None
+        shares = [
+            _share_out(each, self.held, self.values.weights)
+            for each in np.split(counts, self.n_mixtures)
+        ]
+        return Weights(np.concatenate(shares))
 
     def n_parameters(self, params: Weights) -> int:
         """Count the free weights, less one: they have a given sum."""
