@@ -69,25 +69,31 @@ def starts(
     for candidate in itertools.chain(
         _candidates(some, given.labels, n_best, rng), _moves(some, given.labels, trials, rng)
     ):
-        goal = trials[-1][0] if len(trials) == n_best else -np.inf
+        known = [objective for objective, _ in trials]
+        goal = known[-1] if len(known) == n_best else -np.inf
         try:
-            trial = _trial(some, _merged(some, given, candidate), goal)
+            trial = _trial(some, _merged(some, given, candidate), goal, known)
         except (DegenerateError, LikelihoodFellError):
             continue
-        if all(abs(trial.objective - objective) > TRIAL_TOL for objective, _ in trials):
+        if trial.reason != "stopped" and not _is_known(trial.objective, known):
             trials.append((trial.objective, trial.params))
             trials.sort(key=lambda trial: -trial[0])
             del trials[n_best:]
     return [params for _, params in trials]
 
 
-def _trial(model: HiddenChain, start: MixtureParameters, goal: float) -> Run:
-    """Run EM until little is left to gain, or it cannot come to the goal."""
+def _is_known(objective: float, known: list[float]) -> bool:
+    return any(abs(objective - other) <= TRIAL_TOL for other in known)
+
+
+def _trial(model: HiddenChain, start: MixtureParameters, goal: float, known: list[float]) -> Run:
+    """Run EM until little is left to gain, or it cannot come to the goal, or to what is known."""
     trace: list[float] = []
 
     def falls_short(n: int, objective: float, params: Any) -> bool:
         trace.append(objective)
-        return n >= SHORT and objective + remaining_gain(trace) < goal
+        end = objective + remaining_gain(trace)
+        return n >= SHORT and (end < goal or _is_known(end, known))
 
     return run(
         model,
