@@ -579,3 +579,21 @@ def test_sample_of_several_sequences_begins_each_at_the_start():
     assert (model.sample(3)[0] != model.sample(3)[0]).all()
     with pytest.raises(ValueError, match=r"lengths must be at least 1, but lengths\[1\] is 0"):
         model.sample(lengths=[2, 0])
+
+
+@quickly
+def test_unit_of_the_states_is_the_step_unless_told():
+    options = {"max_iter": 20, "tol": 1e-4}
+    default = LinearGaussianSSM(**options).fit(NILE)
+    assert default.transition_covariance_ == [[1.0]]
+    held = LinearGaussianSSM(
+        transition_covariance_init=[[4.0]], fixed={"transition_covariance": True}, **options
+    ).fit(NILE)
+    assert held.transition_covariance_ == [[4.0]]
+    for told in (
+        {"transition_covariance_init": [[4.0]]},
+        {"fixed": {"transition_covariance": False}},
+        {"transition_matrix_init": [[0.5]]},
+    ):
+        moved = LinearGaussianSSM(**told, **options).fit(NILE).transition_covariance_[0, 0]
+        assert moved not in (1.0, 4.0)
