@@ -6,7 +6,13 @@ from scipy.sparse.csgraph import connected_components
 
 from skem.chains.expected import FloatArray
 
-__all__ = ["expected_dwell_times", "forecast", "reachable", "stationary_distribution"]
+__all__ = [
+    "expected_dwell_times",
+    "first_contradiction",
+    "forecast",
+    "reachable",
+    "stationary_distribution",
+]
 
 
 def forecast(distribution: FloatArray, transmat: FloatArray, n_steps: int) -> FloatArray:
@@ -87,3 +93,50 @@ def reachable(startprob: FloatArray, transmat: FloatArray) -> NDArray[np.bool_]:
     for _ in range(len(states)):
         states = states | (transmat[states] > 0).any(axis=0)
     return states
+
+
+def first_contradiction(
+    labels: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    start: NDArray[np.bool_],
+    transitions: NDArray[np.bool_],
+) -> int | None:
+    """Return the first row whose known state cannot follow from what is known before it.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        Known states, -1 where unknown.
+    ends : ndarray of shape (n_sequences,)
+        Where sequences end.
+    start, transitions : bool ndarray of shape (n_states,) and (n_states, n_states)
+        States that can come first, and which can follow which.
+
+    Returns
+    -------
+    row : int or None
+        None where there is a path.
+    """
+    known = np.flatnonzero(labels >= 0)
+    sequence = np.searchsorted(ends, known, side="right")
+    is_first = np.diff(sequence, prepend=-1) > 0
+    before = np.where(is_first, np.append(0, ends)[sequence], np.append(0, known[:-1]))
+    gaps, which = np.unique(known - before, return_inverse=True)
+    possible = np.ones(len(known), dtype=bool)
+    for i, gap in enumerate(gaps):
+        ahead = _steps(transitions, int(gap))
+        these = known[(which == i) & is_first]
+        possible[(which == i) & is_first] = (start @ ahead)[labels[these]]
+        later = (which == i) & ~is_first
+        possible[later] = ahead[labels[before[later]], labels[known[later]]]
+    return None if possible.all() else int(known[possible.argmin()])
+
+
+def _steps(transitions: NDArray[np.bool_], n_steps: int) -> NDArray[np.bool_]:
+    """Return which states can follow which after so many steps, by repeated squaring."""
+    ahead, power = np.eye(len(transitions), dtype=bool), transitions
+    while n_steps:
+        if n_steps % 2:
+            ahead = ahead @ power
+        power, n_steps = power @ power, n_steps // 2
+    return ahead

@@ -283,7 +283,7 @@ verbose_interval : as of all mixtures
             return None
         if self.n_trials is not None:
             raise ValueError("n_trials is a parameter of the estimator already")
-        return _check_trials(n_trials, n_columns, type(self).__name__)
+        return _check_trials(n_trials, n_columns, self._name)
 
     @classmethod
     def from_parameters(
@@ -333,7 +333,7 @@ verbose_interval : as of all mixtures
         return mixture._with_parameters(weights, n_features, probabilities=probabilities)
 
     def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
-        name = type(self).__name__
+        name = self._name
         message = f"Negative values in data passed to {name}: counts must be >= 0"
         check_cells(X, X < 0, message, first_row)
         if float(np.fmax.reduce(X, axis=None)) > MOST_COUNTS:
@@ -354,7 +354,7 @@ verbose_interval : as of all mixtures
     def _trials(self, n_features: int) -> FloatArray | None:
         """Return the trials of each column, or None; raise ValueError if X cannot be so wide."""
         if self.n_trials is not None:
-            return _check_trials(self.n_trials, n_features, type(self).__name__)
+            return _check_trials(self.n_trials, n_features, self._name)
         if n_features % 2:
             raise ValueError(
                 f"X has {n_features} columns, an odd number. With n_trials=None, X must be "
@@ -394,7 +394,7 @@ verbose_interval : as of all mixtures
         family = self._family(self.n_components, rows.X.shape[1])
         if rows.has_missing:
             family = family.for_missing()
-        if family.n_columns > 1 or self.n_components == 1:
+        if family.n_columns > 1 or self.n_components == 1 or self._in_chain:
             return
         most = float(rows.fold(partial(_most_trials, family), 2**16, max))
         if most < 2 * self.n_components - 1:

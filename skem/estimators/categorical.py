@@ -11,6 +11,7 @@ from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.parameters import Estimate
 from skem.estimators.validation import array_like, none, one_of
+from skem.estimators.warn_once import warn
 from skem.families.categorical import Categorical, CategoricalParameters
 
 __all__ = ["CategoricalMixture"]
@@ -28,7 +29,7 @@ class CategoricalMixture(MixtureEM):
         Number of components K.
     categories : 'auto' or list of array-like, default='auto'
         The values that the cells of each column may have, in increasing order. 'auto' takes
-        those of the training data.
+        those of the training data, in which -1 is refused then: it mostly is a missing cell.
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=1000
@@ -198,9 +199,30 @@ verbose_interval : as of all mixtures
         m = rows.first(1).shape[1]
         if isinstance(self.categories, str):
             levels = rows.fold(_found, 2**14, _union)
+            self._check_codes(levels)
         else:
             levels = _checked(self.categories, m)
         return Categorical(self.n_components, m, tuple(levels))
+
+    def _check_codes(self, levels: list[NDArray[Any]]) -> None:
+        """Raise ValueError for -1 among whole numbers, and warn of fractions."""
+        for j, each in enumerate(levels):
+            name = getattr(self, "feature_names_in_", {j: j})[j]
+            broken = each != np.floor(each)
+            if not broken.any() and (each < 0).any():
+                raise ValueError(
+                    f"Column {name!r} of X holds {each[0]:g}, which with categories='auto' could "
+                    "stand for a missing cell. Put NaN in its place; where it is a category, list "
+                    f"all of them: {self._name}(categories=...)"
+                )
+            if broken.any():
+                warn(
+                    f"Column {name!r} of X holds fractions (the first is {each[broken][0]:g}), "
+                    "and each value is a category of its own. Cut measurements into classes "
+                    "first; where these are categories, list them (categories=...)",
+                    UserWarning,
+                    stacklevel=6,
+                )
 
     def _estimates(self, errors: Any) -> dict[str, Estimate]:
         """Return the probabilities level by level, in the order of ``categories_``."""

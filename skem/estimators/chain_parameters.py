@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import replace
 from typing import Any, Self
 
@@ -15,8 +16,14 @@ from skem.estimators.chain_holding import check_stationary, free_probabilities, 
 from skem.estimators.chain_outputs import check_units
 from skem.estimators.chain_summary import DescribedChain
 from skem.estimators.holding import check_fixed, with_held
-from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
+from skem.estimators.sequences import (
+    check_known_states,
+    outer_index,
+    sequence_ends,
+    sequence_weights,
+)
 from skem.estimators.sources import is_lazy, open_data, open_labels, open_weights, rows_of
+from skem.estimators.validation import Check, check_parameters
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import MixtureParameters, Weights
 from skem.mixture.markov import Chain, Markov
@@ -24,6 +31,9 @@ from skem.mixture.sequences import Sequences
 from skem.mixture.stationary import StationaryMarkov
 
 __all__ = ["ParametricChain"]
+
+#: Attributes of a mixture that its components do not have as states.
+NOT_OF_STATES = ("weights_", "n_parameters_", "_in_chain")
 
 
 class ParametricChain(DescribedChain):
@@ -33,6 +43,7 @@ class ParametricChain(DescribedChain):
     (``_mixture``).
     """
 
+    _checks: dict[str, Check]
     n_components: int
     fixed: Any
     startprob_init: Any
@@ -67,12 +78,26 @@ class ParametricChain(DescribedChain):
         ------
         ValueError
             If the shapes do not agree, or probabilities do not sum to one.
+        TypeError
+            If a parameter of the states is missing, or unknown.
         """
         K = len(np.atleast_1d(transmat))
         own = {name: params[name] for name in cls._get_param_names() if name in params}
         shared = {name: own[name] for name in cls._of_components if name in own}
         arrays = {name: values for name, values in params.items() if name not in own}
         self = cls(n_components=K, **own)
+        check_parameters(self, cls._checks)
+        known = inspect.signature(cls._mixture_class.from_parameters).parameters.values()
+        names = {each.name: each for each in known if each.kind == each.KEYWORD_ONLY}
+        del names["weights"]
+        if unknown := set(arrays) - set(names):
+            raise TypeError(
+                f"{cls.__name__}.from_parameters takes no {sorted(unknown)[0]!r}; its states have "
+                f"{', '.join(names)}"
+            )
+        needed = {name for name, each in names.items() if each.default is each.empty}
+        if missing := needed - set(arrays):
+            raise TypeError(f"{cls.__name__}.from_parameters needs {', '.join(sorted(missing))}")
         mixture = cls._mixture_class.from_parameters(weights=np.full(K, 1 / K), **arrays, **shared)
         self._take_over(mixture)
         self.n_features_in_ = mixture.n_features_in_
@@ -104,6 +129,9 @@ class ParametricChain(DescribedChain):
         check_units(X, ends, self.n_components)
         by_sequence = sequence_weights(None if weights is None else np.asarray(weights), ends)
         labels = open_labels(known_labels, X, self.n_components)
+        chain = given_chain(self, "_init" if reset else "_")
+        start, transmat = (~(values == 0) for values in chain)  # NaN is possible
+        check_known_states(labels, ends, start, transmat)
         rows = rows_of(X, weights, labels)
         if by_sequence is not None and not by_sequence.all():
             ends = ends_of(np.diff(ends, prepend=0)[by_sequence > 0])
@@ -182,7 +210,12 @@ class ParametricChain(DescribedChain):
     def _take_over(self, mixture: Any) -> None:
         """Set the fitted attributes of the components as a mixture has them."""
         for name, values in vars(mixture).items():
-            if name not in ("weights_", "n_parameters_", *mixture.get_params(deep=False)):
+            if name not in (
+                "weights_",
+                "n_parameters_",
+                "_in_chain",
+                *mixture.get_params(deep=False),
+            ):
                 setattr(self, name, values)
 
     def _without_penalty(self, model: HiddenChain) -> HiddenChain:

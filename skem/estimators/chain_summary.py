@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skem.estimators.chain_prediction import PredictiveChain
 from skem.estimators.parameters import Estimate
 from skem.estimators.reordering import reorder_restarts
+from skem.estimators.row_validation import check_sample_weight
 from skem.estimators.summary import UNCERTAIN, Summary, column_names, doubts_of
 from skem.estimators.text import lay_out, spell
 from skem.families.base import FloatArray
@@ -63,6 +64,7 @@ class DescribedChain(PredictiveChain):
         *,
         groups: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         standard_errors: bool = False,
     ) -> ChainSummary:
         """Return what was fitted, to be printed.
@@ -73,6 +75,8 @@ class DescribedChain(PredictiveChain):
             Rows of all sequences, mostly those of the fit.
         groups, lengths : array-like, default=None
             Where sequences are, as in :meth:`fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sequence counts, as in :meth:`fit`.
         standard_errors : bool, default=False
             Whether to add the standard errors of the parameters; X is the data of the fit then.
 
@@ -98,13 +102,17 @@ class DescribedChain(PredictiveChain):
             shares = self.stationary_distribution_
         else:
             if standard_errors:
-                errors = self.standard_errors(X, groups=groups, lengths=lengths)
+                errors = self.standard_errors(
+                    X, groups=groups, lengths=lengths, sample_weight=sample_weight
+                )
             posterior = self.predict_proba(X, groups=groups, lengths=lengths)
-            shares = posterior.mean(axis=0)
+            counts = check_sample_weight(sample_weight, len(posterior))
+            counts = np.ones(len(posterior)) if counts is None else counts
+            shares = counts @ posterior / counts.sum()
             doubts_of_rows = 1 - posterior.max(axis=1)
-            uncertainty = float(doubts_of_rows.mean())
-            n_uncertain = float((doubts_of_rows > UNCERTAIN).sum())
-            log_likelihood, n_rows = self._total(X, groups, lengths, None)
+            uncertainty = float(counts @ doubts_of_rows / counts.sum())
+            n_uncertain = float(counts[doubts_of_rows > UNCERTAIN].sum())
+            log_likelihood, n_rows = self._total(X, groups, lengths, sample_weight)
             bic = float(-2 * log_likelihood + self.n_parameters_ * np.log(n_rows))
         estimates = self._mixture()._estimates(errors)
         if not estimates:

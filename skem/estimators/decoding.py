@@ -16,7 +16,12 @@ from skem.estimators.chain_outputs import ask
 from skem.estimators.chain_rows import ChainRows
 from skem.estimators.pickling import VersionedEstimator
 from skem.estimators.row_validation import check_sample_weight, weighted_mean
-from skem.estimators.sequences import outer_index, refuse_lengths_as_y, sequence_ends
+from skem.estimators.sequences import (
+    check_known_states,
+    outer_index,
+    refuse_lengths_as_y,
+    sequence_ends,
+)
 from skem.estimators.sources import is_open_dask, open_data, open_labels
 from skem.estimators.validation import one_of
 from skem.families.base import FloatArray
@@ -42,6 +47,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         for name, values in vars(self).items():
             if name.endswith("_") or name == "_covariance_type":
                 setattr(mixture, name, values)
+        mixture._in_chain = type(self).__name__
         if hasattr(self, "transmat_"):
             mixture.weights_ = np.full(len(self.transmat_), 1 / len(self.transmat_))
         return mixture
@@ -102,6 +108,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         given, X = X, open_data(self, X, reset=False)
         ends = sequence_ends(len(X), groups, lengths, outer_index(given))
         labels = open_labels(known_labels, X, len(self.transmat_))
+        check_known_states(labels, ends, self.startprob_ > 0, self.transmat_ > 0)
         family, params = self._fitted()[0], self._params()
         return ask(question, family, params, X, ends, labels, dtype or X.dtype, *width)
 
@@ -326,7 +333,12 @@ class FittedChain(DensityMixin, VersionedEstimator):
         return float(-2 * total + self.n_parameters_ * np.log(n_rows))
 
     def icl(
-        self, X: ArrayLike, *, groups: ArrayLike | None = None, lengths: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> float:
         """Return the integrated completed likelihood criterion.
 
@@ -335,7 +347,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
 
         Parameters
         ----------
-        X, groups, lengths : array-like
+        X, groups, lengths, sample_weight : array-like
             Sequences, as in :meth:`fit`.
 
         Returns
@@ -344,13 +356,16 @@ class FittedChain(DensityMixin, VersionedEstimator):
             The lower the better; at least the BIC.
         """
         sequences = self._open(X, groups, lengths)
+        weights = check_sample_weight(sample_weight, len(sequences.X))
+        weights = np.ones(len(sequences.X)) if weights is None else weights
         by_state = sequences.rows(sequences.logs)
         path = sequences.path()
         starts = np.zeros(len(path), dtype=bool)
         starts[sequences.lanes.ends - sequences.lanes.lengths] = True
         after = np.flatnonzero(~starts)
-        log_joint = logarithm(self.startprob_)[path[starts]].sum()
-        log_joint += logarithm(self.transmat_)[path[after - 1], path[after]].sum()
-        rows = by_state[np.arange(len(path)), path] + sequences.base
-        _, n_rows = self._total(X, groups, lengths, None)
-        return float(-2 * (log_joint + rows.sum()) + self.n_parameters_ * np.log(n_rows))
+        log_joint = by_state[np.arange(len(path)), path] + sequences.base
+        log_joint[starts] += logarithm(self.startprob_)[path[starts]]
+        log_joint[after] += logarithm(self.transmat_)[path[after - 1], path[after]]
+        total = weighted_mean(log_joint, weights) * float(weights.sum())
+        _, n_rows = self._total(X, groups, lengths, sample_weight)
+        return float(-2 * total + self.n_parameters_ * np.log(n_rows))

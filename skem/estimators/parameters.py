@@ -71,6 +71,9 @@ class ParametricMixture(FittedMixture):
     #: Whether cells of X may be missing, which are NaN.
     _missing = False
 
+    #: Name of the hidden Markov model of which the components are the states, where there is one.
+    _in_chain: str | None = None
+
     #: What to do when no start leads to a fit.
     _advice = "Try to decrease the number of components."
 
@@ -90,6 +93,11 @@ class ParametricMixture(FittedMixture):
         """Return the family, without penalty, for so many components and columns of X."""
         raise NotImplementedError(f"{type(self).__name__} does not implement _family")
 
+    @property
+    def _name(self) -> str:
+        """Name of the estimator that the user knows."""
+        return self._in_chain or type(self).__name__
+
     def _data_options(self, reset: bool) -> dict[str, Any]:
         return {
             "dtype": [np.float64, np.float32],
@@ -98,7 +106,7 @@ class ParametricMixture(FittedMixture):
 
     def _check_block(self, X: FloatArray, first_row: int) -> FloatArray:
         if self._non_negative:
-            message = f"Negative values in data passed to {type(self).__name__}"
+            message = f"Negative values in data passed to {self._name}: counts must be >= 0"
             check_cells(X, X < 0, message, first_row)
         return X
 
@@ -145,7 +153,8 @@ class ParametricMixture(FittedMixture):
         """Return the published parameters as parameters of a family to be fitted."""
         if self.n_components != (K := len(self.weights_)):
             raise ValueError(
-                f"n_components is {self.n_components}, but the mixture so far has {K}: "
+                f"n_components is {self.n_components}, but the "
+                f"{'model' if self._in_chain else 'mixture'} so far has {K}: "
                 f"set it to {K}, or fit anew with warm_start=False"
             )
         params = self._published()

@@ -7,11 +7,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.validation import array_like, none
+from skem.estimators.warn_once import warn
 from skem.families.poisson import Poisson, PoissonParameters
 
 __all__ = ["PoissonMixture"]
+
+#: Rows that are looked at for fractions.
+ROWS_TO_LOOK_AT = 10_000
 
 
 class PoissonMixture(MixtureEM):
@@ -72,7 +77,8 @@ verbose_interval : as of all mixtures
 
     Notes
     -----
-    Counts may be fractional: the factorial is defined through the gamma function. A cell may be
+    Fractions are taken as they are, since the factorial is defined through the gamma function, and
+    warned of: what is a rate, or has been scaled, varies otherwise than a count. A cell may be
     missing (NaN): it says nothing. Mixtures of Poisson distributions are identifiable (Teicher
     1960); see McLachlan & Peel, *Finite Mixture Models* (2000), section 9.2.
 
@@ -169,3 +175,17 @@ verbose_interval : as of all mixtures
         return cls(n_components=shape[0], **params)._with_parameters(
             weights, shape[1], rates=rates
         )
+
+    def _warn_about_data(self, rows: Rows) -> None:
+        X = rows.first(ROWS_TO_LOOK_AT)
+        broken = (X != np.floor(X)) & ~np.isnan(X)
+        if broken.any():
+            row, column = (int(i) for i in np.argwhere(broken)[0])
+            name = getattr(self, "feature_names_in_", {column: column})[column]
+            warn(
+                f"Column {name!r} of X holds fractions (the first is {X[row, column]:g}), but "
+                "each cell is read as a count. Give counts as they were made: a rate or a mean of "
+                "counts does not vary as a count does",
+                UserWarning,
+                stacklevel=6,
+            )

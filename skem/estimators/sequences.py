@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.chains.markov import first_contradiction
 from skem.estimators.row_validation import check_sample_weight
 
 __all__ = [
+    "check_known_states",
     "check_lengths",
     "outer_index",
     "refuse_lengths_as_y",
@@ -156,3 +158,33 @@ def sequence_weights(sample_weight: Any, ends: NDArray[np.intp]) -> NDArray[np.f
             f"is {weights[row]:g}"
         )
     return weights[starts]
+
+
+def check_known_states(
+    labels: Any, ends: NDArray[np.intp], start: NDArray[np.bool_], transitions: NDArray[np.bool_]
+) -> None:
+    """Raise ValueError where no path of a chain goes through the states that are known.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_samples,) or None
+        Known states, -1 where unknown.
+    ends : ndarray of int of shape (n_sequences,)
+        Where sequences end.
+    start : ndarray of bool of shape (n_states,)
+        States that a sequence can start in.
+    transitions : ndarray of bool of shape (n_states, n_states)
+        Which state can follow which.
+    """
+    if labels is None or (start.all() and transitions.all()):
+        return
+    labels = np.asarray(labels)
+    row = first_contradiction(labels, ends, start, transitions)
+    if row is not None:
+        i = int(np.searchsorted(ends, row, side="right"))
+        raise ValueError(
+            f"known_labels contradict the zeros among startprob and transmat: sequence {i} (rows "
+            f"{ends[i - 1] if i else 0} to {ends[i] - 1}) cannot be in state {labels[row]} at row "
+            f"{row}, from where it starts or is known to be before. Set the label to -1, or let "
+            "the transition be possible"
+        )

@@ -1,0 +1,166 @@
+"""What hidden Markov models say of bad input: by their own names, and at once."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from skem import (
+    BinomialHMM,
+    CategoricalHMM,
+    CategoricalMixture,
+    GaussianHMM,
+    PoissonHMM,
+    PoissonMixture,
+)
+from skem.chains.markov import first_contradiction
+
+HALF = {"startprob": [0.5, 0.5], "transmat": [[0.5, 0.5], [0.5, 0.5]]}
+COUNTS = np.array([[1.0], [4.0], [2.0], [9.0], [8.0], [3.0]])
+
+
+def left_right():
+    return PoissonHMM.from_parameters(
+        startprob=[1, 0, 0],
+        transmat=[[0.9, 0.1, 0], [0, 0.9, 0.1], [0, 0, 1]],
+        rates=[[1.0], [5.0], [9.0]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: PoissonHMM().fit(-COUNTS), r"passed to PoissonHMM: counts .* X\[0, 0\] is -1"),
+        (lambda: BinomialHMM(n_trials=5).fit(COUNTS), "BinomialHMM got more successes than"),
+        (lambda: BinomialHMM(n_trials=[1, 2]).fit(COUNTS), "n_trials has the shape"),
+        (lambda: BinomialHMM(n_trials=-1).fit(COUNTS), "'n_trials' parameter of BinomialHMM"),
+        (lambda: GaussianHMM(reg_covar=-1).fit(COUNTS), "'reg_covar' parameter of GaussianHMM"),
+        (lambda: PoissonHMM(2, fixed={"a": True}).fit(COUNTS), "'startprob', 'transmat', 'rates'"),
+        (
+            lambda: PoissonHMM.from_parameters(**HALF, means=[[1], [2]]),
+            "no 'means'; .*rates",
+        ),
+        (lambda: PoissonHMM.from_parameters(**HALF), "PoissonHMM.from_parameters needs rates"),
+        (lambda: CategoricalHMM().fit([[0], [-1]]), r"holds -1, .* CategoricalHMM\(categories="),
+        (lambda: CategoricalMixture().fit([[0], [-1]]), r"holds -1, .* CategoricalMixture\("),
+    ],
+)
+def test_messages_name_what_the_user_knows(call, message):
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        call()
+    assert "Mixture" not in str(caught.value) or "Mixture" in message
+
+
+def test_categories_that_are_listed_may_be_anything():
+    X = [[-1], [0.5], [-1], [-1], [0.5]]
+    for estimator in (CategoricalMixture, CategoricalHMM):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fitted = estimator(categories=[[-1, 0.5]]).fit(X)
+        np.testing.assert_allclose(fitted.probabilities_, [[[0.6, 0.4]]])
+
+
+@pytest.mark.parametrize("estimator", [CategoricalHMM, CategoricalMixture])
+def test_fractions_in_place_of_categories_draw_a_warning(estimator):
+    with pytest.warns(UserWarning, match=r"Column 0 of X holds fractions \(the first is 0.5\)"):
+        estimator().fit(COUNTS / 2)
+
+
+@pytest.mark.parametrize("estimator", [PoissonHMM, PoissonMixture])
+def test_fractions_in_place_of_counts_draw_a_warning(estimator):
+    with pytest.warns(UserWarning, match=r"Column 0 of X holds fractions \(the first is 0.5\)"):
+        estimator().fit(COUNTS / 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimator().fit(np.where(COUNTS == 4, np.nan, COUNTS))
+
+
+def test_one_trial_is_enough_for_states():
+    """Components of a mixture cannot be told apart by single trials; states of a chain can."""
+    X = np.repeat([0.0, 1.0, 0.0, 1.0], 30)[:, np.newaxis]
+    X[::7] = 1 - X[::7]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = BinomialHMM(2, n_trials=1, random_state=0).fit(X)
+    assert np.ptp(model.probabilities_) > 0.5
+
+
+class TestContradictions:
+    """Known states that no path goes through."""
+
+    @pytest.mark.parametrize(
+        ("known", "sequence", "state", "row"),
+        [
+            ([1, -1, -1, -1, -1, -1], 0, 1, 0),
+            ([-1, 2, -1, -1, -1, -1], 0, 2, 1),
+            ([0, 1, -1, 0, -1, -1], 1, None, None),
+            ([0, 1, 1, 1, -1, -1], 1, 1, 3),
+            ([-1, -1, 2, 0, -1, 2], 1, None, None),
+            ([-1, -1, 2, 0, 2, -1], 1, 2, 4),
+        ],
+    )
+    def test_row_and_sequence_are_named(self, known, sequence, state, row):
+        model, lengths = left_right(), [3, 3]
+        fit = PoissonHMM(
+            3,
+            startprob_init=model.startprob_,
+            transmat_init=model.transmat_,
+            rates_init=model.rates_,
+            max_iter=1,
+            tol=1,
+        )
+        calls = [
+            lambda: model.predict(COUNTS, lengths=lengths, known_labels=known),
+            lambda: model.predict_proba(COUNTS, lengths=lengths, known_labels=known),
+            lambda: fit.fit(COUNTS, lengths=lengths, known_labels=known),
+        ]
+        for call in calls:
+            if row is None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    call()
+                continue
+            with pytest.raises(
+                ValueError,
+                match=rf"sequence {sequence} \(rows .*\) cannot be in state {state} at row {row},",
+            ):
+                call()
+
+    def test_they_are_those_of_enumeration(self):
+        """Random zeros and labels: refused where no path is possible, and only there."""
+        rng, refused = np.random.default_rng(0), 0
+        for _ in range(300):
+            start, S = rng.random(3) < 0.6, rng.random((3, 3)) < 0.4
+            labels = np.where(rng.random(8) < 0.4, rng.integers(3, size=8), -1)
+            states, row = start.copy(), None
+            for t, label in enumerate(labels):
+                states = start.copy() if t in (0, 5) else states @ S
+                if label >= 0:
+                    if not states[label] and row is None:
+                        row = t
+                    states = np.arange(3) == label
+            found = first_contradiction(labels, np.array([5, 8]), start, S)
+            assert found == row
+            refused += row is not None
+        assert 50 < refused < 290
+
+
+class TestWeights:
+    """A weight of a sequence is so many of it."""
+
+    lengths = (2, 4)
+    weights = (3.0, 3.0, 1.0, 1.0, 1.0, 1.0)
+
+    def test_criteria_and_summary(self):
+        model = PoissonHMM.from_parameters(**HALF, rates=[[2.0], [8.0]])
+        model.transmat_ = np.array([[0.8, 0.2], [0.3, 0.7]])
+        rows = np.concatenate([COUNTS[:2], COUNTS[:2], COUNTS])
+        repeated = {"lengths": [2, 2, 2, 4]}
+        once = {"lengths": self.lengths, "sample_weight": self.weights}
+        for name in ("aic", "bic", "icl", "score"):
+            method = getattr(model, name)
+            np.testing.assert_allclose(method(COUNTS, **once), method(rows, **repeated))
+        assert model.icl(COUNTS, **once) != model.icl(COUNTS, lengths=self.lengths)
+        mine, theirs = model.summary(COUNTS, **once), model.summary(rows, **repeated)
+        assert repr(mine) == repr(theirs)
+        np.testing.assert_allclose(mine.weights.values, theirs.weights.values)
