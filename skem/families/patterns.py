@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from skem.families.base import FloatArray
 from skem.families.covariance import Structure
+from skem.families.kept import keep_last
 from skem.families.triangles import inverse_triangles
 from skem.missing import by_pattern
 
@@ -30,10 +31,29 @@ LOG_2PI = float(np.log(2 * np.pi))
 MOST_IN_BATCH = 256
 
 
-class _Patterns(NamedTuple):
-    """A block of rows, cut into batches of equally many with the same cells observed.
+class _Conditioned(NamedTuple):
+    """What parameters make of the rows of some patterns.
 
     Attributes
+    ----------
+    deviations : ndarray of shape (n_batches, K, size, d)
+        Rows less the mean of each component, 0 where missing.
+    whitened : ndarray of shape (n_batches, K, size, d)
+        ``W`` times those.
+    W : ndarray of shape (n_patterns, K, d, d), or (n_patterns, 1, d, d) where they are shared
+        Inverse Cholesky factors of the observed block; the identity elsewhere.
+    """
+
+    deviations: FloatArray
+    whitened: FloatArray
+    W: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Patterns:
+    """A block of rows, cut into batches of equally many with the same cells observed.
+
+    Parameters
     ----------
     rows : integer ndarray of shape (n_batches, size)
         Which row; some one where a batch is not full.
@@ -43,21 +63,27 @@ class _Patterns(NamedTuple):
         Pattern of each batch.
     missing : bool ndarray of shape (n_patterns, d)
         Cells missing in each pattern.
-    deviations : ndarray of shape (n_batches, K, size, d)
-        Rows less the mean of each component, 0 where missing.
-    whitened : ndarray of shape (n_batches, K, size, d)
-        ``W`` times those.
-    W : ndarray of shape (n_patterns, K, d, d), or (n_patterns, 1, d, d) where they are shared
-        Inverse Cholesky factors of the observed block; the identity elsewhere.
+    values : ndarray of shape (n_batches, size, d)
+        The rows about the origin, 0 where missing.
     """
 
     rows: NDArray[np.intp]
     filled: NDArray[np.bool_]
     pattern: NDArray[np.intp]
     missing: NDArray[np.bool_]
-    deviations: FloatArray
-    whitened: FloatArray
-    W: FloatArray
+    values: FloatArray
+
+    @keep_last
+    def at(self, kernel: "PatternKernel") -> _Conditioned:
+        """Factor the patterns, and whiten the rows: both halves of an EM step need that."""
+        seen, d = ~self.missing, self.missing.shape[1]
+        both = seen[:, np.newaxis, :, np.newaxis] & seen[:, np.newaxis, np.newaxis, :]
+        blocks = np.where(both, kernel.covariances, np.eye(d))
+        triangles = np.linalg.cholesky(blocks)
+        W = inverse_triangles(triangles.reshape(-1, d, d)).reshape(blocks.shape)
+        deviations = self.values[:, np.newaxis] - kernel.means[:, np.newaxis]
+        deviations *= seen[self.pattern][:, np.newaxis, np.newaxis]
+        return _Conditioned(deviations, deviations @ W[self.pattern].swapaxes(-1, -2), W)
 
 
 def _batches(
@@ -133,27 +159,20 @@ class PatternKernel:
         return self.means
 
     def load(self, X: FloatArray, out: FloatArray) -> _Patterns:
-        """Factor the patterns of rows X (b, d), and whiten the rows."""
+        """Cut rows X (b, d) into batches; the space of ``out`` is not used."""
         Z = X - self.origin
         observed = ~np.isnan(Z)
         Z[~observed] = 0.0
         rows, filled, pattern, examples = _batches(observed)
-        seen = observed[examples]
-        both = seen[:, np.newaxis, :, np.newaxis] & seen[:, np.newaxis, np.newaxis, :]
-        blocks = np.where(both, self.covariances, np.eye(len(self.origin)))
-        triangles = np.linalg.cholesky(blocks)
-        W = inverse_triangles(triangles.reshape(-1, *blocks.shape[2:])).reshape(blocks.shape)
-        deviations = Z[rows][:, np.newaxis] - self.means[:, np.newaxis]
-        deviations *= seen[pattern][:, np.newaxis, np.newaxis]
-        whitened = deviations @ W[pattern].swapaxes(-1, -2)
-        return _Patterns(rows, filled, pattern, ~seen, deviations, whitened, W)
+        return _Patterns(rows, filled, pattern, ~observed[examples], Z[rows])
 
     def log_joint(self, block: _Patterns, out: FloatArray) -> FloatArray:
         """Write the log-joint of the observed cells to out (K, b)."""
+        _, whitened, W = block.at(self)
         n_observed = (~block.missing).sum(axis=1)[:, np.newaxis]
-        peaks = np.log(np.einsum("pkii->pki", block.W)).sum(axis=2)
+        peaks = np.log(np.einsum("pkii->pki", W)).sum(axis=2)
         peaks = peaks + self.log_heights - n_observed * LOG_2PI / 2
-        log_joint = np.einsum("bksi,bksi->bsk", block.whitened, block.whitened)
+        log_joint = np.einsum("bksi,bksi->bsk", whitened, whitened)
         log_joint *= -0.5
         log_joint += peaks[block.pattern][:, np.newaxis]
         out[:, block.rows[block.filled]] = log_joint[block.filled].T
@@ -161,14 +180,16 @@ class PatternKernel:
 
     def completed(self, block: _Patterns) -> FloatArray:
         """Return the expected rows, about the means, as (n_batches, K, size, d)."""
-        return block.deviations + block.whitened @ self._regressions(block)[block.pattern]
+        deviations, whitened, _ = block.at(self)
+        completed: FloatArray = deviations + whitened @ self._regressions(block)[block.pattern]
+        return completed
 
     def _regressions(self, block: _Patterns) -> FloatArray:
         """Return V, of the shape of W: rows of observed, columns of missing cells."""
         m = block.missing
         return np.where(
             ~m[:, np.newaxis, :, np.newaxis] & m[:, np.newaxis, np.newaxis, :],
-            block.W @ self.covariances,
+            block.at(self).W @ self.covariances,
             0.0,
         )
 
@@ -176,7 +197,8 @@ class PatternKernel:
         """Return counts, and expected first and second moments about the means."""
         K, d = self.means.shape
         V = self._regressions(block)
-        completed = block.deviations + block.whitened @ V[block.pattern]
+        deviations, whitened, _ = block.at(self)
+        completed = deviations + whitened @ V[block.pattern]
         shares = responsibilities[:, block.rows] * block.filled  # (K, n_batches, size)
         counts = np.zeros((len(V), K))
         np.add.at(counts, block.pattern, shares.sum(axis=2).T)

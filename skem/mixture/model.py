@@ -16,7 +16,6 @@ from skem.families.base import (
     Family,
     FloatArray,
     Kernel,
-    LinearKernel,
     LossOfPrecision,
 )
 from skem.mixture.labels import Independent, MixtureParameters
@@ -157,29 +156,35 @@ class MixtureModel:
         return MixtureParameters(labels, self.components.maximize(totals, kernel, before))
 
     def _sweep(self, kernel: Kernel, assignment: Assignment) -> tuple[Any, FloatArray]:
-        """Pass once over all rows; over their statistics, where those are kept."""
-        if not (isinstance(kernel, LinearKernel) and kernel.family is self.components):
-            return sweep(kernel, self.rows, assignment, self.workers)
-        block, rows = self._one_block, self.rows
+        """Pass once over all rows; over their loaded form, where that is kept."""
+        rows = self.rows
+        block = self._one_block(kernel)
         if block is None:
             return sweep(kernel, rows, assignment, self.workers)
-        n = block.shape[1]
+        n = rows.n_rows
         work = np.empty((2, kernel.n_components, n))
         total, totals = sweep_block(kernel, block, rows.weights, assignment, slice(0, n), work)
         return total + kernel.offset * rows.total_weight + kernel.constant, totals
 
-    @cached_property
-    def _one_block(self) -> FloatArray | None:
-        """Sufficient statistics of all rows, where these are in memory and fit into one block.
+    def _one_block(self, kernel: Kernel) -> Any:
+        """Return the loaded form of all rows, where these are in memory and fit into one block.
 
-        They do not change in a fit, and loading them is a fifth of the time of a small pass.
+        It is the same for all kernels of a kind in a fit, and loading it is a fifth of the time of
+        a small pass.
         """
-        kernel, rows = self.kernel(None), self.rows
-        if not (rows.in_memory and isinstance(kernel, LinearKernel)):
-            return None
-        if block_rows(kernel.width, kernel.n_components, rows.n_rows) < rows.n_rows:
-            return None
-        return kernel.load(rows.X, np.empty((kernel.width, rows.n_rows)))
+        kind, rows = (type(kernel), kernel.width), self.rows
+        if kind not in self._loaded:
+            fits = rows.in_memory and not (
+                block_rows(kernel.width, kernel.n_components, rows.n_rows) < rows.n_rows
+            )
+            space = np.empty((kernel.width, rows.n_rows)) if fits else None
+            self._loaded[kind] = None if space is None else kernel.load(rows.X, space)
+        return self._loaded[kind]
+
+    @cached_property
+    def _loaded(self) -> dict[Any, Any]:
+        """Loaded rows by kinds of kernels."""
+        return {}
 
     @cached_property
     def _log_base_total(self) -> float:
