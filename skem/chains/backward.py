@@ -55,7 +55,7 @@ class Backward:
     def transitions(self, weights: FloatArray | None) -> FloatArray:
         """Return expected numbers of transitions (n_states, n_states), by weight of columns."""
         lanes, n, B = self.forward.lanes, self.forward.lanes.n_rows, self.forward.lanes.n_lanes
-        starts = np.sort(lanes.start_columns)
+        starts = lanes.sorted_starts
 
         def sums(of: range) -> FloatArray:
             total: FloatArray = np.zeros_like(self.A)

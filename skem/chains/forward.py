@@ -147,7 +147,7 @@ class Forward:
             columns = slice(step * lanes.n_lanes, min((step + 1) * lanes.n_lanes, lanes.n_rows))
             self.evidence[columns] += np.log(self.sums[step, : columns.stop - columns.start])
         if self.every > 1:
-            undivided = np.union1d(lanes.end_columns, lanes.last_columns)
+            undivided = lanes.all_ends
             self.evidence[undivided] += np.log(self.alpha[:, undivided].sum(axis=0))
 
     def _exponentiate(self, starts: range) -> None:

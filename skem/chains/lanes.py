@@ -89,7 +89,7 @@ class Lanes:
     def order(self) -> Index:
         """Row of each column."""
         steps = np.arange(self.n_steps)[:, np.newaxis]
-        return (steps + self.first_rows[:-1]).ravel()[: self.n_rows]
+        return (steps + self.first_rows[:-1]).reshape(-1)[: self.n_rows]
 
     def columns(self, rows: Index) -> Index:
         """Return the columns of some rows."""
@@ -112,9 +112,19 @@ class Lanes:
         return self.columns(self.first_rows[1:] - 1)
 
     @cached_property
+    def all_ends(self) -> Index:
+        """Columns of the last rows of sequences and of lanes, each once."""
+        return np.union1d(self.end_columns, self.last_columns)
+
+    @cached_property
+    def sorted_starts(self) -> Index:
+        """Columns of the first rows of sequences, in increasing order."""
+        return np.sort(self.start_columns)
+
+    @cached_property
     def starts(self) -> list[Index | None]:
         """By step, the lanes in which a sequence starts there, sorted; None for none."""
-        step, lane = np.divmod(np.sort(self.start_columns), self.n_lanes)
+        step, lane = np.divmod(self.sorted_starts, self.n_lanes)
         cuts = np.searchsorted(step, np.arange(self.n_steps + 1))
         return [lane[a:b] if b > a else None for a, b in pairwise(cuts)]
 
