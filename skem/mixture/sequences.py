@@ -94,11 +94,12 @@ class Sequences:
 
     def last_state(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> FloatArray:
         """Return the distribution of the state at the end of the last sequence (n_states,)."""
+        if self.whole is not None and len(self.ends) == 1:  # whose work space is there
+            return self.whole.last_state(kernel, chain, workers)
         first = int(self.ends[-2]) if len(self.ends) > 1 else 0
         rows = self.rows.pick(np.arange(first, self.ends[-1]))
-        return Piece(rows, self.ends[-1:] - first, self.n_states).last_state(
-            kernel, chain, workers
-        )
+        last = Piece(rows, self.ends[-1:] - first, self.n_states)
+        return last.last_state(kernel, chain, workers)
 
     def _fold(
         self, name: str, kernel: Kernel, chain: Chain, workers: Workers, add: Callable[..., Any]
