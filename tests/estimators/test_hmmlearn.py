@@ -141,11 +141,6 @@ class TestSideBySide:
 
     def theirs(self, kind, options=None, **attributes):
         """Return hmmlearn's model of this chain."""
-        options = (
-            {"covariance_type": attributes.pop("covariance_type")}
-            if "means_" in attributes
-            else {}
-        )
         model = getattr(self.hmm, kind)(3, **(options or {}))
         model.n_features = attributes.pop("n_features")
         model.startprob_, model.transmat_ = STARTPROB, TRANSMAT
