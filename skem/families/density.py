@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ __all__ = ["Density"]
 #: Of what a smooth log-density changes by over two steps its fourth difference is a share that
 #: shrinks at least with the square of the step. At a corner it is twice the change.
 LARGEST_FOURTH_DIFFERENCE = 0.05
+
+#: Steps of these differences: at a corner between two points those of one step may vanish.
+STEPS = (STEP, 4 * STEP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,12 +223,14 @@ class Density:  # numpydoc ignore=PR02
     def corner(self, X: FloatArray, theta: FloatArray, units: FloatArray) -> str | None:
         """Return a parameter in which the log-density of some row has no slope; None of none."""
         for unit, (x, values) in zip(units, self._columns(X, theta), strict=False):
-            coordinates = self.coordinates(unit)
-            heights = self._heights(x[self._seen(x, np.ones(len(x)))], values, coordinates)
-            at = coordinates.to_vector(values)
-            for i in np.flatnonzero(np.isfinite(at)):
-                axis = STEP * (np.arange(at.size) == i)
-                if not _is_smooth([heights(at + k * axis) for k in (-2, -1, 0, 1, 2)]):
+            coordinates, x = self.coordinates(unit), x[self._seen(x, np.ones(len(x)))]
+            heights, at = self._heights(x, values, coordinates), coordinates.to_vector(values)
+            with np.errstate(all="ignore"):
+                here = self.of_column(x, values)  # at a bound a coordinate may round to beyond it
+            for i, step in product(np.flatnonzero(np.isfinite(at)), STEPS):
+                axis = step * (np.arange(at.size) == i)
+                behind, ahead = ([heights(at + k * axis) for k in ks] for ks in ((-2, -1), (1, 2)))
+                if not _is_smooth([*behind, here, *ahead]):
                     return self.free[i]
         return None
 
