@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
 from skem.estimators.parameters import Estimate
-from skem.estimators.validation import array_like, none, one_of
+from skem.estimators.priors import dirichlet_prior
+from skem.estimators.validation import array_like, mapping, none, one_of
 from skem.estimators.warn_once import warn
 from skem.families.categorical import Categorical, CategoricalParameters
 
@@ -30,6 +32,10 @@ class CategoricalMixture(MixtureEM):
     categories : 'auto' or list of array-like, default='auto'
         The values that the cells of each column may have, in increasing order. 'auto' takes
         those of the training data, in which -1 is refused then: it mostly is a missing cell.
+    prior : {'conjugate'}, dict or None, default=None
+        Dirichlet prior of the probabilities, with which none is 0, so that no new row is
+        impossible: further ``counts`` of each category in every component, a number or one for
+        each column. 'conjugate' takes a half. None is maximum likelihood.
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=1000
@@ -100,6 +106,7 @@ verbose_interval : as of all mixtures
     _checks = {
         **MixtureEM._checks,
         "categories": one_of(["auto"]) | array_like,
+        "prior": one_of(["conjugate"]) | mapping | none,
         "probabilities_init": none | array_like,
     }
 
@@ -108,6 +115,7 @@ verbose_interval : as of all mixtures
         n_components: int = 1,
         *,
         categories: Any = "auto",
+        prior: str | dict[str, Any] | None = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -142,6 +150,7 @@ verbose_interval : as of all mixtures
             verbose_interval=verbose_interval,
         )
         self.categories = categories
+        self.prior = prior
         self.probabilities_init = probabilities_init
 
     @classmethod
@@ -202,7 +211,10 @@ verbose_interval : as of all mixtures
             self._check_codes(levels)
         else:
             levels = _checked(self.categories, m)
-        return Categorical(self.n_components, m, tuple(levels))
+        family = Categorical(self.n_components, m, tuple(levels))
+        if self.prior is None:
+            return family
+        return replace(family, prior=dirichlet_prior(self.prior, list(map(len, levels))))
 
     def _check_codes(self, levels: list[NDArray[Any]]) -> None:
         """Raise ValueError for -1 among whole numbers, and warn of fractions."""

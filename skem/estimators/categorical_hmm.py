@@ -27,6 +27,8 @@ class CategoricalHMM(HiddenMarkovModel):
     categories : 'auto' or list of array-like, default='auto'
         The values that the cells of each column may have, in increasing order. 'auto' takes
         those of the training data.
+    prior : 'conjugate', dict or None, default=None
+        Dirichlet prior of the probabilities, as in :class:`CategoricalMixture`.
     probabilities_init : array-like of shape (n_components, n_features, n_levels), default=None
         Probabilities to start from.
     stationary_start, startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, \
@@ -68,7 +70,7 @@ as of all hidden Markov models
     """
 
     _mixture_class = CategoricalMixture
-    _of_components = ("categories", "probabilities_init")
+    _of_components = ("categories", "prior", "probabilities_init")
     _checks = {
         **HiddenMarkovModel._checks,
         **{name: CategoricalMixture._checks[name] for name in _of_components},
@@ -79,6 +81,7 @@ as of all hidden Markov models
         n_components: int = 1,
         *,
         categories: Any = "auto",
+        prior: str | dict[str, Any] | None = None,
         probabilities_init: ArrayLike | None = None,
         stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
@@ -117,6 +120,7 @@ as of all hidden Markov models
             verbose_interval=verbose_interval,
         )
         self.categories = categories
+        self.prior = prior
         self.probabilities_init = probabilities_init
 
     def _rows_ahead(self, states: FloatArray) -> dict[str, FloatArray]:

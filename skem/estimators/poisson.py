@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
-from skem.estimators.validation import array_like, none
+from skem.estimators.priors import gamma_prior
+from skem.estimators.validation import array_like, mapping, none, one_of
 from skem.estimators.warn_once import warn
 from skem.families.poisson import Poisson, PoissonParameters
 
@@ -29,6 +31,11 @@ class PoissonMixture(MixtureEM):
     ----------
     n_components : int, default=1
         Number of components K.
+    prior : {'conjugate'}, dict or None, default=None
+        Gamma prior of the rates, with which none is 0, so that no new row is impossible: further
+        ``rows`` of every component, and what their ``counts`` add up to, as numbers or one for
+        each column. 'conjugate' takes half a row of the columns' means. None is maximum
+        likelihood.
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=1000
@@ -57,7 +64,7 @@ verbose_interval : as of all mixtures
     weights_ : ndarray of shape (n_components,)
         Mixing weights.
     rates_ : ndarray of shape (n_components, n_features)
-        Mean counts. 0 is a legitimate estimate.
+        Mean counts. 0 is a legitimate estimate, unless there is a ``prior``.
     converged_, n_iter_ : as of all mixtures
         Said once, in MixtureEM.
     lower_bound_ : float
@@ -97,12 +104,17 @@ verbose_interval : as of all mixtures
     _family = Poisson
     _non_negative = True
     _missing = True
-    _checks = {**MixtureEM._checks, "rates_init": none | array_like}
+    _checks = {
+        **MixtureEM._checks,
+        "prior": one_of(["conjugate"]) | mapping | none,
+        "rates_init": none | array_like,
+    }
 
     def __init__(
         self,
         n_components: int = 1,
         *,
+        prior: str | dict[str, Any] | None = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -136,6 +148,7 @@ verbose_interval : as of all mixtures
             verbose=verbose,
             verbose_interval=verbose_interval,
         )
+        self.prior = prior
         self.rates_init = rates_init
 
     @classmethod
@@ -174,6 +187,12 @@ verbose_interval : as of all mixtures
             raise ValueError(f"rates must have the shape (n_components, n_features), got {shape}")
         return cls(n_components=shape[0], **params)._with_parameters(
             weights, shape[1], rates=rates
+        )
+
+    def _training_family(self, rows: Rows) -> Poisson:
+        family = super()._training_family(rows)
+        return (
+            family if self.prior is None else replace(family, prior=gamma_prior(self.prior, rows))
         )
 
     def _warn_about_data(self, rows: Rows) -> None:

@@ -24,6 +24,8 @@ class PoissonHMM(HiddenMarkovModel):
     ----------
     n_components : int, default=1
         Number of states K.
+    prior : 'conjugate', dict or None, default=None
+        Gamma prior of the rates, as in :class:`PoissonMixture`.
     rates_init : array-like of shape (n_components, n_features), default=None
         Rates to start from.
     stationary_start, startprob_init, transmat_init, startprob_prior, transmat_prior, fixed, tol, \
@@ -64,13 +66,17 @@ as of all hidden Markov models
     """
 
     _mixture_class = PoissonMixture
-    _of_components = ("rates_init",)
-    _checks = {**HiddenMarkovModel._checks, "rates_init": PoissonMixture._checks["rates_init"]}
+    _of_components = ("prior", "rates_init")
+    _checks = {
+        **HiddenMarkovModel._checks,
+        **{name: PoissonMixture._checks[name] for name in _of_components},
+    }
 
     def __init__(
         self,
         n_components: int = 1,
         *,
+        prior: str | dict[str, Any] | None = None,
         rates_init: ArrayLike | None = None,
         stationary_start: bool = False,
         startprob_init: ArrayLike | None = None,
@@ -108,6 +114,7 @@ as of all hidden Markov models
             verbose=verbose,
             verbose_interval=verbose_interval,
         )
+        self.prior = prior
         self.rates_init = rates_init
 
     def _moments(self) -> tuple[FloatArray, FloatArray]:

@@ -9,9 +9,9 @@ from skem.data.rows import Rows
 from skem.estimators.validation import check_finite_array, real
 from skem.families.base import FloatArray
 from skem.families.gaussian import Gaussian
-from skem.families.prior import BetaPrior, ConjugatePrior
+from skem.families.prior import BetaPrior, ConjugatePrior, DirichletPrior, GammaPrior
 
-__all__ = ["beta_prior", "conjugate_prior"]
+__all__ = ["beta_prior", "conjugate_prior", "dirichlet_prior", "gamma_prior"]
 
 NAMES = ("mean", "shrinkage", "degrees_of_freedom", "scale")
 PSEUDO_COUNTS = ("successes", "failures")
@@ -42,6 +42,60 @@ def beta_prior(prior: Any, n_columns: int) -> BetaPrior:
     return BetaPrior(
         *(_pseudo_counts(given.get(name, 0.5), name, n_columns) for name in PSEUDO_COUNTS)
     )
+
+
+def gamma_prior(prior: Any, rows: Rows) -> GammaPrior:
+    """Return the prior of rates that ``prior`` stands for.
+
+    Parameters
+    ----------
+    prior : 'conjugate' or dict
+        ``rows`` and what their ``counts`` add up to: numbers, or one for each column. Where these
+        are not given they are half a row, and as many as so many rows of the data have on average.
+    rows : Rows
+        The data.
+
+    Returns
+    -------
+    prior : GammaPrior
+        The pseudo-counts.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a value is not possible.
+    """
+    given, mean = _given(prior, GammaPrior._fields), rows.summary.mean
+    further = _pseudo_counts(given.get("rows", 0.5), "rows", len(mean))
+    return GammaPrior(
+        _pseudo_counts(given.get("counts", further * mean), "counts", len(mean)), further
+    )
+
+
+def dirichlet_prior(prior: Any, n_levels: list[int]) -> DirichletPrior:
+    """Return the prior of probabilities of categories that ``prior`` stands for.
+
+    Parameters
+    ----------
+    prior : 'conjugate' or dict
+        ``counts`` of each level: a number, or one for each column; a half, where it is not given.
+    n_levels : list of int
+        Levels of each column.
+
+    Returns
+    -------
+    prior : DirichletPrior
+        The pseudo-counts.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a value is not possible.
+    """
+    given = _given(prior, DirichletPrior._fields)
+    counts = _pseudo_counts(given.get("counts", 0.5), "counts", len(n_levels))
+    there = np.arange(max(n_levels)) < np.array(n_levels)[:, np.newaxis]
+    return DirichletPrior(counts[:, np.newaxis] * there)
 
 
 def _pseudo_counts(values: Any, name: str, n_columns: int) -> FloatArray:

@@ -9,7 +9,7 @@ value that is no category, which is impossible. A missing cell is at no level, a
 With several columns such a mixture is a latent class model (Lazarsfeld 1950).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +21,11 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
+    LinearKernel,
     draw_labels,
     log_or_impossible,
 )
+from skem.families.prior import DirichletPrior
 from skem.ranges import SIMPLEX
 
 __all__ = ["Categorical", "CategoricalParameters"]
@@ -55,9 +57,12 @@ class Categorical(ExponentialFamily):
         The levels of each column: the values that its cells may have, sorted.
     held : Held, default=Held()
         Parameters that the M-step leaves alone.
+    prior : DirichletPrior or None, default=None
+        Prior of the probabilities.
     """
 
     categories: tuple[NDArray[Any], ...] = ()
+    prior: DirichletPrior | None = None
 
     separable = True
     ranges = {"probabilities": SIMPLEX}
@@ -99,10 +104,21 @@ class Categorical(ExponentialFamily):
         logs = log_or_impossible(params.probabilities).reshape(K, -1)
         return np.hstack([np.zeros((K, 1)), logs, np.full((K, 1), LOG_ZERO)])
 
+    def kernel(self, params: CategoricalParameters | None, bias: FloatArray) -> LinearKernel:
+        """Return the linear kernel, with the log of the prior density as its constant."""
+        kernel = super().kernel(params, bias)
+        return kernel if params is None else replace(kernel, constant=self.log_prior(params))
+
+    def log_prior(self, params: CategoricalParameters) -> float:
+        """Return the log of the prior density, up to a constant; 0 without a prior."""
+        if self.prior is None:
+            return 0.0
+        return float(self.prior.log_density(params.probabilities).sum())
+
     def maximize(
         self, totals: FloatArray, kernel: Kernel, previous: CategoricalParameters | None
     ) -> CategoricalParameters:
-        """Return the shares of the levels.
+        """Return the shares of the levels, what the prior stands for included.
 
         Where a component has seen no cell of a column it keeps its probabilities, or takes those
         of all components together at a start.
@@ -121,8 +137,9 @@ class Categorical(ExponentialFamily):
         return CategoricalParameters(self.held.put("probabilities", p))
 
     def _counts(self, totals: FloatArray) -> FloatArray:
-        """Return how much was seen of each level, (K, m, n_levels)."""
-        return totals[:, 1:-1].reshape(-1, self.n_columns, self.n_levels)
+        """Return how much was seen of each level (K, m, n_levels), with that of the prior."""
+        counts = totals[:, 1:-1].reshape(-1, self.n_columns, self.n_levels)
+        return counts if self.prior is None else counts + self.prior.counts
 
     @property
     def _levels(self) -> NDArray[np.bool_]:

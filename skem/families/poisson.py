@@ -19,9 +19,11 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
+    LinearKernel,
     draw_labels,
     log_or_impossible,
 )
+from skem.families.prior import GammaPrior
 from skem.ranges import POSITIVE
 
 __all__ = ["Poisson", "PoissonParameters"]
@@ -53,9 +55,12 @@ class Poisson(ExponentialFamily):
         Whether cells may be missing.
     held : Held, default=Held()
         Parameters that the M-step leaves alone.
+    prior : GammaPrior or None, default=None
+        Prior of the rates.
     """
 
     incomplete: bool = False
+    prior: GammaPrior | None = None
 
     separable = True
     ranges = {"rates": POSITIVE}
@@ -91,6 +96,17 @@ class Poisson(ExponentialFamily):
         first = [0 * totals, -rates] if self.incomplete else [-totals]
         return np.hstack([*first, log_or_impossible(rates)])
 
+    def kernel(self, params: PoissonParameters | None, bias: FloatArray) -> LinearKernel:
+        """Return the linear kernel, with the log of the prior density as its constant."""
+        kernel = super().kernel(params, bias)
+        return kernel if params is None else replace(kernel, constant=self.log_prior(params))
+
+    def log_prior(self, params: PoissonParameters) -> float:
+        """Return the log of the prior density, up to a constant; 0 without a prior."""
+        if self.prior is None:
+            return 0.0
+        return float(self.prior.log_density(params.rates).sum())
+
     def log_base_measure(self, X: FloatArray) -> FloatArray:
         """Return ``-sum log x!`` of each row."""
         return -np.nan_to_num(gammaln(np.asarray(X, dtype=np.float64) + 1)).sum(axis=1)
@@ -98,12 +114,12 @@ class Poisson(ExponentialFamily):
     def maximize(
         self, totals: FloatArray, kernel: Kernel, previous: PoissonParameters | None
     ) -> PoissonParameters:
-        """Return the mean counts.
+        """Return the mean counts, those that the prior stands for included.
 
         Where a component has seen no cell of a column it keeps its rate, or takes that of all
         components together at a start.
         """
-        cells, sums = self._parts(totals)
+        cells, sums = self._with_prior(*self._parts(totals))
         if previous is None:
             fallback = sums.sum(axis=0) / np.maximum(cells.sum(axis=0), np.finfo(float).tiny)
         else:
@@ -118,11 +134,17 @@ class Poisson(ExponentialFamily):
         cells = totals[:, 1 : 1 + self.n_columns] if self.incomplete else totals[:, :1]
         return np.broadcast_to(cells, sums.shape), sums
 
+    def _with_prior(self, cells: FloatArray, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return both with what the prior stands for."""
+        if self.prior is None:
+            return cells, sums
+        return cells + self.prior.rows, sums + self.prior.counts
+
     def gradient(
         self, params: PoissonParameters, new: PoissonParameters, totals: FloatArray
     ) -> FloatArray:
         """Return ``sum r x - l sum r``, by log-rates."""
-        cells, sums = self._parts(totals)
+        cells, sums = self._with_prior(*self._parts(totals))
         return (sums - cells * params.rates)[self.held.free("rates")].ravel()
 
     def mean_totals(self, params: PoissonParameters, like: FloatArray) -> FloatArray:

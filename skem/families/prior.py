@@ -8,6 +8,9 @@ scatter, and of a larger divisor.
 
 Binomials: each probability has the prior ``Beta(successes + 1, failures + 1)``. The M-step is that
 of so many further successes and failures in each component.
+
+Poisson counts: each rate has the prior ``Gamma(counts + 1, rows)``: so many further rows, whose
+counts add up to that. Categories: probabilities have the prior ``Dirichlet(counts + 1)``.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +24,7 @@ from skem.families.covariance import Counts, Structure
 if TYPE_CHECKING:
     from skem.families.gaussian import GaussianParameters
 
-__all__ = ["BetaPrior", "ConjugatePrior"]
+__all__ = ["BetaPrior", "ConjugatePrior", "DirichletPrior", "GammaPrior"]
 
 
 class BetaPrior(NamedTuple):
@@ -41,6 +44,41 @@ class BetaPrior(NamedTuple):
         return (
             xlogy(self.successes, probabilities) + xlogy(self.failures, 1 - probabilities)
         ).sum(axis=1)
+
+
+class GammaPrior(NamedTuple):
+    """Pseudo-counts of every component.
+
+    Attributes
+    ----------
+    counts, rows : ndarray of shape (n_columns,)
+        What the counts of a column add up to in the rows that the prior stands for, and how many
+        these are.
+    """
+
+    counts: FloatArray
+    rows: FloatArray
+
+    def log_density(self, rates: FloatArray) -> FloatArray:
+        """Return the log of the prior density by component, up to a constant."""
+        return (xlogy(self.counts, rates) - self.rows * rates).sum(axis=1)
+
+
+class DirichletPrior(NamedTuple):
+    """Pseudo-counts of every component.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (n_columns, n_levels)
+        How often each level occurs in the rows that the prior stands for; 0 beyond the levels of
+        a column.
+    """
+
+    counts: FloatArray
+
+    def log_density(self, probabilities: FloatArray) -> FloatArray:
+        """Return the log of the prior density by component, up to a constant."""
+        return xlogy(self.counts, probabilities).sum(axis=(1, 2))
 
 
 class ConjugatePrior(NamedTuple):
