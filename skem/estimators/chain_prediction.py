@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skem.chains.markov import forecast
 from skem.data.blocks import workers
-from skem.estimators.decoding import FittedChain
+from skem.estimators.chain_criteria import ScoredChain
 from skem.estimators.sequences import check_lengths, outer_index
 from skem.estimators.validation import InvalidParameterError, integer
 from skem.families.base import FloatArray
@@ -20,7 +20,7 @@ from skem.missing import has_missing
 __all__ = ["PredictiveChain"]
 
 
-class PredictiveChain(FittedChain):
+class PredictiveChain(ScoredChain):
     """The part of a hidden Markov model that forecasts, fills in and draws rows."""
 
     random_state: Any

@@ -56,8 +56,6 @@ class ChainSummary(Summary):
 class DescribedChain(PredictiveChain):
     """The part of a hidden Markov model that tells a person what was fitted."""
 
-    n_parameters_: int
-
     def summary(
         self,
         X: ArrayLike | None = None,
