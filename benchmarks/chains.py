@@ -6,6 +6,7 @@ so that neither gains from further cores nor loses by what else the machine does
 path is timed by itself.
 """
 
+import logging
 import time
 import warnings
 from collections.abc import Callable
@@ -104,11 +105,14 @@ def of_skem(case: Chain, start: dict[str, Any]) -> Any:
     return kind(case.n_states, acceleration=None, tol=0.0, **given)
 
 
-def of_hmmlearn(case: Chain, start: dict[str, Any], implementation: str) -> Any:
+def of_hmmlearn(case: Chain, start: dict[str, Any], implementation: str, n_steps: int) -> Any:
     """Return the model of hmmlearn from the same start, without its priors."""
     from hmmlearn import hmm
 
-    options = {"init_params": "", "tol": -np.inf, "implementation": implementation}
+    logging.getLogger("hmmlearn").setLevel(logging.ERROR)
+    # (Its monitor has n_iter from here, and knows nothing of what it is set to later.)
+    options = {"init_params": "", "tol": -np.inf, "n_iter": n_steps}
+    options["implementation"] = implementation
     if case.n_features:
         model = hmm.GaussianHMM(
             case.n_states, "full", min_covar=0.0, covars_prior=0.0, covars_weight=0.0, **options
@@ -150,9 +154,7 @@ def contenders(case: Chain) -> dict[str, Callable[[int], Any]]:
     X, lengths, start = simulated(case)
 
     def fit_hmmlearn(implementation: str, n_steps: int) -> None:
-        model = of_hmmlearn(case, start, implementation)
-        model.n_iter = n_steps
-        model.fit(X, lengths)
+        of_hmmlearn(case, start, implementation, n_steps).fit(X, lengths)
 
     fits: dict[str, Callable[[int], Any]] = {
         "skem": lambda n: of_skem(case, start).set_params(max_iter=n).fit(X, lengths=lengths)
