@@ -111,19 +111,25 @@ def ask(
         most_rows = rows_of_piece(X.shape[1], family.n_components)
         for first, last, units in whole_units(ends, most_rows):
             own = None if labels is None else labels[first:last]
-            answer[first:last] = one(X[first:last], ends[units] - first, own)
+            answer[first:last] = one(X[first:last], ends[units] - first, own, first)
         return answer
     parts = []
     for first, last in pairwise([0, *np.cumsum(X.sizes)]):
         own = None if labels is None else np.asarray(labels[first:last])
-        parts.append((ends[(ends > first) & (ends <= last)] - first, own))
+        parts.append((ends[(ends > first) & (ends <= last)] - first, own, int(first)))
     return X.map(partial(_ask_chunk, one, parts), dtype, *width)
 
 
 def _ask(
-    question: Question, family: Any, params: MixtureParameters, X: Any, ends: Any, labels: Any
+    question: Question,
+    family: Any,
+    params: MixtureParameters,
+    X: Any,
+    ends: Any,
+    labels: Any,
+    first_row: int = 0,
 ) -> NDArray[Any]:
-    return question(ChainRows(family, params, X, ends, labels))
+    return question(ChainRows(family, params, X, ends, labels, first_row))
 
 
 def _ask_chunk(one: Callable[..., NDArray[Any]], parts: list[Any], X: Any, chunk: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.chains.expected import LOG_IMPOSSIBLE
 from skem.chains.viterbi import likeliest_path
 from skem.data.blocks import workers
 from skem.data.rows import Rows
@@ -34,6 +35,13 @@ class ChainRows:
         Where each sequence ends.
     labels : ndarray of shape (n_rows,), optional
         Known states, -1 where unknown.
+    first_row : int, default=0
+        Number of the first row, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a row is impossible in the state that is known.
     """
 
     def __init__(
@@ -43,6 +51,7 @@ class ChainRows:
         X: FloatArray,
         ends: Any,
         labels: Any = None,
+        first_row: int = 0,
     ) -> None:
         self.family, self.components = family, params.components
         self.chain: Chain = params.labels
@@ -52,7 +61,20 @@ class ChainRows:
         with workers(X.size * family.n_statistics * family.n_components) as crew:
             kernel = family.kernel(self.components, np.zeros(family.n_components))
             self.logs = piece.log_densities(kernel, crew)
+        if labels is not None:
+            self._check_labels(labels, first_row)
         self.base = kernel.offset + family.log_base_measure(X)
+
+    def _check_labels(self, labels: NDArray[np.intp], first_row: int) -> None:
+        """Raise ValueError where a row is impossible in the state that is known."""
+        impossible = self.rows(self.logs.max(axis=0)) < LOG_IMPOSSIBLE
+        impossible &= labels >= 0
+        if impossible.any():
+            i = int(impossible.argmax())
+            raise ValueError(
+                f"known_labels[{first_row + i}] is {labels[i]}, but row {first_row + i} of X is "
+                "impossible in that state. Set the label to -1"
+            )
 
     def rows(self, by_column: NDArray[Any]) -> NDArray[Any]:
         """Return values in the order of the rows.

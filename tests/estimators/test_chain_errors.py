@@ -126,6 +126,17 @@ class TestContradictions:
             ):
                 call()
 
+    def test_a_row_that_its_state_cannot_make(self, tmp_path):
+        model = CategoricalHMM.from_parameters(**HALF, probabilities=[[[1.0, 0.0]], [[0.5, 0.5]]])
+        X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float64, (4, 1))
+        X[:] = [[0], [1], [1], [0]]
+        known = [0, -1, 0, 1]
+        for rows in (np.array(X), X):
+            with pytest.raises(ValueError, match=r"known_labels\[2\] is 0, but row 2 of X is imp"):
+                model.predict(rows, lengths=[1, 3], known_labels=known)
+        known[2] = 1
+        assert model.predict(X, known_labels=known)[2] == 1
+
     def test_they_are_those_of_enumeration(self):
         """Random zeros and labels: refused where no path is possible, and only there."""
         rng, refused = np.random.default_rng(0), 0
