@@ -206,11 +206,18 @@ verbose_interval : as of all mixtures
 
     def _training_family(self, rows: Rows) -> Categorical:
         m = rows.first(1).shape[1]
+        levels = rows.fold(_found, 2**14, _union)
         if isinstance(self.categories, str):
-            levels = rows.fold(_found, 2**14, _union)
             self._check_codes(levels)
         else:
-            levels = _checked(self.categories, m)
+            found, levels = levels, _checked(self.categories, m)
+            for j, each in enumerate(found):
+                if (others := np.setdiff1d(each, levels[j])).size:
+                    name = getattr(self, "feature_names_in_", {j: j})[j]
+                    raise ValueError(
+                        f"Column {name!r} of X holds {others[0]:g}, which is not among "
+                        f"categories[{j}]. Add it there, or put NaN in its place"
+                    )
         family = Categorical(self.n_components, m, tuple(levels))
         if self.prior is None:
             return family

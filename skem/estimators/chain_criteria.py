@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skem.chains.expected import logarithm
+from skem.chains.expected import LOG_IMPOSSIBLE, logarithm
 from skem.estimators.chain_rows import ChainRows
 from skem.estimators.decoding import FittedChain
 from skem.estimators.row_validation import check_sample_weight, weighted_mean
@@ -142,6 +142,7 @@ class ScoredChain(FittedChain):
         log_joint = by_state[np.arange(len(path)), path] + sequences.base
         log_joint[starts] += logarithm(self.startprob_)[path[starts]]
         log_joint[after] += logarithm(self.transmat_)[path[after - 1], path[after]]
+        log_joint[log_joint < LOG_IMPOSSIBLE] = -np.inf
         total = weighted_mean(log_joint, weights) * float(weights.sum())
         _, n_rows = self._total(X, groups, lengths, sample_weight)
         return float(-2 * total + self.n_parameters_ * np.log(n_rows))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from skem.chains.lanes import ends_of
 from skem.data.blocks import workers
@@ -168,8 +168,8 @@ class ParametricChain(DescribedChain):
         chain = given_chain(self, suffix)
         free = free_probabilities(chain, fixed)
         pseudo = Markov.table(
-            np.broadcast_to(self.startprob_prior, chain.startprob.shape),
-            np.broadcast_to(self.transmat_prior, chain.transmat.shape),
+            _dirichlet("startprob_prior", self.startprob_prior, chain.startprob.shape),
+            _dirichlet("transmat_prior", self.transmat_prior, chain.transmat.shape),
         )
         if not self.stationary_start:
             return Markov(free, pseudo - 1.0), chain
@@ -223,3 +223,16 @@ class ParametricChain(DescribedChain):
         family = self._fitted()[0]
         family = family.for_missing() if model.sequences.rows.has_missing else family
         return replace(model, labels=Markov(model.labels.free), components=family)
+
+
+def _dirichlet(name: str, prior: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the parameters of a Dirichlet prior for each entry, or raise ValueError."""
+    values = np.asarray(prior, dtype=np.float64)
+    if values.shape not in ((), shape):
+        raise ValueError(f"{name} must be a number or have the shape {shape}, got {values.shape}")
+    values = np.broadcast_to(values, shape)
+    if not (valid := np.isfinite(values) & (values >= 1)).all():
+        index = tuple(map(int, np.argwhere(~valid)[0]))
+        where = f"{name}[{', '.join(map(str, index))}]"
+        raise ValueError(f"{name} must be finite and at least 1, but {where} is {values[index]:g}")
+    return values

@@ -136,8 +136,8 @@ class Fit:
 
     def run(self, start: Any, history: Any = (), number: int = 0) -> Run:
         """Run EM from a start."""
-        if self.held.masks:
-            _check_possible(self.model, start)
+        if self.held.masks or getattr(self.model.components, "bounded", False):
+            _check_possible(self.model, start, bool(self.held.masks))
         result = watched(
             self.task,
             number,
@@ -209,15 +209,25 @@ class Fit:
         return first_parameters(model, shares)
 
 
-def _check_possible(model: MixtureModel, start: Any) -> None:
-    """Raise ValueError where held parameters rule out a row, or what is known of it.
+def _check_possible(model: MixtureModel, start: Any, is_held: bool) -> None:
+    """Raise ValueError where a row is ruled out, or what is known of it.
 
     A step moves all that is free to where every row is possible, if it can.
     """
     if model.objective(start) > -np.inf:
         return
-    if model.objective(model.evaluate(start).params) == -np.inf:
+    after = model.evaluate(start).params
+    if model.objective(after) > -np.inf:
+        return
+    if not is_held:
+        densities = model.contributions(after, slice(None))
+        row = model.rows.X[int(np.argmax(~(densities > -np.inf)))]
         raise ValueError(
-            "fixed contradicts the data: with the parameters that it holds, some row cannot come "
-            "from any component, or not from the one that known_labels names"
+            f"X has a row that no component can have produced, {row.tolist()}: it lies outside "
+            "the support of the distributions (a negative or a fractional count, say). Leave it "
+            "out, or choose distributions that reach it"
         )
+    raise ValueError(
+        "fixed contradicts the data: with the parameters that it holds, some row cannot come "
+        "from any component, or not from the one that known_labels names"
+    )

@@ -173,7 +173,8 @@ verbose_interval : as of all mixtures
     }
 
     _advice = (
-        "Some components have ill-defined empirical covariance (for instance caused by singleton "
+        "Fitting the mixture model failed because some components have ill-defined empirical "
+        "covariance (for instance caused by singleton "
         "or collapsed samples). Try to decrease the number of components, increase reg_covar, or "
         "scale the input data. "
         "(With prior='conjugate' components cannot collapse.)"

@@ -75,8 +75,10 @@ def sequence_ends(
     if groups is None:
         if by_lengths is not None:
             return by_lengths
-        return np.array([n_samples]) if index is None else _ends_of_ids(index, n_samples)
-    by_groups = _ends_of_ids(groups, n_samples)
+        if index is None:
+            return np.array([n_samples])
+        return _ends_of_ids("the outer level of the index of X", index, n_samples)
+    by_groups = _ends_of_ids("groups", groups, n_samples)
     if by_lengths is not None and not np.array_equal(by_groups, by_lengths):
         raise ValueError(
             f"groups and lengths contradict each other: by groups there are {len(by_groups)} "
@@ -87,6 +89,17 @@ def sequence_ends(
     return by_groups
 
 
+def _missing_ids(ids: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say which ids are None, NaN, or what pandas has in their place."""
+    if ids.dtype.kind in "mM":
+        return np.isnat(ids)
+    if ids.dtype.kind == "O":
+        names = ("NoneType", "NAType", "NaTType")
+        found = [type(i).__name__ in names or (isinstance(i, float) and i != i) for i in ids]
+        return np.array(found, dtype=bool)
+    return np.isnan(ids) if ids.dtype.kind == "f" else np.zeros(len(ids), dtype=bool)
+
+
 def _first_difference(a: NDArray[np.intp], b: NDArray[np.intp]) -> str:
     for i, (mine, other) in enumerate(zip(a, b, strict=False)):
         if mine != other:
@@ -94,15 +107,18 @@ def _first_difference(a: NDArray[np.intp], b: NDArray[np.intp]) -> str:
     return ""
 
 
-def _ends_of_ids(groups: Any, n_samples: int) -> NDArray[np.intp]:
+def _ends_of_ids(name: str, groups: Any, n_samples: int) -> NDArray[np.intp]:
     ids = np.asarray(groups)
+    if isinstance(groups, list) and len({type(each) for each in groups}) > 1:
+        ids = np.asarray(groups, dtype=object)  # 1 and "1" are two ids
     if ids.shape != (n_samples,):
         raise ValueError(
-            f"groups.shape == {ids.shape}, expected {(n_samples,)}: the id of a sequence for each "
+            f"{name}.shape == {ids.shape}, expected {(n_samples,)}: the id of a sequence for each "
             "row"
         )
-    if ids.dtype.kind == "f" and np.isnan(ids).any():
-        raise ValueError(f"groups contains NaN; groups[{int(np.isnan(ids).argmax())}] is missing")
+    if (missing := _missing_ids(ids)).any():
+        row = int(missing.argmax())
+        raise ValueError(f"{name} contains missing ids; the first is that of row {row}")
     changes = np.flatnonzero(ids[1:] != ids[:-1]) + 1
     return np.append(changes, n_samples)
 

@@ -30,7 +30,8 @@ class StateSpaceParameters(BaseEstimator):
         ----------
         **parameters : array-like
             All seven parameters, by name: ``transition_matrix`` and so on, in the shapes of the
-            attributes; ``observation_offset`` may be left out and is 0 then.
+            attributes; ``observation_offset`` may be left out and is 0 then. A covariance that is
+            singular counts as held, and so does what it leaves no noise: ``fixed`` says so.
 
         Returns
         -------
@@ -52,6 +53,7 @@ class StateSpaceParameters(BaseEstimator):
         model = cls(C.shape[1], **{f"{name}_init": value for name, value in given.items()})
         if not is_diagonal(np.asarray(given["observation_covariance"], dtype=np.float64)):
             model.observation_covariance_type = "full"
+        model.fixed = _held_by_singular(given) or None
         params = given_values(model, len(C))
         if any(np.isnan(values).any() for values in params):
             raise ValueError("from_parameters needs numbers, not NaN")
@@ -84,3 +86,30 @@ class StateSpaceParameters(BaseEstimator):
         """Return the attributes that parameters about a centre are published as."""
         params = params._replace(observation_offset=params.observation_offset + centre)
         return {f"{name}_": np.array(values) for name, values in params._asdict().items()}
+
+
+#: What cannot be estimated row by row where a covariance is 0.
+_COEFFICIENTS = {
+    "transition_covariance": ("transition_matrix",),
+    "observation_covariance": ("observation_matrix", "observation_offset"),
+    "initial_state_covariance": (),
+}
+
+
+def _held_by_singular(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what singular covariances hold, themselves among it, as ``fixed`` takes it."""
+    held: dict[str, Any] = {}
+    for name, coefficients in _COEFFICIENTS.items():
+        matrix = np.atleast_2d(np.asarray(given[name], dtype=np.float64))
+        square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]
+        if not (square and np.isfinite(matrix).all() and np.linalg.eigvalsh(matrix).min() <= 0):
+            continue
+        held[name] = True
+        silent = np.diagonal(matrix) == 0
+        for coefficient in coefficients if silent.any() else ():
+            values = np.asarray(given[coefficient], dtype=np.float64)
+            if values.shape[:1] == silent.shape:
+                mask = np.zeros(values.shape, dtype=bool)
+                mask[silent] = True
+                held[coefficient] = mask
+    return held

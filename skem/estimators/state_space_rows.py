@@ -66,6 +66,10 @@ def open_series(
     if not reset:
         centre = estimator.observation_offset_
         return Series.of(X - centre, ends, weights), centre
+    if weights is not None and not weights.all():  # absent
+        n_rows = np.diff(ends, prepend=0)[weights > 0]
+        X = X[np.repeat(weights > 0, np.diff(ends, prepend=0))]
+        ends, weights = np.cumsum(n_rows), weights[weights > 0]
     there = ~np.isnan(X)
     counts = there.sum(axis=0)
     _check_columns(estimator, counts)

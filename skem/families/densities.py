@@ -137,6 +137,9 @@ class Densities(ExponentialFamily):
     #: Slopes are to be had by differences.
     accelerable = True
 
+    #: Rows may lie outside the support whatever the parameters are.
+    bounded = True
+
     @property
     def n_statistics(self) -> int:
         """Work for each row and component, in multiplications: a density is some logarithms."""

@@ -66,11 +66,28 @@ class Density:  # numpydoc ignore=PR02
             raise ValueError(
                 f"{unknown[0]!r} is no parameter of {self.name}, which has {', '.join(self.names)}"
             )
+        if both := sorted(set(self.start) & set(self.fixed)):
+            raise ValueError(f"{both[0]!r} is in start and in fixed: give it in one of them")
+        for where in ("start", "fixed"):
+            for name, value in getattr(self, where).items():
+                self._check(where, name, value)
         if not self.free and not self.is_scipy and not self.fixed:
             raise ValueError(
                 f"start must name the parameters of {self.name}: make it a Density(function, "
                 "start={...})"
             )
+
+    def _check(self, where: str, name: str, value: Any) -> None:
+        """Raise where a value of a parameter is no number, or none that it can have."""
+        what = f"{where}[{name!r}] of {self.name}"
+        if not isinstance(value, int | float | np.integer | np.floating):
+            raise TypeError(f"{what} must be a number, got {value!r}")
+        if not np.isfinite(value):
+            raise ValueError(f"{what} must be finite, got {value!r}")
+        if self.is_scipy and name == "scale" and not value > 0:
+            raise ValueError(f"{what} must be positive, got {value!r}")
+        if name in self.ranges:
+            self.ranges[name].check(what, value)
 
     @property
     def is_scipy(self) -> bool:  # numpydoc ignore=RT01
@@ -144,7 +161,15 @@ class Density:  # numpydoc ignore=PR02
         """Return the log-density of each cell of a column; of each row, for a function."""
         kind = self.distribution
         if not self.is_scipy:
-            return np.asarray(kind(x, **values), dtype=np.float64)
+            x = np.asarray(x).view()
+            x.flags.writeable = False  # it is the user's X that a function would change
+            found = np.asarray(kind(x, **values), dtype=np.float64)
+            if found.shape != (len(x),):
+                raise ValueError(
+                    f"{self.name} must return {len(x)} log-densities, one for each row, got an "
+                    f"array of shape {found.shape}"
+                )
+            return found
         return kind.logpdf(x, **values) if hasattr(kind, "logpdf") else kind.logpmf(x, **values)
 
     def coordinates(self, unit: float) -> Coordinates:

@@ -114,7 +114,10 @@ def _by_moments(
     sd = float(np.sqrt(weights @ (x - centre) ** 2))
     moments = {}
     if "loc" not in unknown:
-        moments["scale"] = (centre - guess["loc"]) / float(mean)
+        # About a location that is fixed; the mean tells nothing where it is that location.
+        about = centre - guess["loc"]
+        square = float(variance) + float(mean) ** 2
+        moments["scale"] = about / float(mean) if mean else np.sqrt((sd**2 + about**2) / square)
     elif np.isfinite(variance) and variance > 0:
         moments["scale"] = sd / float(np.sqrt(variance))
     else:

@@ -83,7 +83,8 @@ class Markov:
             return 0.0
         with np.errstate(divide="ignore"):
             logs = np.log(self.table(*params))
-        return float((pseudo * logs)[pseudo > 0].sum())
+        there = pseudo > 0
+        return float(pseudo[there] @ logs[there])
 
     def n_parameters(self) -> int:
         """Count free probabilities, less one in each row: their sum is given."""

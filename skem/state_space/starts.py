@@ -11,6 +11,9 @@ __all__ = ["standardise", "start"]
 #: Share of an output's variance that its noise has at least.
 LEAST_NOISE = 0.05
 
+#: Noise of a state that C does not show, as a share of that of the others.
+UNSEEN = 0.01
+
 #: Largest modulus of an eigenvalue of A.
 LARGEST_RADIUS = 0.99
 
@@ -87,6 +90,9 @@ def _regressed(
     A = _or(given.transition_matrix, A * min(1.0, LARGEST_RADIUS / max(radius, 1e-300)))
     steps = after - before @ A.T
     Q = steps.T @ steps / max(len(pairs), 1) + np.diag(LEAST_NOISE * scale**2)
+    if (unseen := ~states.any(axis=0)).any() and not unseen.all():
+        # C says nothing of these, such as a slope: EM would never leave a variance of 0.
+        Q[unseen, unseen] = UNSEEN * np.diagonal(Q)[~unseen].mean()
 
     design = np.column_stack([states, np.ones(len(rows))])
     found = np.linalg.lstsq(design, Y[rows], rcond=None)[0].T

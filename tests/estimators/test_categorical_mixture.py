@@ -88,3 +88,10 @@ def test_chain_recovers_what_was_simulated():
 def test_bad_categories(categories, message):
     with pytest.raises(ValueError, match=message):
         CategoricalMixture(categories=categories).fit([[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize("Estimator", [CategoricalMixture, CategoricalHMM])
+def test_values_that_are_not_listed_are_named(Estimator):
+    X = np.column_stack([np.arange(12) % 3, np.arange(12) % 2])
+    with pytest.raises(ValueError, match=r"Column 0 of X holds 2, which is not among categories"):
+        Estimator(1, categories=[[0, 1], [0, 1]]).fit(X)

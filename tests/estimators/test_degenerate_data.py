@@ -529,7 +529,7 @@ DATA = {
 @structures
 def test_units_do_not_matter(covariance_type, name):
     """But for a likelihood that is per unit; nor for what is said."""
-    options = {"covariance_type": covariance_type, "random_state": 0}
+    options = {"covariance_type": covariance_type, "tol": 1e-10, "random_state": 0}
     fitted, said = outcome(GaussianMixtureEM(3, **options), DATA[name])
     for units in UNITS:
         if covariance_type == "spherical" and units[0] != units[1]:

@@ -285,6 +285,7 @@ def test_missing_cells(mixture, X):
     if isinstance(mixture, BinomialMixture):
         holes = np.repeat(holes[:, :1], 2, axis=1)
     X = np.where(holes, np.nan, X)
+    X = X[~np.isnan(X).all(axis=1)]  # a row of which nothing is known is left out of a fit
     fitted = clone(mixture).fit(X)
     trace = np.array(fitted.lower_bounds_)
     assert np.all(np.diff(trace) >= -1e-12 * np.abs(trace[1:]))

@@ -539,3 +539,33 @@ class TestForecast:
             two_states().forecast(2)
         with pytest.raises(ValueError, match="n_steps must be an int"):
             two_states().forecast([[1.0]], 2)
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        ({"startprob_prior": [0.5, 1]}, r"at least 1, but startprob_prior\[0\] is 0.5"),
+        ({"transmat_prior": [[np.nan, 1], [1, 1]]}, r"transmat_prior\[0, 0\] is nan"),
+        ({"transmat_prior": [2, 3]}, r"have the shape \(2, 2\), got \(2,\)"),
+        ({"startprob_prior": [3]}, r"have the shape \(2,\), got \(1,\)"),
+    ],
+)
+def test_priors_that_are_none_are_refused(prior, message):
+    X = np.random.default_rng(0).poisson(5, (50, 1))
+    with pytest.raises(ValueError, match=message):
+        PoissonHMM(2, **prior).fit(X)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_prior_beside_zeros_is_quiet():
+    X = np.random.default_rng(0).poisson(np.repeat([2, 10], 25))[:, np.newaxis]
+    chain = PoissonHMM(2, transmat_prior=2, transmat_init=[[0.5, 0.5], [0, 1]], random_state=0)
+    assert chain.fit(X).transmat_[1].tolist() == [0, 1]
+
+
+def test_criteria_of_impossible_rows_are_infinite():
+    chain = PoissonHMM.from_parameters(
+        startprob=[1, 0], transmat=[[1, 0], [0, 1]], rates=[[0.0], [9]]
+    )
+    X = [[3.0], [4.0]]
+    assert chain.aic(X) == chain.bic(X) == chain.icl(X) == np.inf

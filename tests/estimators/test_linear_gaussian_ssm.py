@@ -597,3 +597,67 @@ def test_unit_of_the_states_is_the_step_unless_told():
     ):
         moved = LinearGaussianSSM(**told, **options).fit(NILE).transition_covariance_[0, 0]
         assert moved not in (1.0, 4.0)
+
+
+def held(*names):
+    """Return what holds parameters whole."""
+    return dict.fromkeys(names, True)
+
+
+@pytest.mark.parametrize("seed", [0, 3, 7])
+def test_a_slope_that_no_output_shows_is_found(seed):
+    """Its variance once began at 0, which EM never leaves."""
+    rng = np.random.default_rng(seed)
+    slope = np.cumsum(0.1 * rng.normal(size=200))
+    level = np.cumsum(slope + rng.normal(size=200))
+    X = (level + 3 * rng.normal(size=200))[:, np.newaxis]
+    trend = LinearGaussianSSM(
+        2,
+        transition_matrix_init=[[1, 1], [0, 1]],
+        observation_matrix_init=[[1, 0]],
+        transition_covariance_type="diagonal",
+        observation_offset_init=[0],
+        initial_state_mean_init=[0, 0],
+        initial_state_covariance_init=1e6 * np.eye(2),
+        fixed=held(
+            "transition_matrix",
+            "observation_matrix",
+            "observation_offset",
+            "initial_state_mean",
+            "initial_state_covariance",
+        ),
+    )
+    nearer = clone(trend).set_params(
+        transition_covariance_init=np.diag([1, 0.01]), observation_covariance_init=[[9]]
+    )
+    fitted = trend.fit(X)
+    assert 200 * fitted.score(X) == pytest.approx(200 * nearer.fit(X).score(X), abs=1e-4)
+    assert fitted.transition_covariance_[1, 1] > 1e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sequence_of_weight_zero_is_absent(seed):
+    rng = np.random.default_rng(seed)
+    state = np.convolve(rng.normal(size=80), 0.8 ** np.arange(20))[:80]
+    X = np.column_stack([state, 2 * state]) + rng.normal(size=(80, 2))
+    groups = np.repeat([0, 1], 40)
+    one = LinearGaussianSSM(random_state=0).fit(X[:40])
+    X[40:] *= 1e3
+    both = LinearGaussianSSM(random_state=0).fit(X, groups=groups, sample_weight=1.0 - groups)
+    assert both.n_parameters_ == one.n_parameters_
+    assert both.lower_bound_ == pytest.approx(one.lower_bound_, rel=1e-12)
+
+
+def test_singular_covariances_can_be_given():
+    """An autoregression of order two, whose second state repeats the first."""
+    model = LinearGaussianSSM.from_parameters(
+        transition_matrix=[[0.5, 0.2], [1, 0]],
+        observation_matrix=[[1, 0]],
+        transition_covariance=[[1, 0], [0, 0]],
+        observation_covariance=[[0.5]],
+        initial_state_mean=[0, 0],
+        initial_state_covariance=np.eye(2),
+    )
+    assert model.fixed["transition_covariance"] is True
+    assert model.fixed["transition_matrix"].tolist() == [[False, False], [True, True]]
+    assert np.isfinite(model.score(np.random.default_rng(0).normal(size=(20, 1))))

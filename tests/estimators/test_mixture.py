@@ -352,3 +352,59 @@ def test_closed_forms_are_the_numerical_estimates(kind, fixed, draw):
 
 def test_estimator_passes_the_checks_of_scikit_learn():
     check_estimator(Mixture())
+
+
+@pytest.mark.parametrize("distribution", [stats.norm, stats.laplace, stats.logistic])
+def test_a_scale_is_found_about_a_location_that_is_fixed(distribution):
+    X = np.random.default_rng(0).normal(5, 1, (200, 1))
+    found = Mixture(1, components=Density(distribution, fixed={"loc": 3.0})).fit(X)
+    _, scale = distribution.fit(X, floc=3.0)
+    assert found.components_[0]["scale"] == pytest.approx(scale, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"fixed": {"scale": -1}}, ValueError, r"fixed\['scale'\] of norm must be positive"),
+        ({"fixed": {"scale": np.nan}}, ValueError, r"fixed\['scale'\] of norm must be finite"),
+        ({"start": {"loc": "x"}}, TypeError, r"start\['loc'\] of norm must be a number, got 'x'"),
+        ({"fixed": {"loc": 1}, "start": {"loc": 2}}, ValueError, "'loc' is in start and in fixed"),
+    ],
+)
+def test_values_that_a_parameter_cannot_have_are_refused(given, error, message):
+    with pytest.raises(error, match=message):
+        Density(stats.norm, **given)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (200, 1)])
+def test_a_function_must_return_a_number_for_each_row(shape):
+    def density(X, centre):
+        return np.zeros(shape)
+
+    with pytest.raises(ValueError, match=r"density must return .* one for each row"):
+        Mixture(1, components=Density(density, start={"centre": 0.0})).fit(np.zeros((200, 1)))
+
+
+def test_a_function_cannot_change_the_rows():
+    def density(X, centre):
+        X -= centre
+        return -(X[:, 0] ** 2)
+
+    X = np.random.default_rng(0).normal(size=(20, 1))
+    before = X.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        Mixture(1, components=Density(density, start={"centre": 1.0})).fit(X)
+    assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize(
+    ("components", "X"),
+    [
+        (stats.poisson, -np.ones((20, 1))),
+        (stats.poisson, np.r_[np.arange(20.0), 1.5][:, np.newaxis]),
+        (Density(stats.binom, fixed={"n": 3}), np.arange(10.0)[:, np.newaxis]),
+    ],
+)
+def test_rows_beyond_any_support_are_named(components, X):
+    with pytest.raises(ValueError, match="X has a row that no component can have produced"):
+        Mixture(1, components=components).fit(X)

@@ -32,7 +32,10 @@ def test_outer_index_of_a_frame_supplies_ids():
     ("arguments", "message"),
     [
         ({"groups": [1, 2]}, r"groups.shape == \(2,\), expected \(3,\)"),
-        ({"groups": [1.0, np.nan, 2.0]}, r"groups\[1\] is missing"),
+        (
+            {"groups": [1.0, np.nan, 2.0]},
+            "groups contains missing ids; .* row 1",
+        ),
         ({"lengths": [1, 1]}, "lengths sum to 2, but X has 3 rows"),
         ({"lengths": [3, 0]}, r"lengths\[1\] is 0"),
         ({"lengths": [1.5, 1.5]}, "must be integers"),
@@ -65,3 +68,32 @@ def test_lengths_in_the_place_of_y_are_refused(kind):
     model.fit(X, np.zeros(30))  # targets are ignored
     with pytest.raises(ValueError, match="lengths="):
         model.score(X, [10, 20])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        np.array(["a", float("nan"), "b"], dtype=object),
+        ["a", None, "b"],
+        np.array(["2020", "NaT", "2021"], dtype="M8[Y]"),
+    ],
+)
+def test_missing_ids_of_any_kind_are_refused(groups):
+    with pytest.raises(
+        ValueError, match="groups contains missing ids; the first is that of row 1"
+    ):
+        sequence_ends(3, groups=groups)
+    with pytest.raises(ValueError, match="outer level of the index of X contains missing ids"):
+        sequence_ends(3, index=groups)
+
+
+def test_missing_ids_of_pandas_are_refused():
+    pandas = pytest.importorskip("pandas")
+    for kind in (object, "string", "Int64"):
+        groups = pandas.Series([1, pandas.NA, 2]).astype(kind)
+        with pytest.raises(ValueError, match="missing ids; the first is that of row 1"):
+            sequence_ends(3, groups=groups)
+
+
+def test_a_number_and_its_name_are_two_ids():
+    assert sequence_ends(4, groups=[1, 1, "1", "1"]).tolist() == [2, 4]
