@@ -66,6 +66,8 @@ class PredictiveChain(ScoredChain):
                 f"n_steps must be {integer(1).description}, got {n_steps!r}"
             )
         if X is None:
+            if groups is not None or lengths is not None:
+                raise ValueError("groups and lengths belong to X, which is not given")
             if not hasattr(self, "_last_state"):
                 raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
             now = self._last_state

@@ -280,6 +280,8 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
             )
         several = groups is not None or lengths is not None or outer_index(X) is not None
         if X is None:
+            if groups is not None or lengths is not None:
+                raise ValueError("groups and lengths belong to X, which is not given")
             if not hasattr(self, "_last_state"):
                 raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
             now = [self._last_state]

@@ -57,6 +57,17 @@ class Density:  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         """Check what was given."""
+        if self.is_scipy and hasattr(self.distribution, "dist"):
+            name = self.distribution.dist.name
+            raise TypeError(
+                f"a component must be a distribution without its parameters, got a frozen {name}: "
+                f"what is fixed goes into Density({name}, fixed={{...}})"
+            )
+        if self.is_scipy and not hasattr(self.distribution, "shapes"):
+            raise TypeError(
+                "a component must be a distribution of one variable that scipy.stats has by name, "
+                f"such as scipy.stats.norm, got {self.distribution!r}"
+            )
         if not (self.is_scipy or callable(self.distribution)):
             raise TypeError(
                 "a component must be a distribution of scipy.stats, a function that returns "

@@ -408,3 +408,15 @@ def test_a_function_cannot_change_the_rows():
 def test_rows_beyond_any_support_are_named(components, X):
     with pytest.raises(ValueError, match="X has a row that no component can have produced"):
         Mixture(1, components=components).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "message"),
+    [
+        (stats.norm(0, 1), r"got a frozen norm: what is fixed goes into Density\(norm, fixed="),
+        (stats.multivariate_normal, "a distribution of one variable that scipy.stats has by name"),
+    ],
+)
+def test_distributions_that_are_none_of_scipys_by_name_are_refused(distribution, message):
+    with pytest.raises(TypeError, match=message):
+        Mixture(1, components=distribution).fit(TIMES)

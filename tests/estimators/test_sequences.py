@@ -97,3 +97,10 @@ def test_missing_ids_of_pandas_are_refused():
 
 def test_a_number_and_its_name_are_two_ids():
     assert sequence_ends(4, groups=[1, 1, "1", "1"]).tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("model", [GaussianHMM(1), LinearGaussianSSM(max_iter=50)])
+def test_forecasts_after_the_fit_take_no_ids(model):
+    model.fit(np.random.default_rng(0).normal(size=(30, 1)))
+    with pytest.raises(ValueError, match="groups and lengths belong to X, which is not given"):
+        model.forecast(2, lengths=[30])
