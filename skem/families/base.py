@@ -110,7 +110,10 @@ class Kernel(Protocol):
     def constant(self) -> float: ...
 
     def load(self, X: FloatArray, out: FloatArray) -> Any:
-        """Bring rows X (b, n_features) into the working form; out (width, b) is space for it."""
+        """Bring rows X (b, n_features) into the working form; out (width, b) is space for it.
+
+        The form must not depend on parameters: kernels of one kind and width share it in a fit.
+        """
 
     def log_joint(self, block: Any, out: FloatArray) -> FloatArray:
         """Write the log-joint of the block, less ``offset`` and log h(x), to out (K, b)."""
