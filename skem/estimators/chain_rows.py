@@ -60,10 +60,10 @@ class ChainRows:
         family = self.family.for_missing() if has_missing(X) else self.family
         with workers(X.size * family.n_statistics * family.n_components) as crew:
             kernel = family.kernel(self.components, np.zeros(family.n_components))
-            self.logs = piece.log_densities(kernel, crew)
+            self.logs, constant = piece.log_densities(kernel, crew)
         if labels is not None:
             self._check_labels(labels, first_row)
-        self.base = kernel.offset + family.log_base_measure(X)
+        self.base = constant + family.log_base_measure(X)
 
     def _check_labels(self, labels: NDArray[np.intp], first_row: int) -> None:
         """Raise ValueError where a row is impossible in the state that is known."""

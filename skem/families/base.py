@@ -86,28 +86,12 @@ class Kernel(Protocol):
 
     Attributes
     ----------
-    n_components : int
-        Number of components K.
     width : int
         Rows of the working form of a block, which fixes the size of a block.
-    offset : float
-        Constant left out of :meth:`log_joint`, near its largest value where one is known, so
-        that exponentials neither overflow nor vanish.
-    constant : float
-        Left out of the log-joint of every row alike, summed over all rows.
     """
 
     @property
-    def n_components(self) -> int: ...
-
-    @property
     def width(self) -> int: ...
-
-    @property
-    def offset(self) -> float: ...
-
-    @property
-    def constant(self) -> float: ...
 
     def load(self, X: FloatArray, out: FloatArray) -> Any:
         """Bring rows X (b, n_features) into the working form; out (width, b) is space for it.
@@ -115,8 +99,12 @@ class Kernel(Protocol):
         The form must not depend on parameters: kernels of one kind and width share it in a fit.
         """
 
-    def log_joint(self, block: Any, out: FloatArray) -> FloatArray:
-        """Write the log-joint of the block, less ``offset`` and log h(x), to out (K, b)."""
+    def log_density(self, block: Any, out: FloatArray) -> float:
+        """Write the log-density of each component, plus its bias, to out (K, b).
+
+        Less log h(x), and less a constant, which is returned. The constant is near the largest
+        value where one is known, so that exponentials neither overflow nor vanish.
+        """
 
     def totals(self, block: Any, responsibilities: FloatArray) -> FloatArray:
         """Sum the statistics of the block by component, weighted: an array (K, n_totals).
@@ -191,6 +179,9 @@ class Family(Protocol):
     def log_base_measure(self, X: FloatArray) -> FloatArray | float:
         """Return log h(x) of each row of X, shape (b,), or 0.0 where it vanishes."""
 
+    def log_prior(self, params: Any) -> float:
+        """Return the log of the prior density of params, up to a constant, or 0.0 without one."""
+
     def n_parameters(self, params: Any) -> int:
         """Count the free parameters."""
 
@@ -238,30 +229,25 @@ class LinearKernel:
         ``eta``, biases included; None where only totals are wanted.
     width : int
         Number of sufficient statistics.
-    n_components : int
-        Number of components.
-    offset : float
+    offset : float, default=0.0
         Constant already taken out of ``natural_parameters``.
-    constant : float
-        Part of the total log-likelihood that does not depend on the rows' components.
     """
 
     family: Any
     natural_parameters: FloatArray | None
     width: int
-    n_components: int
     offset: float = 0.0
-    constant: float = 0.0
 
     def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T(x) of each row to the columns of out."""
         return self.family.statistics(X, out)
 
-    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
+    def log_density(self, block: FloatArray, out: FloatArray) -> float:
         """Write ``eta @ T`` to out."""
         assert self.natural_parameters is not None
         with np.errstate(over="ignore"):  # LOG_ZERO times many counts is as impossible
-            return multiply(self.natural_parameters, block, out)
+            multiply(self.natural_parameters, block, out)
+        return self.offset
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return ``responsibilities @ T'``."""
@@ -324,6 +310,10 @@ class ExponentialFamily(ABC):
         """Return log h(x) of each row; 0.0 unless the family says otherwise."""
         return 0.0
 
+    def log_prior(self, params: Any) -> float:
+        """Return 0.0: there is no prior unless the family says otherwise."""
+        return 0.0
+
     def bound(self, rows: Any) -> Any:
         """Return the family itself: all it needs to know of the rows is whether cells miss."""
         return self.for_missing() if rows.has_missing else self
@@ -364,7 +354,7 @@ class ExponentialFamily(ABC):
         if params is not None:
             eta = self.natural_parameters(params)
             eta[:, 0] += bias
-        return LinearKernel(self, eta, self.n_statistics, self.n_components)
+        return LinearKernel(self, eta, self.n_statistics)
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw rows; optional."""

@@ -22,7 +22,6 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
-    LinearKernel,
     draw_labels,
     log_or_impossible,
 )
@@ -99,11 +98,6 @@ class Binomial(ExponentialFamily):
         p = params.probabilities
         constant = np.zeros((len(p), 1))
         return np.hstack([constant, log_or_impossible(p), log_or_impossible(1 - p)])
-
-    def kernel(self, params: BinomialParameters | None, bias: FloatArray) -> LinearKernel:
-        """Return the linear kernel, with the log of the prior density as its constant."""
-        kernel = super().kernel(params, bias)
-        return kernel if params is None else replace(kernel, constant=self.log_prior(params))
 
     def log_prior(self, params: BinomialParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""

@@ -9,7 +9,7 @@ value that is no category, which is impossible. A missing cell is at no level, a
 With several columns such a mixture is a latent class model (Lazarsfeld 1950).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,6 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
-    LinearKernel,
     draw_labels,
     log_or_impossible,
 )
@@ -103,11 +102,6 @@ class Categorical(ExponentialFamily):
         K = len(params.probabilities)
         logs = log_or_impossible(params.probabilities).reshape(K, -1)
         return np.hstack([np.zeros((K, 1)), logs, np.full((K, 1), LOG_ZERO)])
-
-    def kernel(self, params: CategoricalParameters | None, bias: FloatArray) -> LinearKernel:
-        """Return the linear kernel, with the log of the prior density as its constant."""
-        kernel = super().kernel(params, bias)
-        return kernel if params is None else replace(kernel, constant=self.log_prior(params))
 
     def log_prior(self, params: CategoricalParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""

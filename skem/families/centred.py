@@ -36,9 +36,7 @@ class CentredKernel:
     params : GaussianParameters or None
         Parameters at which to evaluate; None where only totals are wanted.
     log_peaks : ndarray of shape (n_components,) or None
-        Largest log-joint of each component.
-    constant : float, default=0.0
-        Part of the total objective that does not depend on the rows.
+        Largest log-density of each component, plus its bias.
     """
 
     structure: Structure
@@ -46,41 +44,31 @@ class CentredKernel:
     centres: FloatArray
     params: Any
     log_peaks: FloatArray | None
-    constant: float = 0.0
 
     #: Nothing cancels in its totals: there is no kernel to be had that is more accurate.
     exact = True
-
-    @property
-    def n_components(self) -> int:
-        """Number of components."""
-        return len(self.centres)
 
     @property
     def width(self) -> int:
         """Rows of a loaded block, and of two more of its size as work space."""
         return 3 * self.origin.size
 
-    @property
-    def offset(self) -> float:
-        """The largest log-joint."""
-        return 0.0 if self.log_peaks is None else float(self.log_peaks.max())
-
     def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write the transposed rows, less the origin, to out."""
         Z = out[: self.origin.size]
         return np.subtract(X.T, self.origin[:, np.newaxis], out=Z)
 
-    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
-        """Write the log-joint to out."""
+    def log_density(self, block: FloatArray, out: FloatArray) -> float:
+        """Write the log-density, less the largest peak, to out."""
         assert self.log_peaks is not None
         U = self.params.precisions_cholesky
         for k, mean in enumerate(self.params.means):
             whitened = self.structure.whiten(U, k, block - mean[:, np.newaxis])
             np.einsum("ib,ib->b", whitened, whitened, out=out[k])
         out *= -0.5
-        out += (self.log_peaks - self.offset)[:, np.newaxis]
-        return out
+        offset = float(self.log_peaks.max())
+        out += (self.log_peaks - offset)[:, np.newaxis]
+        return offset
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts, first and second moments about the centres."""
@@ -108,8 +96,8 @@ class CellKernel(CentredKernel):
 
     cell_peaks: FloatArray | None = None
 
-    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
-        """Write the log-joint of the observed cells to out."""
+    def log_density(self, block: FloatArray, out: FloatArray) -> float:
+        """Write the log-density of the observed cells to out, less the largest bias."""
         assert self.log_peaks is not None and self.cell_peaks is not None
         U, missing = self.params.precisions_cholesky, np.isnan(block)
         for k, mean in enumerate(self.params.means):
@@ -118,8 +106,9 @@ class CellKernel(CentredKernel):
             np.einsum("ib,ib->b", whitened, whitened, out=out[k])
         out *= -0.5
         out += self.cell_peaks @ ~missing
-        out += (self.log_peaks - self.offset)[:, np.newaxis]
-        return out
+        offset = float(self.log_peaks.max())
+        out += (self.log_peaks - offset)[:, np.newaxis]
+        return offset
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts of rows and of cells, first and second moments about the centres."""

@@ -83,13 +83,6 @@ class DensityKernel:
     family: "Densities"
     params: DensityParameters | None
     bias: FloatArray
-    offset: float = 0.0
-    constant: float = 0.0
-
-    @property
-    def n_components(self) -> int:
-        """Number of components."""
-        return self.family.n_components
 
     @property
     def width(self) -> int:
@@ -100,13 +93,14 @@ class DensityKernel:
         """Return the rows in double precision."""
         return np.asarray(X, dtype=np.float64)
 
-    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
+    def log_density(self, block: FloatArray, out: FloatArray) -> float:
         """Write each component's log-density, plus its bias."""
         assert self.params is not None
         for k, (density, theta) in enumerate(self.family.pairs(self.params)):
             out[k] = density.log_density(block, theta)
         out += self.bias[:, np.newaxis]
-        return np.fmax(out, LOG_ZERO, out=out)
+        np.fmax(out, LOG_ZERO, out=out)
+        return 0.0
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> Any:
         """Return the sample."""

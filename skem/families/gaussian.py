@@ -286,8 +286,8 @@ class Gaussian:
         wide = self.structure.is_wide(self.n_features)
         if params is None:
             if wide:
-                return WideKernel(self.origin, self.n_components)
-            return LinearKernel(self, None, self.n_statistics, self.n_components)
+                return WideKernel(self.origin)
+            return LinearKernel(self, None, self.n_statistics)
         if self._amplification(params) > self.max_amplification:
             return self.centred_kernel(params, bias, params.means)
         return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
@@ -296,11 +296,9 @@ class Gaussian:
         """Return the kernel for many features."""
         return WideKernel(
             self.origin,
-            self.n_components,
             params.means,
             params.precisions_cholesky,
             self.log_peaks(params, bias),
-            self.log_prior(params),
         )
 
     def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
@@ -308,7 +306,6 @@ class Gaussian:
         U, d = params.precisions_cholesky, self.n_features
         slopes, quadratic = self.structure.expanded(U, params.means)
         half_norms = np.einsum("kd,kd->k", slopes, params.means) / 2
-        constant = self.log_prior(params)
         eta = np.empty((self.n_components, self.n_statistics))
         eta[:, 1 : 1 + d] = slopes
         if self.pooled is None:
@@ -318,12 +315,12 @@ class Gaussian:
             eta[:, 1 + d :] = quadratic
         else:
             total, second = self.pooled
-            offset = 0.0
             common = self.log_peaks(params, np.zeros(self.n_components))
             squares = (quadratic * second).sum(axis=1)
-            constant += float(total * common[0] + squares[0])
+            # Of all rows alike the mean: only their sum is right.
+            offset = float(common[0] + squares[0] / total)
             eta[:, 0] = bias - half_norms
-        return LinearKernel(self, eta, self.n_statistics, self.n_components, offset, constant)
+        return LinearKernel(self, eta, self.n_statistics, offset)
 
     def log_prior(self, params: GaussianParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""
@@ -337,8 +334,8 @@ class Gaussian:
         """Return the kernel that subtracts each component's own centre before it squares."""
         if params is None:
             return CentredKernel(self.structure, self.origin, centres, None, None)
-        peaks, constant = self.log_peaks(params, bias), self.log_prior(params)
-        return CentredKernel(self.structure, self.origin, centres, params, peaks, constant)
+        peaks = self.log_peaks(params, bias)
+        return CentredKernel(self.structure, self.origin, centres, params, peaks)
 
     @keep_last
     def _amplification(self, params: GaussianParameters) -> float:

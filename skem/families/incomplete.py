@@ -89,7 +89,7 @@ class IncompleteGaussian(Gaussian):
                 return patterns
             return PartlyCompleteKernel(self._complete.expanded_kernel(params, bias), patterns)
         if params is None:
-            return LinearKernel(self, None, self.n_statistics, self.n_components)
+            return LinearKernel(self, None, self.n_statistics)
         if self._amplification(params) > self.max_amplification:
             return self.centred_kernel(params, bias, params.means)
         return self.expanded_kernel(params, bias)
@@ -118,7 +118,6 @@ class IncompleteGaussian(Gaussian):
             params.means,
             self.structure.expand(params.covariances, 1 if self.structure.shared else K, d),
             bias - penalties,
-            self.log_prior(params),
         )
 
     def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
@@ -128,9 +127,7 @@ class IncompleteGaussian(Gaussian):
         peaks = self._cell_peaks(params) - slopes * params.means / 2
         quadratic = self.structure.quadratic(U) / -2
         eta = np.column_stack([bias, peaks, slopes, quadratic])
-        return LinearKernel(
-            self, eta, self.n_statistics, self.n_components, 0.0, self.log_prior(params)
-        )
+        return LinearKernel(self, eta, self.n_statistics)
 
     def centred_kernel(
         self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
@@ -144,7 +141,6 @@ class IncompleteGaussian(Gaussian):
             centres,
             params,
             bias,
-            self.log_prior(params),
             self._cell_peaks(params),
         )
 

@@ -40,22 +40,10 @@ class PartlyCompleteKernel:
     linear: LinearKernel
     patterns: PatternKernel
 
-    offset = 0.0
-
-    @property
-    def n_components(self) -> int:
-        """Number of components."""
-        return self.linear.n_components
-
     @property
     def width(self) -> int:
         """Numbers of a complete row; the space of the others is made when they come."""
         return self.linear.width
-
-    @property
-    def constant(self) -> float:
-        """That of the prior."""
-        return self.patterns.constant
 
     @property
     def centres(self) -> FloatArray:
@@ -71,15 +59,16 @@ class PartlyCompleteKernel:
         patterns = self.patterns.load(X[others], out) if others.size else None
         return _Block(complete, statistics, others, patterns)
 
-    def log_joint(self, block: _Block, out: FloatArray) -> FloatArray:
-        """Write the log-joint of the observed cells to out (K, b)."""
-        K = self.n_components
-        of_complete = self.linear.log_joint(block.statistics, np.empty((K, block.complete.size)))
-        out[:, block.complete] = of_complete + self.linear.offset
+    def log_density(self, block: _Block, out: FloatArray) -> float:
+        """Write the log-density of the observed cells to out (K, b)."""
+        of_complete = np.empty((len(out), block.complete.size))
+        constant = self.linear.log_density(block.statistics, of_complete)
+        out[:, block.complete] = of_complete
         if block.others.size:
-            of_others = np.empty((K, block.others.size))
-            out[:, block.others] = self.patterns.log_joint(block.patterns, of_others)
-        return out
+            of_others = np.empty((len(out), block.others.size))
+            other = self.patterns.log_density(block.patterns, of_others)
+            out[:, block.others] = of_others + (other - constant)
+        return constant
 
     def totals(self, block: _Block, responsibilities: FloatArray) -> FloatArray:
         """Return counts, and expected first and second moments about the means."""

@@ -126,8 +126,6 @@ class PatternKernel:
         Covariances, as full matrices; (1, n_features, n_features) where they are shared.
     log_heights : ndarray of shape (n_components,)
         Added to the log-density of each component: log-weights, less penalties.
-    constant : float, default=0.0
-        Part of the total objective that does not depend on the rows.
     """
 
     structure: Structure
@@ -135,17 +133,9 @@ class PatternKernel:
     means: FloatArray
     covariances: FloatArray
     log_heights: FloatArray
-    constant: float = 0.0
-
-    offset = 0.0
 
     #: Nothing cancels in its totals: there is no kernel to be had that is more accurate.
     exact = True
-
-    @property
-    def n_components(self) -> int:
-        """Number of components K."""
-        return len(self.means)
 
     @property
     def width(self) -> int:
@@ -166,17 +156,17 @@ class PatternKernel:
         rows, filled, pattern, examples = _batches(observed)
         return _Patterns(rows, filled, pattern, ~observed[examples], Z[rows])
 
-    def log_joint(self, block: _Patterns, out: FloatArray) -> FloatArray:
-        """Write the log-joint of the observed cells to out (K, b)."""
+    def log_density(self, block: _Patterns, out: FloatArray) -> float:
+        """Write the log-density of the observed cells to out (K, b)."""
         _, whitened, W = block.at(self)
         n_observed = (~block.missing).sum(axis=1)[:, np.newaxis]
         peaks = np.log(np.einsum("pkii->pki", W)).sum(axis=2)
         peaks = peaks + self.log_heights - n_observed * LOG_2PI / 2
-        log_joint = np.einsum("bksi,bksi->bsk", whitened, whitened)
-        log_joint *= -0.5
-        log_joint += peaks[block.pattern][:, np.newaxis]
-        out[:, block.rows[block.filled]] = log_joint[block.filled].T
-        return out
+        log_density = np.einsum("bksi,bksi->bsk", whitened, whitened)
+        log_density *= -0.5
+        log_density += peaks[block.pattern][:, np.newaxis]
+        out[:, block.rows[block.filled]] = log_density[block.filled].T
+        return 0.0
 
     def completed(self, block: _Patterns) -> FloatArray:
         """Return the expected rows, about the means, as (n_batches, K, size, d)."""

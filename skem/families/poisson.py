@@ -19,7 +19,6 @@ from skem.families.base import (
     ExponentialFamily,
     FloatArray,
     Kernel,
-    LinearKernel,
     draw_labels,
     log_or_impossible,
 )
@@ -95,11 +94,6 @@ class Poisson(ExponentialFamily):
         totals = rates.sum(axis=1, keepdims=True)
         first = [0 * totals, -rates] if self.incomplete else [-totals]
         return np.hstack([*first, log_or_impossible(rates)])
-
-    def kernel(self, params: PoissonParameters | None, bias: FloatArray) -> LinearKernel:
-        """Return the linear kernel, with the log of the prior density as its constant."""
-        kernel = super().kernel(params, bias)
-        return kernel if params is None else replace(kernel, constant=self.log_prior(params))
 
     def log_prior(self, params: PoissonParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""

@@ -28,34 +28,23 @@ class WideKernel:
     ----------
     origin : ndarray of shape (n_features,)
         Subtracted from every row first.
-    n_components : int
-        Number of components K.
     means : ndarray of shape (n_components, n_features) or None
         Means, about the origin; None where only totals are wanted.
     precisions_cholesky : ndarray of shape (n_components, n_features, n_features) or None
         Upper triangles U.
     log_peaks : ndarray of shape (n_components,) or None
-        Largest log-joint of each component.
-    constant : float, default=0.0
-        Part of the total objective that does not depend on the rows.
+        Largest log-density of each component, plus its bias.
     """
 
     origin: FloatArray
-    n_components: int
     means: FloatArray | None = None
     precisions_cholesky: FloatArray | None = None
     log_peaks: FloatArray | None = None
-    constant: float = 0.0
 
     @property
     def width(self) -> int:
         """Rows of a loaded block: those of y, and work space for as many."""
         return 2 * (1 + self.origin.size)
-
-    @property
-    def offset(self) -> float:
-        """The largest peak."""
-        return 0.0 if self.log_peaks is None else float(self.log_peaks.max())
 
     @cached_property
     def _affine(self) -> FloatArray:
@@ -72,16 +61,17 @@ class WideKernel:
         np.subtract(X.T, self.origin[:, np.newaxis], out=out[1 : 1 + d])
         return out
 
-    def log_joint(self, block: FloatArray, out: FloatArray) -> FloatArray:
-        """Write the log-joint, component by component."""
+    def log_density(self, block: FloatArray, out: FloatArray) -> float:
+        """Write the log-density less the largest peak, component by component."""
         assert self.log_peaks is not None
+        offset = float(self.log_peaks.max())
         y, whitened = block[: 1 + self.origin.size], block[2 + self.origin.size :]
         for k, A in enumerate(self._affine):
             multiply_lower(A, y, out=whitened)
             np.einsum("ib,ib->b", whitened, whitened, out=out[k])
         out *= -0.5
-        out += (self.log_peaks - self.offset)[:, np.newaxis]
-        return out
+        out += (self.log_peaks - offset)[:, np.newaxis]
+        return offset
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts, first and second moments about the origin."""

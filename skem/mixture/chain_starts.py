@@ -174,9 +174,9 @@ def _candidates(
 def _posterior(mixture: MixtureModel, params: MixtureParameters) -> FloatArray:
     """Return the posterior probabilities of a mixture's components, (K, n_rows)."""
     kernel = mixture.kernel(params)
-    log_joint = np.empty((kernel.n_components, mixture.rows.n_rows))
+    log_joint = np.empty((mixture.components.n_components, mixture.rows.n_rows))
     block = kernel.load(mixture.rows.X, np.empty((kernel.width, mixture.rows.n_rows)))
-    kernel.log_joint(block, log_joint)
+    kernel.log_density(block, log_joint)
     posterior = np.empty_like(log_joint)
     normalise(log_joint, params.labels.weights, posterior)
     return posterior

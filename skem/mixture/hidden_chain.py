@@ -156,7 +156,7 @@ class HiddenChain:
         expected = self.sequences.expected_log_density(kernel, labels, self.workers)
         counts = self.labels.table(sums.starts, sums.transitions)
         expected += float(xlogy(counts, self.labels.table(*labels)).sum())
-        expected += self._constant(kernel, params)
+        expected += self._constant(params)
         return expected / self.n_units, objective - expected / self.n_units
 
     @property
@@ -170,13 +170,14 @@ class HiddenChain:
     def _expect(self, kernel: Kernel, params: MixtureParameters) -> tuple[Sums, float]:
         """Return what the E-step expects, and the mean objective."""
         sums = self.sequences.sums(kernel, params.labels, self.workers)
-        total = float(sums.evidence) + self._constant(kernel, params)
+        total = float(sums.evidence) + self._constant(params)
         return sums, total / self.n_units
 
-    def _constant(self, kernel: Kernel, params: MixtureParameters) -> float:
-        """Return what is left out of all log-densities, and the log of the prior."""
-        constant = kernel.offset * self.n_units + kernel.constant
-        return float(constant + self._log_base_total + self.labels.log_prior(params.labels))
+    def _constant(self, params: MixtureParameters) -> float:
+        """Return the base measure of all rows, and the log of the prior."""
+        of_labels = self.labels.log_prior(params.labels)
+        of_components = self.components.log_prior(params.components)
+        return float(self._log_base_total + of_labels + of_components)
 
     @cached_property
     def _log_base_total(self) -> float:

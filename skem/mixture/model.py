@@ -99,11 +99,12 @@ class MixtureModel:
         kernel, contributions = self.kernel(params), np.empty(rows.n_rows)
         some = replace(self, rows=rows)
         sweep(kernel, rows, _Noted(some.e_step(params), contributions), self.workers)
-        return (contributions + kernel.offset) * rows.each_weight
+        return contributions * rows.each_weight
 
     def objective(self, params: MixtureParameters) -> float:
         """Return the mean objective of params, in nats per row."""
-        return self.mean(self._sweep(self.kernel(params), self.e_step(params))[0])
+        total, _ = self._sweep(self.kernel(params), self.e_step(params))
+        return self.mean(total + self.components.log_prior(params.components))
 
     def spurious(self, params: MixtureParameters) -> Doubt | None:
         """Say what makes the parameters a spurious optimum of these rows, if anything does."""
@@ -131,7 +132,8 @@ class MixtureModel:
 
     def start(self, responsibilities: NDArray[Any]) -> MixtureParameters:
         """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
-        return self.maximize(None, GivenResponsibilities(responsibilities))[0]
+        K = self.components.n_components
+        return self.maximize(None, GivenResponsibilities(responsibilities, K))[0]
 
     def maximize(
         self, params: MixtureParameters | None, assignment: Assignment
@@ -140,6 +142,8 @@ class MixtureModel:
         kernel = self.kernel(params)
         while True:
             total, totals = self._sweep(kernel, assignment)
+            if params is not None:
+                total = total + self.components.log_prior(params.components)
             try:
                 return self.m_step(totals, kernel, params), total, totals
             except LossOfPrecision as loss:
@@ -158,15 +162,14 @@ class MixtureModel:
     def _sweep(self, kernel: Kernel, assignment: Assignment) -> tuple[Any, FloatArray]:
         """Pass once over all rows; over their loaded form, where that is kept."""
         rows = self.rows
-        block = self._one_block(kernel)
+        block = self._one_block(kernel, assignment.n_components)
         if block is None:
             return sweep(kernel, rows, assignment, self.workers)
         n = rows.n_rows
-        work = np.empty((2, kernel.n_components, n))
-        total, totals = sweep_block(kernel, block, rows.weights, assignment, slice(0, n), work)
-        return total + kernel.offset * rows.total_weight + kernel.constant, totals
+        work = np.empty((2, assignment.n_components, n))
+        return sweep_block(kernel, block, rows.weights, assignment, slice(0, n), work)
 
-    def _one_block(self, kernel: Kernel) -> Any:
+    def _one_block(self, kernel: Kernel, n_components: int) -> Any:
         """Return the loaded form of all rows, where these are in memory and fit into one block.
 
         It is the same for all kernels of a kind in a fit, and loading it is a fifth of the time of
@@ -175,7 +178,7 @@ class MixtureModel:
         kind, rows = (type(kernel), kernel.width), self.rows
         if kind not in self._loaded:
             fits = rows.in_memory and not (
-                block_rows(kernel.width, kernel.n_components, rows.n_rows) < rows.n_rows
+                block_rows(kernel.width, n_components, rows.n_rows) < rows.n_rows
             )
             space = np.empty((kernel.width, rows.n_rows)) if fits else None
             self._loaded[kind] = None if space is None else kernel.load(rows.X, space)
@@ -207,6 +210,7 @@ class _Noted:
 
     def __init__(self, inner: Assignment, contributions: FloatArray) -> None:
         self.inner = inner
+        self.n_components = inner.n_components
         self.contributions = contributions
 
     by_row = True

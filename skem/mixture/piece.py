@@ -23,7 +23,7 @@ class Sums(NamedTuple):
     Attributes
     ----------
     evidence : float
-        Log-likelihood, less the kernel's constants.
+        Log-likelihood, less the base measure.
     starts : ndarray of shape (n_states,)
         Expected number of sequences that start in each state.
     transitions : ndarray of shape (n_states, n_states)
@@ -54,6 +54,7 @@ class Piece:
     def __init__(self, rows: Rows, ends: Index, n_states: int) -> None:
         self.lanes = Lanes(ends)
         self.rows = rows.take(self.lanes.order)
+        self.n_states = n_states
         self.algorithm = ForwardBackward(self.lanes, n_states)
         self._loaded: tuple[Any, Any] = (None, None)
 
@@ -68,8 +69,9 @@ class Piece:
     def expect(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Expected:
         """Return what the chain expects; posteriors, in the order of the lanes, are weighted."""
         weights = self.rows.weights
-        logs = self.log_densities(kernel, workers)
+        logs, constant = self.log_densities(kernel, workers)
         expected = self.algorithm.expect(logs, chain.startprob, chain.transmat, weights, workers)
+        expected.evidence[:] += constant
         if weights is not None:
             expected.posterior[:] *= weights
         return expected
@@ -82,7 +84,7 @@ class Piece:
         evidence[self.lanes.order] = self.expect(kernel, chain, workers).evidence
         starts = self.lanes.ends - self.lanes.lengths
         totals: FloatArray = np.add.reduceat(evidence, starts)
-        return totals + kernel.offset * self.lanes.lengths
+        return totals
 
     def last_state(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> FloatArray:
         """Return the distribution of the state at the last row (n_states,), given all rows."""
@@ -93,34 +95,39 @@ class Piece:
     def expected_log_density(
         self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL
     ) -> FloatArray:
-        """Return the expected log-density of all rows given their states, less constants."""
+        """Return the expected log-density of all rows given their states, less base measures."""
         posterior = self.expect(kernel, chain, workers).posterior
-        logs = np.maximum(self.log_densities(kernel, workers), LOG_ZERO)  # that 0 times it is 0
-        return np.add.reduce(posterior * logs, axis=None)
+        logs, constant = self.log_densities(kernel, workers)
+        logs = np.maximum(logs, LOG_ZERO)  # that 0 times it is 0
+        return np.add.reduce(posterior * logs, axis=None) + constant * self.rows.total_weight
 
-    def log_densities(self, kernel: Kernel, workers: Workers = SERIAL) -> FloatArray:
-        """Return log-densities (n_states, n_rows), less the kernel's constants.
+    def log_densities(self, kernel: Kernel, workers: Workers = SERIAL) -> tuple[FloatArray, float]:
+        """Return log-densities (n_states, n_rows), and a constant that they lack.
 
         Columns are in the order of the lanes. Those of states that a row is known not to come
         from are -inf.
         """
-        rows, out = self.rows, np.empty((kernel.n_components, self.rows.n_rows))
+        rows, out = self.rows, np.empty((self.n_states, self.rows.n_rows))
+        constant = 0.0
         if (one := self._one_block(kernel)) is not None:
-            kernel.log_joint(one, out)
+            constant = kernel.log_density(one, out)
             if rows.labels is not None:
                 mask_known(out, rows.labels)
-            return out
+            return out, constant
 
-        def fill(starts: range) -> None:
-            for these, block, work in load_blocks(kernel, rows.X, starts):
-                out[:, these] = kernel.log_joint(block, work[0])
+        def fill(starts: range) -> float:
+            constant = 0.0
+            for these, block, work in load_blocks(kernel, self.n_states, rows.X, starts):
+                constant = kernel.log_density(block, work[0])
+                out[:, these] = work[0]
                 if rows.labels is not None:
                     mask_known(out[:, these], rows.labels[these])
+            return constant
 
-        block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
-        for _ in workers.map(fill, rows.n_rows, block):
-            pass
-        return out
+        block = block_rows(kernel.width, self.n_states, rows.n_rows)
+        for each in workers.map(fill, rows.n_rows, block):
+            constant = each  # the same of all
+        return out, constant
 
     def totals(
         self, kernel: Kernel, posterior: FloatArray, workers: Workers = SERIAL
@@ -132,12 +139,12 @@ class Piece:
 
         def sums(starts: range) -> FloatArray:
             totals: FloatArray = np.zeros(())
-            for these, block, work in load_blocks(kernel, rows.X, starts):
+            for these, block, work in load_blocks(kernel, self.n_states, rows.X, starts):
                 work[1] = posterior[:, these]
                 totals = totals + kernel.totals(block, work[1])
             return totals
 
-        block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
+        block = block_rows(kernel.width, self.n_states, rows.n_rows)
         totals: FloatArray = np.zeros(())
         for part in workers.map(sums, rows.n_rows, block):
             totals = totals + part
@@ -153,7 +160,7 @@ class Piece:
         family, block = self._loaded
         if family is not kernel.family:
             n, block = self.rows.n_rows, None
-            if block_rows(kernel.width, kernel.n_components, n) >= n:
+            if block_rows(kernel.width, self.n_states, n) >= n:
                 block = kernel.load(self.rows.X, np.empty((kernel.width, n)))
             self._loaded = (kernel.family, block)
         return block

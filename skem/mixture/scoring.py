@@ -113,12 +113,12 @@ def _evaluate(
 ) -> None:
     """Evaluate rows in the order in which they are."""
     kernel = family.kernel(params.components, Independent().bias(params.labels))
-    weights = params.labels.weights
+    weights, K = params.labels.weights, family.n_components
 
     @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component
     def evaluate_segment(starts: range) -> None:
-        for these, block, (log_joint, r) in load_blocks(kernel, X, starts):
-            kernel.log_joint(block, out=log_joint)
+        for these, block, (log_joint, r) in load_blocks(kernel, K, X, starts):
+            constant = kernel.log_density(block, out=log_joint)
             if np.isnan(np.add.reduce(log_joint, axis=None)):
                 # Squares that overflow, with either sign: no component reaches as far as that.
                 np.copyto(log_joint, -np.inf, where=np.isnan(log_joint))
@@ -128,15 +128,15 @@ def _evaluate(
                     continue
             log_evidence = normalise(log_joint, weights, responsibilities=r)
             if log_density is not None:
-                log_evidence += kernel.offset + family.log_base_measure(X[these])
+                log_evidence += constant + family.log_base_measure(X[these])
                 log_density[these] = log_evidence
             if posterior is not None:
                 posterior[these] = r.T
             if log_certainty is not None:
                 np.log(r.max(axis=0), out=log_certainty[these])
 
-    block = block_rows(kernel.width, kernel.n_components, len(X))
-    with workers(len(X) * kernel.width * kernel.n_components if in_parallel else 0) as crew:
+    block = block_rows(kernel.width, K, len(X))
+    with workers(len(X) * kernel.width * K if in_parallel else 0) as crew:
         for _ in crew.map(evaluate_segment, len(X), block):
             pass
 

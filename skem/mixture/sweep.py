@@ -29,6 +29,10 @@ Share = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 class Assignment(Divisible, Protocol):
     """How the rows of a block are shared out among the components."""
 
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+
     def assign(
         self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
@@ -65,6 +69,11 @@ class EStep:
 
     by_row = False
 
+    @property
+    def n_components(self) -> int:
+        """Number of components, those of all mixtures."""
+        return self.weights.size
+
     def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "EStep":
         """Return the E-step with other labels."""
         return EStep(self.weights, self.share, labels)
@@ -72,15 +81,17 @@ class EStep:
     def assign(
         self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return log evidence, less the kernel's offset, and responsibilities."""
+        """Return log evidence, less the base measure, and responsibilities."""
         log_joint, responsibilities = work
-        kernel.log_joint(block, out=log_joint)
+        constant = kernel.log_density(block, out=log_joint)
         by_mixture = work
         if self.weights.ndim > 1:
             by_mixture = work.reshape(2, *self.weights.shape, work.shape[-1])
         if self.labels is not None:
             mask_known(by_mixture[0], self.labels[rows])
-        return self.share(by_mixture[0], self.weights, by_mixture[1]), responsibilities
+        evidence = self.share(by_mixture[0], self.weights, by_mixture[1])
+        evidence += constant
+        return evidence, responsibilities
 
 
 class GivenResponsibilities:
@@ -90,16 +101,19 @@ class GivenResponsibilities:
     ----------
     responsibilities : ndarray of shape (n_rows, n_components), or integers of shape (n_rows,)
         One row of non-negative shares for each row of data, or its label.
+    n_components : int
+        Number of components.
     """
 
-    def __init__(self, responsibilities: NDArray[Any]) -> None:
+    def __init__(self, responsibilities: NDArray[Any], n_components: int) -> None:
         self.responsibilities = responsibilities
+        self.n_components = n_components
 
     by_row = True
 
     def part(self, rows: Any, labels: NDArray[np.intp] | None) -> "GivenResponsibilities":
         """Return those of some of the rows."""
-        return GivenResponsibilities(self._of(rows))
+        return GivenResponsibilities(self._of(rows), self.n_components)
 
     def assign(
         self, kernel: Kernel, block: Any, rows: slice, work: FloatArray
@@ -146,18 +160,19 @@ def sweep(
 
     objective: Any = 0.0
     totals = np.zeros(())
-    block = block_rows(kernel.width, kernel.n_components, rows.n_rows)
-    workers = workers.for_work(rows.n_rows * kernel.width * kernel.n_components)
+    K = assignment.n_components
+    block = block_rows(kernel.width, K, rows.n_rows)
+    workers = workers.for_work(rows.n_rows * kernel.width * K)
     for segment_objective, segment_totals in rows.sweep(
         partial(sweep_segment, kernel), assignment, block, workers
     ):
         objective = objective + segment_objective
         totals = totals + segment_totals
-    return objective + kernel.offset * rows.total_weight + kernel.constant, totals
+    return objective, totals
 
 
 def load_blocks(
-    kernel: Kernel, X: FloatArray, starts: range
+    kernel: Kernel, K: int, X: FloatArray, starts: range
 ) -> Iterator[tuple[slice, Any, FloatArray]]:
     """Load a segment block by block, each into the space of the one before.
 
@@ -165,6 +180,8 @@ def load_blocks(
     ----------
     kernel : Kernel
         Says what the working form of a block is.
+    K : int
+        Number of components.
     X : ndarray of shape (n_rows, n_features)
         All rows.
     starts : range
@@ -176,10 +193,10 @@ def load_blocks(
         Which rows.
     block : object
         Their working form, mostly an ndarray of shape (kernel.width, b).
-    work : ndarray of shape (2, kernel.n_components, b)
+    work : ndarray of shape (2, K, b)
         Uninitialised space.
     """
-    K, most = kernel.n_components, min(starts.step, starts.stop - starts.start)
+    most = min(starts.step, starts.stop - starts.start)
     space, work = np.empty(kernel.width * most), np.empty(2 * K * most)
     for start in starts:
         rows = slice(start, min(start + starts.step, starts.stop))
@@ -191,10 +208,10 @@ def load_blocks(
 def sweep_segment(
     kernel: Kernel, X: Any, weights: FloatArray | None, assignment: Assignment, starts: range
 ) -> tuple[Any, FloatArray]:
-    """Return objective and totals of a segment of rows, less the kernel's constants."""
+    """Return objective and totals of a segment of rows."""
     objective: Any = 0.0
     totals = np.zeros(())
-    for these, block, work in load_blocks(kernel, X, starts):
+    for these, block, work in load_blocks(kernel, assignment.n_components, X, starts):
         of_block = sweep_block(kernel, block, weights, assignment, these, work)
         objective, totals = objective + of_block[0], totals + of_block[1]
     return objective, totals
@@ -208,7 +225,7 @@ def sweep_block(
     rows: slice,
     work: FloatArray,
 ) -> tuple[Any, FloatArray]:
-    """Return objective and totals of a block of rows, less the kernel's constants."""
+    """Return objective and totals of a block of rows."""
     contribution, r = assignment.assign(kernel, block, rows, work)
     if weights is not None:
         r *= weights[rows]

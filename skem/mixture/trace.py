@@ -18,6 +18,7 @@ class _Decomposed:
 
     def __init__(self, e_step: EStep) -> None:
         self.e_step = e_step
+        self.n_components = e_step.n_components
 
     by_row = False
 
@@ -30,9 +31,9 @@ class _Decomposed:
     ) -> tuple[FloatArray, FloatArray]:
         """Return both contributions (2, b), and responsibilities (K, b)."""
         _, responsibilities = self.e_step.assign(kernel, block, rows, work)
-        kernel.log_joint(block, out=work[0])
+        constant = kernel.log_density(block, out=work[0])
         np.maximum(work[0], LOG_ZERO, out=work[0])  # that 0 times it is 0
-        expected = (responsibilities * work[0]).sum(axis=0)
+        expected = (responsibilities * work[0]).sum(axis=0) + constant
         return np.stack([expected, entr(responsibilities).sum(axis=0)]), responsibilities
 
 
@@ -54,6 +55,5 @@ def decompose(model: MixtureModel, params: Any) -> tuple[float, float]:
     kernel, rows = model.kernel(params), model.rows
     assignment = _Decomposed(model.e_step(params))
     (expected, entropy), _ = sweep(kernel, rows, assignment, model.workers)
-    # What is left out of every row's log-joint was added to both.
-    entropy -= kernel.offset * rows.total_weight + kernel.constant
+    expected += model.components.log_prior(params.components)
     return model.mean(expected), float(entropy) / rows.total_weight

@@ -29,15 +29,15 @@ def partial_to_the_first(family, totals, kernel, previous):
     return answer._replace(**{name: values})
 
 
-def biased_log_joint(kernel, block, out):
-    out = kernel.log_joint(block, out)
+def biased_log_density(kernel, block, out):
+    constant = kernel.log_density(block, out)
     out += 1e-10 * np.abs(block[1])
-    return out
+    return constant
 
 
 TAMPERINGS = {
-    laws.log_density_is_that_of_the_reference: ("log_joint", biased_log_joint),
-    laws.objective_is_the_mean_penalised_log_likelihood: ("log_joint", biased_log_joint),
+    laws.log_density_is_that_of_the_reference: ("log_density", biased_log_density),
+    laws.objective_is_the_mean_penalised_log_likelihood: ("log_density", biased_log_density),
     laws.totals_add_up_over_any_split: ("totals", lambda k, b, r: k.totals(b, r) + 1e-6),
     laws.nothing_near_beats_the_m_step: ("maximize", noisy(1e-2)),
     laws.bound_touches_the_log_likelihood_and_lifts_it: ("maximize", noisy(1.0)),
