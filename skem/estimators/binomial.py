@@ -27,7 +27,7 @@ from skem.estimators.validation import (
     mapping,
     none,
     one_of,
-    real,
+    whole_number,
 )
 from skem.estimators.warn_once import warn
 from skem.families.base import FloatArray
@@ -140,7 +140,7 @@ verbose_interval : as of all mixtures
     _missing = True
     _checks = {
         **MixtureEM._checks,
-        "n_trials": real(0.0) | none | array_like,
+        "n_trials": whole_number | none | array_like,
         "prior": one_of(["conjugate"]) | mapping | none,
         "probabilities_init": none | array_like,
     }
@@ -455,8 +455,8 @@ def _check_trials(n_trials: Any, n_columns: int, name: str, n_rows: int = 0) -> 
             f"n_trials has the shape {trials.shape}, but X has {n_columns} columns of successes: "
             f"give an int, or one number for each column{by_row}"
         )
-    if not (np.isfinite(trials).all() and (trials >= 0).all()):
+    if not (np.isfinite(trials).all() and (trials >= 0).all() and (trials % 1 == 0).all()):
         raise InvalidParameterError(
-            f"The 'n_trials' parameter of {name} must hold finite numbers >= 0. Got {n_trials!r}."
+            f"The 'n_trials' parameter of {name} must hold whole numbers >= 0. Got {n_trials!r}."
         )
     return trials

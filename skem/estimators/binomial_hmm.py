@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skem.estimators.binomial import BinomialMixture
+from skem.estimators.drawing import generator_of
 from skem.estimators.hidden_markov import HiddenMarkovModel
 from skem.families.base import FloatArray
 from skem.families.binomial import Binomial
@@ -126,7 +127,7 @@ as of all hidden Markov models
 
     def sample(
         self,
-        n_samples: int = 1,
+        n_samples: int | None = None,
         random_state: Any = None,
         *,
         lengths: ArrayLike | None = None,
@@ -136,8 +137,8 @@ as of all hidden Markov models
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows of the one sequence.
+        n_samples : int, default=None
+            Number of rows of the one sequence: 1, unless there are ``lengths``.
         random_state : int, RandomState instance or None, default=None
             Source of randomness. None continues a generator started from the estimator's own
             ``random_state``, so that repeated calls differ.
@@ -153,6 +154,11 @@ as of all hidden Markov models
             Rows, one sequence after another.
         states : ndarray of shape (n_samples,)
             Their states.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not the sum of ``lengths``, or trials are not given, or twice.
         """
         check_is_fitted(self)
         if self.n_trials is not None and n_trials is None:
@@ -160,7 +166,7 @@ as of all hidden Markov models
         of_successes = copy(self)
         of_successes.n_trials = trials = self._trials(n_trials, "sample")
         of_successes.n_features_in_ = len(trials)
-        rng = self._generator(random_state)
+        rng = generator_of(self, random_state)
         successes, states = of_successes.sample(n_samples, rng, lengths=lengths)
         return np.hstack([successes, trials - successes]), states
 

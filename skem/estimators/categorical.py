@@ -103,6 +103,11 @@ verbose_interval : as of all mixtures
 
     _Parameters = CategoricalParameters
     _missing = True
+    _about_text = (
+        "Number the categories first: sklearn.preprocessing.OrdinalEncoder does it in a pipeline, "
+        "or pandas by column.astype('category').cat.codes, where -1 is a missing cell (put NaN "
+        "in its place)"
+    )
     _checks = {
         **MixtureEM._checks,
         "categories": one_of(["auto"]) | array_like,

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from skem.chains.markov import forecast
 from skem.data.blocks import workers
 from skem.estimators.chain_criteria import ScoredChain
-from skem.estimators.sequences import check_lengths, outer_index
+from skem.estimators.drawing import generator_of, lengths_to_draw
+from skem.estimators.sequences import outer_index
 from skem.estimators.validation import InvalidParameterError, integer
 from skem.families.base import FloatArray
 from skem.missing import has_missing
@@ -126,14 +127,18 @@ class PredictiveChain(ScoredChain):
         return filled.astype(sequences.X.dtype)
 
     def sample(
-        self, n_samples: int = 1, random_state: Any = None, *, lengths: ArrayLike | None = None
+        self,
+        n_samples: int | None = None,
+        random_state: Any = None,
+        *,
+        lengths: ArrayLike | None = None,
     ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Draw sequences from the model.
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows of the one sequence.
+        n_samples : int, default=None
+            Number of rows of the one sequence: 1, unless there are ``lengths``.
         random_state : int, RandomState instance or None, default=None
             Source of randomness. None continues a generator started from the estimator's own
             ``random_state``, so that repeated calls differ.
@@ -146,12 +151,15 @@ class PredictiveChain(ScoredChain):
             Rows, one sequence after another.
         states : ndarray of shape (n_samples,)
             Their states.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not the sum of ``lengths``.
         """
         check_is_fitted(self)
-        if not integer(1).accepts(n_samples):
-            raise ValueError(f"n_samples must be {integer(1).description}, got {n_samples!r}")
-        sizes = check_lengths([n_samples] if lengths is None else lengths)
-        rng = self._generator(random_state)
+        sizes = lengths_to_draw(n_samples, lengths)
+        rng = generator_of(self, random_state)
         states = _draw_states(self.startprob_, self.transmat_, sizes, rng)
         family, components = self._fitted()
         counts = np.bincount(states, minlength=len(self.transmat_))
@@ -159,14 +167,6 @@ class PredictiveChain(ScoredChain):
         X = np.empty(drawn.shape)
         X[np.argsort(states, kind="stable")] = drawn
         return X, states
-
-    def _generator(self, random_state: Any) -> Any:
-        """Return the generator to draw by: the estimator's own, which goes on, where None."""
-        if random_state is None:
-            if getattr(self, "_sampler", None) is None:
-                self._sampler = check_random_state(self.random_state)
-            random_state = self._sampler
-        return check_random_state(random_state)
 
 
 def _draw_states(

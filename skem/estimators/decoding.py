@@ -54,6 +54,11 @@ class FittedChain(DensityMixin, VersionedEstimator):
         family, params = self._mixture()._fitted()
         return family, params.components
 
+    @property
+    def _about_text(self) -> str:
+        about: str = self._mixture_class._about_text
+        return about
+
     def _data_options(self, reset: bool) -> dict[str, Any]:
         return self._mixture()._data_options(reset)
 

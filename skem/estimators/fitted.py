@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
+from skem.estimators.drawing import generator_of
 from skem.estimators.frames import frame_for_frame
 from skem.estimators.holding import with_held
 from skem.estimators.outputs import (
@@ -280,12 +281,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
                 f"Invalid value for 'n_samples': {n_samples!r}. Sampling requires an int of at "
                 "least one."
             )
-        if random_state is None:
-            # One generator for all calls, so that they differ and yet can be reproduced.
-            if getattr(self, "_sampler", None) is None:
-                self._sampler = check_random_state(self.random_state)
-            random_state = self._sampler
-        return check_random_state(random_state)
+        return generator_of(self, random_state)
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)

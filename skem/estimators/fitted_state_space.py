@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.estimators.documentation import share_documentation
+from skem.estimators.drawing import generator_of, lengths_to_draw
 from skem.estimators.sequences import (
-    check_lengths,
     outer_index,
     refuse_lengths_as_y,
     sequence_ends,
@@ -34,6 +34,7 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
 
     random_state: Any
     _sampler: Any
+    _about_text = "Leave it out, or make numbers of it that measure something"
 
     __metadata_request__score = {"groups": True}
     __metadata_request__predict = {"groups": True}
@@ -296,14 +297,18 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
         return Bunch(**dict(zip(names, arrays, strict=True)))
 
     def sample(
-        self, n_samples: int = 1, random_state: Any = None, *, lengths: ArrayLike | None = None
+        self,
+        n_samples: int | None = None,
+        random_state: Any = None,
+        *,
+        lengths: ArrayLike | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Draw sequences from the model.
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows of the one sequence.
+        n_samples : int, default=None
+            Number of rows of the one sequence: 1, unless there are ``lengths``.
         random_state : int, RandomState instance or None, default=None
             Source of randomness. None continues a generator started from the estimator's own
             ``random_state``, so that repeated calls differ.
@@ -316,18 +321,15 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
             Rows, one sequence after another.
         states : ndarray of shape (n_samples, n_states)
             The states that led to them.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not the sum of ``lengths``.
         """
         check_is_fitted(self)
-        if not integer(1).accepts(n_samples):
-            raise InvalidParameterError(
-                f"n_samples must be {integer(1).description}, got {n_samples!r}"
-            )
-        sizes = check_lengths([n_samples] if lengths is None else lengths)
-        if random_state is None:
-            if getattr(self, "_sampler", None) is None:
-                self._sampler = check_random_state(self.random_state)
-            random_state = self._sampler
-        rng, params = check_random_state(random_state), self._published()
+        sizes = lengths_to_draw(n_samples, lengths)
+        rng, params = generator_of(self, random_state), self._published()
         drawn = [sample(params, int(size), rng) for size in sizes]
         rows, states = zip(*drawn, strict=True)
         return np.concatenate(rows), np.concatenate(states)

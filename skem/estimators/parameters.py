@@ -71,6 +71,9 @@ class ParametricMixture(FittedMixture):
     #: Whether cells of X may be missing, which are NaN.
     _missing = False
 
+    #: What to do where X holds text.
+    _about_text = "Leave it out, or make numbers of it that measure something"
+
     #: Name of the hidden Markov model of which the components are the states, where there is one.
     _in_chain: str | None = None
 

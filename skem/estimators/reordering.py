@@ -88,6 +88,12 @@ class ReorderMixin(SummaryMixin):
         K = len(weights)
         if isinstance(order, str) and order == "weights":
             return np.argsort(-weights, kind="stable")
+        places = np.asarray(order)
+        if places.dtype.kind == "b":
+            raise ValueError(
+                "order must be 'weights', the name or the index of a column, or the present "
+                f"number of each component in the new order; got {order!r}"
+            )
         if isinstance(order, str | int | np.integer):
             values = next(iter(self._estimates(None).values())).values
             names = column_names(self, values.shape[1])
@@ -101,7 +107,6 @@ class ReorderMixin(SummaryMixin):
             elif not -len(names) <= order < len(names):
                 raise ValueError(f"order={order}, but there are {len(names)} columns")
             return np.argsort(values[:, order], kind="stable")
-        places = np.asarray(order)
         if places.shape != (K,) or not np.array_equal(np.sort(places), np.arange(K)):
             raise ValueError(
                 f"order must hold each of the components 0 to {K - 1} once; got {order!r}"

@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 
 from skem.data.rows import Rows
 from skem.data.stored import StoredArray, StoredRows
+from skem.estimators.number_validation import validate_numbers
 from skem.estimators.row_validation import (
     check_block,
     check_known_labels,
@@ -87,12 +88,13 @@ def open_data(estimator: Any, X: Any, *, reset: bool) -> Any:
     if _is_stored(X):
         _validate_shape(estimator, X.shape, reset)
         return StoredArray(X, _check_of(estimator))
-    return estimator._check_block(validate_data(estimator, _filled(X), reset=reset, **options), 0)
+    X = validate_numbers(estimator, _filled(X), reset=reset, **options)
+    return estimator._check_block(X, 0)
 
 
 def _filled(X: Any) -> Any:
     """Return masked cells as NaN: they are missing, whatever is below the mask."""
-    if not isinstance(X, np.ma.MaskedArray):
+    if not isinstance(X, np.ma.MaskedArray) or X.dtype.kind not in "biuf":
         return X
     numbers: Any = X.astype(np.float32 if X.dtype == np.float32 else np.float64)
     return numbers.filled(np.nan)

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
 
+from skem.estimators.number_validation import validate_numbers
 from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
 from skem.state_space.series import FloatArray, Series
 
@@ -52,7 +52,7 @@ def open_series(
         If X, or what belongs to it, is invalid.
     """
     index = outer_index(X)
-    X = validate_data(
+    X = validate_numbers(
         estimator,
         X,
         dtype=[np.float64, np.float32],

@@ -30,6 +30,7 @@ __all__ = [
     "random_state",
     "real",
     "unchanged_on_error",
+    "whole_number",
 ]
 
 
@@ -80,6 +81,12 @@ def real(minimum: float) -> Check:
         ),
         f"a float in the range [{minimum:.1f}, inf)",
     )
+
+
+whole_number = Check(
+    lambda value: real(0.0).accepts(value) and value % 1 == 0,
+    "an int in the range [0, inf)",
+)
 
 
 def one_of(options: Any) -> Check:

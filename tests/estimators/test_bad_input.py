@@ -35,8 +35,8 @@ BAD_DATA = [
     for estimator, good in BOTH
     for case in [
         (estimator, with_cell(good, np.inf), {}, "infinity"),
-        (estimator, [*good.tolist(), ["a", "b"]], {}, "could not convert string|dtype"),
-        (estimator, np.array([["a", "b"]] * 5), {}, "could not convert string|dtype"),
+        (estimator, [*good.tolist(), ["a", "b"]], {}, "Column 0 of X holds text"),
+        (estimator, np.array([["a", "b"]] * 5), {}, "Column 0 of X holds text"),
         (estimator, good + 1j, {}, "Complex"),
         (estimator, csr_array(good), {}, "[Ss]parse"),
         (estimator, good[:, 0], {}, "1D array"),

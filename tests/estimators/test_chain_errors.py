@@ -7,9 +7,11 @@ import pytest
 
 from skem import (
     BinomialHMM,
+    BinomialMixture,
     CategoricalHMM,
     CategoricalMixture,
     GaussianHMM,
+    LinearGaussianSSM,
     PoissonHMM,
     PoissonMixture,
 )
@@ -175,3 +177,44 @@ class TestWeights:
         mine, theirs = model.summary(COUNTS, **once), model.summary(rows, **repeated)
         assert repr(mine) == repr(theirs)
         np.testing.assert_allclose(mine.weights.values, theirs.weights.values)
+
+
+class TestDraws:
+    """How many rows ``sample`` draws."""
+
+    models = (
+        PoissonHMM.from_parameters(**HALF, rates=[[2.0], [8.0]]),
+        BinomialHMM.from_parameters(**HALF, probabilities=[[0.2], [0.8]]),
+        LinearGaussianSSM.from_parameters(
+            transition_matrix=[[0.5]],
+            observation_matrix=[[1]],
+            transition_covariance=[[1]],
+            observation_covariance=[[1]],
+            initial_state_mean=[0],
+            initial_state_covariance=[[1]],
+        ),
+    )
+
+    @pytest.mark.parametrize("model", models, ids=lambda each: type(each).__name__)
+    def test_n_samples_and_lengths_agree_or_are_refused(self, model):
+        trials = {"n_trials": 3} if isinstance(model, BinomialHMM) else {}
+        drawn = [
+            model.sample(*n, random_state=0, **lengths, **trials)[0]
+            for n, lengths in [((), {}), ((7,), {}), ((7,), {"lengths": [3, 4]})]
+        ]
+        assert [len(rows) for rows in drawn] == [1, 7, 7]
+        of_lengths, _ = model.sample(lengths=[3, 4], random_state=0, **trials)
+        np.testing.assert_array_equal(of_lengths, drawn[2])
+        with pytest.raises(ValueError, match="n_samples is 5, but lengths sum to 7"):
+            model.sample(5, lengths=[3, 4], **trials)
+        for n_samples in (0, 2.5, True):
+            with pytest.raises(ValueError, match="n_samples must be an int in"):
+                model.sample(n_samples, **trials)
+
+
+@pytest.mark.parametrize("estimator", [BinomialHMM, BinomialMixture])
+@pytest.mark.parametrize("n_trials", [20.5, [20.5], -1, [np.inf]])
+def test_trials_are_whole_numbers(estimator, n_trials):
+    with pytest.raises(ValueError, match=r"'n_trials' parameter of Binomial.* (an int|whole)"):
+        estimator(n_trials=n_trials).fit(COUNTS)
+    assert estimator(n_trials=20.0).fit(COUNTS).probabilities_[0, 0] == pytest.approx(27 / 120)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, GaussianHMM, GaussianMixtureEM
 from skem.datasets import load_old_faithful
 
 GEYSER = load_old_faithful(as_frame=True).data
@@ -138,3 +138,21 @@ def test_batches_go_on(fixed):
     mixture.partial_fit(GEYSER[150:])
     np.testing.assert_allclose(other.means_, mixture.means_[PLACES], rtol=1e-10)
     np.testing.assert_allclose(other.covariances_, mixture.covariances_[PLACES], rtol=1e-8)
+
+
+@pytest.mark.parametrize("order", [True, False, np.bool_(True), [True, False]])
+def test_bools_are_no_order(order):
+    """They would count as columns 0 and 1, or as a mask."""
+    mixture = GaussianMixtureEM.from_parameters(
+        weights=[0.5, 0.5], means=[[1.0, 0.0], [0.0, 1.0]], covariances=[np.eye(2)] * 2
+    )
+    chain = GaussianHMM.from_parameters(
+        startprob=[0.5, 0.5],
+        transmat=[[0.5, 0.5]] * 2,
+        means=mixture.means_,
+        covariances=mixture.covariances_,
+    )
+    for model in (mixture, chain):
+        np.testing.assert_array_equal(model.reordered(1).means_, [[1, 0], [0, 1]])
+        with pytest.raises(ValueError, match="order must be 'weights', the name or the index"):
+            model.reordered(order)
