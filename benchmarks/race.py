@@ -61,6 +61,10 @@ class Settings:
             return self.interpreters.get("Rscript") or "Rscript"
         return self.interpreters.get(package) or (str(own) if own.exists() else sys.executable)
 
+    def lacks(self, package: str) -> str:
+        """Return why a package cannot be used, nothing if it can."""
+        return _installed(self.interpreter(package), package)
+
 
 @dataclass(frozen=True)
 class Times:
@@ -175,8 +179,7 @@ class Race:
     def run(self, script: str, package: str, *arguments: str) -> Any:
         """Run a contender's script and return what it wrote, or Absent."""
         interpreter = self.settings.interpreter(package)
-        reason = _installed(interpreter, package)
-        if reason:
+        if reason := self.settings.lacks(package):
             return Absent(reason)
         result = self.folder / "result.json"
         result.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from skem.ranges import FloatArray, Mask, Range
 
-__all__ = ["STEP", "Coordinates", "as_mapping", "slope"]
+__all__ = ["STEP", "Coordinates", "as_mapping", "read_only", "slope", "without_lists"]
 
 #: Step of differences: what they neglect is of its second power, and rounding is divided by it.
 STEP = 1e-4
@@ -70,6 +70,32 @@ def as_mapping(params: Any) -> Mapping[str, Any]:
     if isinstance(params, tuple) and hasattr(params, "_asdict"):
         return params._asdict()
     raise TypeError(f"parameters must be a named tuple or a dict of arrays, got {params!r}")
+
+
+def without_lists(params: Any) -> Any:
+    """Return parameters in which values that are lists are arrays; what has no names as it is."""
+    return _changed(params, lambda value: np.asarray(value) if isinstance(value, list) else value)
+
+
+def read_only(params: Any) -> Any:
+    """Return parameters whose arrays cannot be written to; what has no names as it is."""
+    return _changed(params, _view)
+
+
+def _changed(params: Any, function: Callable[[Any], Any]) -> Any:
+    """Return parameters of the same kind, with a function of each of their values."""
+    if hasattr(params, "_replace"):
+        return type(params)(*map(function, params))
+    if isinstance(params, Mapping):
+        return {name: function(value) for name, value in params.items()}
+    return params
+
+
+def _view(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
 
 
 def slope(function: Callable[[FloatArray], Any], at: FloatArray) -> FloatArray:

@@ -69,12 +69,21 @@ class Range(ABC):
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name} must be {self.accepted}, got {values!r}")
         if array.ndim < self.core:
-            raise ValueError(f"{name} must be {self.accepted}, got an array of {array.ndim} axes")
+            raise ValueError(
+                f"{name} must be {self.accepted}, got {values!r}, of {array.ndim} axes in place "
+                f"of {self.core}"
+            )
         within = self.contains(array)
         if not within.all():
             index = tuple(map(int, np.argwhere(~within)[0]))
             where = f" at index {index if len(index) > 1 else index[0]}" if index else ""
-            raise ValueError(f"{name} must be {self.accepted}, got {array[index]}{where}")
+            raise ValueError(
+                f"{name} must be {self.accepted}, got {self._described(array[index])}{where}"
+            )
+
+    def _described(self, values: FloatArray) -> str:
+        """Return values that are outside, in words."""
+        return str(values)
 
 
 class _Entries(Range):
@@ -180,6 +189,9 @@ class _Simplex(Range):
         """Say whether rows are not negative and sum to one, but for rounding."""
         positive = (values >= -ROUNDING).all(axis=-1)
         return positive & (np.abs(values.sum(axis=-1) - 1) <= ROUNDING)
+
+    def _described(self, values: FloatArray) -> str:
+        return f"{values}, with a sum of {values.sum():.9g}"
 
     def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
         """Return log-ratios, one fewer than there are free entries in a row."""

@@ -56,7 +56,9 @@ def test_missing_contenders_are_named(tables):
     rows = rows_of(tables, "One EM iteration, full") + rows_of(tables, "One EM iteration, bin")
     missing = {row["contender"] for row in rows if row["value"] is None}
     assert missing == {"daal4py 2024.7", "mlpack", "mclust", "StepMix", "flexmix"}
+    rows += (found := rows_of(tables, "The right optimum by default"))
     assert all("not found" in row["note"] for row in rows if row["value"] is None)
+    assert {row["contender"] for row in found if row["value"] is None} == {"mclust"}
 
 
 def test_contenders_do_the_same_computation(tables):

@@ -160,7 +160,8 @@ def run(
     Raises
     ------
     DegenerateError
-        Where the M-step has no solution before the last evaluation allowed.
+        Where the M-step has no solution before the last evaluation allowed, or the objective is
+        infinite: upwards once, or downwards after an EM step too.
     LikelihoodFellError
         Where the objective falls by more than rounding in an EM step.
     """
@@ -180,7 +181,7 @@ def run(
             if report is not None:
                 report(len(trace), trace[-1], candidate)
             return Run(candidate, tuple(trace), "max_iter", even=False)
-        if bold and (step is None or not step.objective >= ascent[-1]):
+        if bold and (step is None or not ascent[-1] <= step.objective < np.inf):
             pace.reject(candidate, step)
             candidate, bold = image, False
         else:
@@ -208,14 +209,20 @@ def _risen(objective: float, ascent: list[float], n_evaluations: int) -> float:
         raise LikelihoodFellError(
             f"the log-likelihood is not a number at evaluation {n_evaluations}"
         )
+    if objective == np.inf:
+        raise DegenerateError(f"the log-likelihood is infinite at evaluation {n_evaluations}")
+    if ascent and objective == ascent[-1] == -np.inf:
+        raise DegenerateError(
+            f"the log-likelihood is -inf at evaluations {n_evaluations - 1} and {n_evaluations}: "
+            "the data are impossible, and an EM step does not change that"
+        )
     if not ascent or objective >= ascent[-1]:
         return objective
     fall = ascent[-1] - objective
     if fall > ROUNDING * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
             f"the log-likelihood fell by {fall:.3g} nats per unit to {objective:.6g} at "
-            f"evaluation {n_evaluations}: the model's E-step and M-step do not match, or the data "
-            "are too badly conditioned (scale them)"
+            f"evaluation {n_evaluations}"
         )
     return ascent[-1]
 

@@ -1,7 +1,7 @@
 """EM for any model: many starts, one result."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skem.coordinates import as_mapping
+from skem.em.arguments import check_arguments, list_of_starts
 from skem.em.driver import Reason, Run, run
 from skem.em.information import delta_method
 from skem.em.model import EMWarning, has
@@ -21,12 +22,19 @@ ADVICE = {
     "fell by": (
         "The likeliest causes: an M-step that does not maximise Q (a factor or a term is "
         "missing), an E-step whose statistics or log-likelihood are those of other parameters, a "
-        "log-likelihood without a term that depends on the parameters, or functions that change "
-        "what they are given."
+        "log-likelihood without a term that depends on the parameters, functions that change "
+        "what they are given, or badly conditioned data (scale them)."
     ),
     "not a number": (
         "The likeliest causes: the logarithm of zero or of a negative number, zero times "
         "infinity, or missing values in the data of the E-step."
+    ),
+    "-inf at": (
+        "Start from parameters under which everything observed is possible, however unlikely."
+    ),
+    "infinite at": (
+        "The likeliest cause: a density without bound, whose scale has gone to zero. Hold some "
+        "parameters, or add a prior (a penalty) to both steps."
     ),
 }
 
@@ -172,7 +180,8 @@ def fit(
         errors; with the first two alone it is accelerated by Anderson's method; without them EM
         is plain.
     starts : params, or list of params
-        Parameters to start from; of several starts the best one counts.
+        Parameters to start from; of several starts, which have the same names and shapes, the best
+        one counts. Values that are lists are taken for arrays.
     tol : float, default=1e-8
         Stop when the estimated gain that is left is below this, in nats per unit of data.
     max_iter : int, default=1000
@@ -193,8 +202,8 @@ def fit(
     Raises
     ------
     AllStartsFailedError
-        Where every start fails: the log-likelihood falls or is no number, or parameters leave
-        their range. It is a ValueError.
+        Where every start fails: the log-likelihood falls, is no number or infinite (-inf after
+        an EM step, too), or parameters leave their range. It is a ValueError.
     TypeError, ValueError
         Where arguments, or what the model returns, have another form than they should.
 
@@ -221,8 +230,8 @@ def fit(
     Result: converged after 13 evaluations, objective -6.31404 nats per unit
       p = [0.796787 0.519588]
     """
-    starts = _as_list(starts)
-    _check(model, starts, tol, max_iter)
+    check_arguments(model, tol, max_iter, accelerate, n_jobs, report)
+    starts = list_of_starts(model, starts)
     options: dict[str, Any] = {
         "tol": tol,
         "max_iter": max_iter,
@@ -236,31 +245,6 @@ def fit(
         raise AllStartsFailedError(f"{error} {_advice(str(error))}".rstrip()) from None
     _warn(best, restarts)
     return Result(best.params, best.objective, best.trace, best.reason, restarts, model)
-
-
-def _as_list(starts: Any) -> list[Any]:
-    """Return the starts as a list; one alone is a mapping, a named tuple or no iterable."""
-    is_one = isinstance(starts, Mapping) or hasattr(starts, "_fields")
-    if is_one or not isinstance(starts, Iterable) or isinstance(starts, np.ndarray):
-        return [starts]
-    return list(starts)
-
-
-def _check(model: Any, starts: Sequence[Any], tol: float, max_iter: int) -> None:
-    """Raise where an argument of fit is not what it should be."""
-    if not has(model, "evaluate"):
-        raise TypeError(
-            f"model must have a method evaluate (as TwoSteps has), got {type(model).__name__}"
-        )
-    if not starts:
-        raise ValueError("starts must be parameters, or a list of them, got an empty one")
-    if not (isinstance(tol, int | float | np.number) and tol >= 0):
-        raise ValueError(f"tol must be a number that is not negative, got {tol!r}")
-    if not (isinstance(max_iter, int | np.integer) and max_iter >= 1):
-        raise ValueError(f"max_iter must be an integer of at least 1, got {max_iter!r}")
-    if has(model, "check"):
-        for start in starts:
-            model.check(start)
 
 
 def _advice(failure: str) -> str:

@@ -10,6 +10,8 @@ from skem.em.model import DegenerateError
 
 __all__ = ["SAME_OPTIMUM", "AllStartsFailedError", "Restart", "best_run"]
 
+#: What a start may fail with.
+Failure = DegenerateError | LikelihoodFellError
 
 #: Runs whose ends are nearer than this, in nats per row, have come to the same optimum. (Each
 #: stops short of it by its tolerance.)
@@ -53,7 +55,10 @@ class AllStartsFailedError(ValueError):
 
 
 def best_run(
-    attempts: Sequence[Callable[[], Run]], advice: str, n_jobs: int | None = None
+    attempts: Sequence[Callable[[], Run]],
+    advice: str,
+    n_jobs: int | None = None,
+    on_fall: str = "",
 ) -> tuple[Run, tuple[Restart, ...]]:
     """Make every attempt, and return the best run.
 
@@ -65,6 +70,8 @@ def best_run(
         What to tell a person to do if none of them succeeds.
     n_jobs : int or None, default=None
         Attempts at a time, in joblib's terms.
+    on_fall : str, default=""
+        The same in place of it, if the log-likelihood of the last one fell or was no number.
 
     Returns
     -------
@@ -89,17 +96,19 @@ def best_run(
             best = run
     if best is None:
         n = len(outcomes)
+        if isinstance(outcomes[-1], LikelihoodFellError):
+            advice = on_fall or advice
         cause = f"No start led to a fit: {n} of {n} starts failed; the last: {outcomes[-1]}."
         raise AllStartsFailedError(f"{cause} {advice}".rstrip())
     return best, tuple(map(_report, outcomes, _optima(outcomes)))
 
 
-def _outcome(attempt: Callable[[], Run]) -> Run | str:
+def _outcome(attempt: Callable[[], Run]) -> Run | Failure:
     """Return the run, or why there is none."""
     try:
         return attempt()
     except (DegenerateError, LikelihoodFellError) as error:
-        return str(error)
+        return error
 
 
 def _is_better(run: Run, best: Run) -> bool:
@@ -108,7 +117,7 @@ def _is_better(run: Run, best: Run) -> bool:
     return run.objective - best.objective > ROUNDING * abs(run.objective)
 
 
-def _optima(outcomes: Sequence[Run | str]) -> list[int | None]:
+def _optima(outcomes: Sequence[Run | Failure]) -> list[int | None]:
     """Number the distinct optima that runs converged to, from the highest down."""
     numbers: list[int | None] = [None] * len(outcomes)
     converged = [
@@ -124,9 +133,9 @@ def _optima(outcomes: Sequence[Run | str]) -> list[int | None]:
     return numbers
 
 
-def _report(outcome: Run | str, optimum: int | None) -> Restart:
-    if isinstance(outcome, str):
-        return Restart(float("nan"), 0, False, failure=outcome)
+def _report(outcome: Run | Failure, optimum: int | None) -> Restart:
+    if not isinstance(outcome, Run):
+        return Restart(float("nan"), 0, False, failure=str(outcome))
     return Restart(
         outcome.objective,
         outcome.n_evaluations,

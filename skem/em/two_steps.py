@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from skem.coordinates import Coordinates, as_mapping, slope
+from skem.coordinates import Coordinates, as_mapping, read_only, slope, without_lists
 from skem.em.model import DegenerateError, Evaluation, FloatArray
-from skem.ranges import Range
+from skem.ranges import REAL, Range
 
 __all__ = ["TwoSteps", "check_gradient"]
 
@@ -19,7 +19,7 @@ class TwoSteps:  # numpydoc ignore=PR02
     """A model with hidden variables, as its E-step and M-step.
 
     Parameters are a named tuple, or a dict, of numbers and arrays. The functions must not change
-    what they are given.
+    what they are given: arrays among the parameters are read-only for them.
 
     Parameters
     ----------
@@ -75,8 +75,13 @@ class TwoSteps:  # numpydoc ignore=PR02
             function, optional = getattr(self, name), name in ("expected", "by_unit")
             if not callable(function) and not (optional and function is None):
                 raise TypeError(f"{name} must be a function, got {function!r}")
-        if not (isinstance(self.n_units, int | float | np.number) and 0 < self.n_units < np.inf):
+        is_number = isinstance(self.n_units, int | float | np.integer | np.floating)
+        if not (is_number and 0 < self.n_units < np.inf):
             raise ValueError(f"n_units must be a positive number, got {self.n_units!r}")
+        if not isinstance(self.ranges, Mapping | None):
+            raise TypeError(
+                f"ranges must be a dict of ranges by the names of parameters, got {self.ranges!r}"
+            )
         for name, range_ in (self.ranges or {}).items():
             if not isinstance(range_, Range):
                 raise TypeError(
@@ -107,7 +112,7 @@ class TwoSteps:  # numpydoc ignore=PR02
             Where a function returns another form than it should.
         """
         statistics, total = self._expect(params)
-        new = self.m_step(statistics)
+        new = without_lists(self.m_step(statistics))
         self._check_form(new, params)
         objective = total / self.n_units
         try:
@@ -159,7 +164,7 @@ class TwoSteps:  # numpydoc ignore=PR02
 
     def _expect(self, params: Any) -> tuple[Any, float]:
         """Return statistics and total log-likelihood."""
-        result = self.e_step(params)
+        result = self.e_step(read_only(params))
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(
                 "e_step must return two things, the expected statistics and the total "
@@ -193,8 +198,7 @@ class TwoSteps:  # numpydoc ignore=PR02
             self._coordinates.check(params)
             return
         for name, values in as_mapping(params).items():
-            if not np.isfinite(values).all():
-                raise ValueError(f"{name} must be finite, got {values!r}")
+            REAL.check(name, values)
 
     def _of_units(self, params: Any, units: slice) -> FloatArray:
         """Return the log-likelihood of some units."""
@@ -211,6 +215,9 @@ class TwoSteps:  # numpydoc ignore=PR02
         """Return the slope of Q at the parameters of its own statistics, per unit."""
         assert self.expected is not None
         expected, statistics = self.expected, evaluation.statistics
+        at = expected(params, statistics)
+        if np.ndim(at) or np.asarray(at).dtype.kind not in "fiu":
+            raise TypeError(f"expected must return Q, a number, got {at!r}")
         return _slope(self, lambda moved: expected(moved, statistics), params) / self.n_units
 
 

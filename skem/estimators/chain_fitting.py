@@ -20,6 +20,12 @@ from skem.mixture.labels import MixtureParameters
 
 __all__ = ["best_fit", "starts_of"]
 
+#: What to do where the log-likelihood fell or was no number.
+ON_FALL = (
+    "Rounding errors are larger than the gains: scale the columns of X to like spreads, leave out "
+    "those that follow from others, or decrease n_components."
+)
+
 
 def starts_of(
     estimator: Any, model: HiddenChain, given: MixtureParameters, continuing: bool
@@ -91,7 +97,7 @@ def best_fit(
     """
     attempts = [partial(_run, estimator, model, each, i, task) for i, each in enumerate(starts)]
     try:
-        return best_run(attempts, "", estimator.n_jobs)
+        return best_run(attempts, "", estimator.n_jobs, ON_FALL)
     except AllStartsFailedError as error:
         raise ValueError(str(error)) from None
 

@@ -121,7 +121,9 @@ class Fit:
             with warnings.catch_warnings():
                 # k-means on fewer distinct rows than clusters: the fit says so itself.
                 warnings.filterwarnings("ignore", "Number of distinct clusters")
-                best, restarts = best_run(attempts, self.estimator._advice, self.estimator.n_jobs)
+                estimator = self.estimator
+                advice, on_fall = estimator._advice, estimator._on_fall
+                best, restarts = best_run(attempts, advice, estimator.n_jobs, on_fall)
         except AllStartsFailedError as error:
             raise ValueError(str(error)) from None
         pairs = zip(restarts, seeds, strict=True)

@@ -156,6 +156,12 @@ verbose_interval : as of all mixtures
 
     _missing = True
 
+    _on_fall = (
+        "The likeliest causes: a density that returns other values for the same rows and "
+        "parameters, or whose slope jumps, so that its estimate is not the likeliest; or numbers "
+        "that are too large or too small (scale X)."
+    )
+
     # The statistics of a stream would be the whole stream.
     partial_fit = available_if(lambda self: False)(MixtureEM.partial_fit)
 

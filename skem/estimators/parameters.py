@@ -80,6 +80,12 @@ class ParametricMixture(FittedMixture):
     #: What to do when no start leads to a fit.
     _advice = "Try to decrease the number of components."
 
+    #: The same, where the log-likelihood fell or was no number.
+    _on_fall = (
+        "Rounding errors are larger than the gains: scale the columns of X to like spreads, leave "
+        "out those that follow from others, or decrease n_components."
+    )
+
     #: Constructor parameters, and what they must be.
     _checks: dict[str, Check]
 

@@ -21,6 +21,13 @@ from skem.state_space.starts import standardise, start
 
 __all__ = ["best_fit", "count_parameters", "free_parameters", "starts_of"]
 
+#: What to do where the log-likelihood fell or was no number.
+ON_FALL = (
+    "Rounding errors are larger than the gains, as where rows are too few or can be foretold "
+    "exactly. Scale the columns of X to like spreads, hold more of the parameters (fixed), or "
+    "decrease n_states."
+)
+
 
 def best_fit(
     estimator: Any, series: Series, given: StateSpace, starts: list[StateSpace], task: FitTask
@@ -55,7 +62,7 @@ def best_fit(
     model = StateSpaceModel(series, free_parameters(estimator, series, given, starts[0]))
     attempts = [partial(_run, estimator, model, each, i, task) for i, each in enumerate(starts)]
     try:
-        return best_run(attempts, "", estimator.n_jobs)
+        return best_run(attempts, "", estimator.n_jobs, ON_FALL)
     except AllStartsFailedError as error:
         raise ValueError(str(error)) from None
 

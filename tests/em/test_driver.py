@@ -134,13 +134,21 @@ def test_every_evaluation_is_reported():
 
 @pytest.mark.parametrize("fall", [1e-6, 1.0, np.inf])
 def test_fall_is_an_error(fall):
-    with pytest.raises(LikelihoodFellError, match="E-step and M-step do not match"):
+    with pytest.raises(LikelihoodFellError, match=r"fell by .* at evaluation 3$"):
         follow([-3.0, -2.0, -2.0 - fall])
 
 
 def test_objective_that_is_no_number_is_an_error():
     with pytest.raises(LikelihoodFellError, match="not a number"):
         follow([-3.0, np.nan])
+
+
+def test_objective_that_is_infinite_ends_the_run():
+    with pytest.raises(DegenerateError, match="infinite at evaluation 2"):
+        follow([-3.0, np.inf])
+    with pytest.raises(DegenerateError, match="-inf at evaluations 1 and 2"):
+        follow([-np.inf, -np.inf, -2.0])
+    assert follow([-np.inf, -2.0, -2.0]).converged  # an EM step can lead out of it
 
 
 def test_fall_by_rounding_is_not_in_the_trace():

@@ -94,3 +94,9 @@ def test_fit_fails_where_all_starts_collapse_and_stays_as_it_was():
     with pytest.raises(ValueError, match=r"2 of 2.*component 1.*variance.*increase reg_covar"):
         mixture.fit(rows())
     assert not hasattr(mixture, "weights_")
+
+
+def test_advice_is_another_where_the_log_likelihood_fell():
+    for last, advice in ((FELL, "Scale."), (COLLAPSED, "Try something else.")):
+        with pytest.raises(AllStartsFailedError, match=rf"{advice}$"):
+            best_run([failing(last)], "Try something else.", on_fall="Scale.")
