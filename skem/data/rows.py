@@ -4,53 +4,22 @@ import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial, reduce
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.random import sample_without_replacement
 
 from skem.data.blocks import Workers
+from skem.data.summary import Summary, combine, observed_values, summands, summary_of
 from skem.missing import by_pattern, has_missing
 
-__all__ = ["Divisible", "Rows", "Summary", "group_by_pattern", "whole_units"]
+__all__ = ["Divisible", "Rows", "group_by_pattern", "whole_units"]
 
 Result = TypeVar("Result")
 
 #: How many possible rows :meth:`Rows.condense` is ready to count.
 MOST_POSSIBLE_ROWS = 2**20
-
-
-class Summary(NamedTuple):
-    """Location and spread of each feature, and whether some of its cells, or all, are missing."""
-
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    largest: NDArray[np.float64]
-    missing: NDArray[np.bool_]
-    nothing: NDArray[np.bool_]
-
-
-def _summands(
-    near: NDArray[np.float64], X: NDArray[Any], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return first and second moments about a point, weight, largest size, and missing cells."""
-    Z, sizes, missing = X - near, np.abs(X), np.isnan(X)
-    Z[missing] = sizes[missing] = 0.0
-    return np.array(
-        [
-            weights @ Z,
-            weights @ (Z * Z),
-            weights.sum() - weights @ missing,
-            sizes.max(axis=0),
-            missing.any(axis=0),
-        ]
-    )
-
-
-def _combine(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Combine the summands of two blocks: the first three add up, the others do not."""
-    return np.concatenate([a[:3] + b[:3], np.maximum(a[3:], b[3:])])
 
 
 class Divisible(Protocol):
@@ -206,20 +175,9 @@ class Rows:
     @cached_property
     def summary(self) -> Summary:
         """Weighted mean and variance, and largest absolute value, of what is observed."""
-        near = self._some_values()  # so that sums keep their digits far from zero
-        block = max(1, 2**16 // near.size)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            sums = self.fold(partial(_summands, near), block, _combine)
-            first, second, total, largest, missing = sums
-            first, second = first / total, second / total
-            variance = np.maximum(second - first**2, 0.0)
-        return Summary(near + first, variance, largest, missing > 0, ~(total > 0))
-
-    def _some_values(self) -> NDArray[np.float64]:
-        """Return an observed value of each feature, or zero where the first rows have none."""
-        X = self.first(1024)
-        first = X[(~np.isnan(X)).argmax(axis=0), np.arange(X.shape[1])]
-        return np.nan_to_num(first.astype(np.float64))
+        near = observed_values(self.first(1024))  # so that sums keep their digits far from zero
+        sums = self.fold(partial(summands, near), max(1, 2**16 // near.size), combine)
+        return summary_of(near, sums)
 
     def first(self, n_rows: int) -> NDArray[Any]:
         """Return so many of the first rows, or all, in memory."""

@@ -13,7 +13,8 @@ from skem.data.rows import Rows
 from skem.errors import Doubt
 from skem.families.base import FloatArray
 from skem.families.doubt import BOUND_IS_ALL, narrow_directions, total_covariance
-from skem.families.gaussian import Gaussian, GaussianParameters
+from skem.families.gaussian import Gaussian
+from skem.families.gaussian_density import GaussianParameters
 
 __all__ = ["doubts_about"]
 

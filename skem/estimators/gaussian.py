@@ -27,9 +27,11 @@ from skem.estimators.validation import (
     one_of,
     real,
 )
+from skem.families.amplification import admissible_amplification
 from skem.families.base import FloatArray
 from skem.families.covariance import STRUCTURES, Structure
-from skem.families.gaussian import Gaussian, GaussianParameters, admissible_amplification
+from skem.families.gaussian import Gaussian
+from skem.families.gaussian_density import GaussianParameters
 from skem.mixture.labels import MixtureParameters, Weights
 
 __all__ = ["GaussianMixtureEM"]
@@ -364,7 +366,7 @@ verbose_interval : as of all mixtures
         C, U = given.components.covariances.copy(), given.components.precisions_cholesky.copy()
         known = _known(C, family.structure) if C.ndim else None
         if self.max_iter and known is not None and "covariances" not in held.masks:
-            C[known], U[known] = family.wide_enough(C[known], U[known])
+            C[known], U[known] = family.least_variance.widen(C[known], U[known])
             given = given.with_arrays(covariances=C, precisions_cholesky=U)
         return labels, family, given, held
 

@@ -4,10 +4,12 @@ A family states its sufficient statistics, natural parameters and M-step; the al
 :mod:`skem.em` does the rest. :mod:`skem.families.base` is the protocol.
 """
 
-from skem.families.base import ExponentialFamily, Family, Kernel, LinearKernel
+from skem.families.base import Family, Kernel
 from skem.families.binomial import Binomial, BinomialParameters
 from skem.families.categorical import Categorical, CategoricalParameters
-from skem.families.gaussian import Gaussian, GaussianParameters
+from skem.families.exponential import ExponentialFamily, LinearKernel
+from skem.families.gaussian import Gaussian
+from skem.families.gaussian_density import GaussianParameters
 from skem.families.poisson import Poisson, PoissonParameters
 
 __all__ = [

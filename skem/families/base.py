@@ -9,34 +9,34 @@ statistics ``T(x)``, the first of which is the constant 1::
 A bias for each component, such as its log-weight, is added to the constant's coordinate and costs
 nothing. Over a block of rows the E-step is then the one matrix
 product ``eta @ T``, and the data pass of the M-step the one product ``responsibilities @ T'``.
-A family that is content with that subclasses :class:`ExponentialFamily`; one that needs another
-kernel (a centred one for the sake of accuracy, say) implements :class:`Family` and
-:class:`Kernel` directly.
+A family that is content with that subclasses
+:class:`~skem.families.exponential.ExponentialFamily`; one that needs another kernel (a centred one
+for the sake of accuracy, say) implements :class:`Kernel` directly.
+
+:class:`Components` says what every family has. What a single use asks for beyond that stands in a
+protocol of its own: a family without it can be fitted all the same.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.coordinates import Coordinates
 from skem.errors import DegenerateError, Doubt
-from skem.families.held import Held
-from skem.families.products import multiply, weighted_sums
-from skem.ranges import Range
 
 __all__ = [
     "LOG_IMPOSSIBLE",
     "LOG_ZERO",
+    "Components",
     "DegenerateComponentError",
-    "ExponentialFamily",
     "Family",
+    "FloatArray",
+    "Incomplete",
     "Kernel",
-    "LinearKernel",
     "LossOfPrecision",
+    "Smooth",
+    "Streamed",
     "draw_labels",
     "log_or_impossible",
 ]
@@ -113,8 +113,8 @@ class Kernel(Protocol):
         """
 
 
-class Family(Protocol):
-    """The distributions of K components.
+class Components(Protocol):
+    """The distributions of K components: what every family has.
 
     ``params`` is an immutable value, a NamedTuple of arrays; a mixture hands it back and forth and
     never looks inside.
@@ -123,44 +123,13 @@ class Family(Protocol):
     ----------
     n_statistics : int
         Width of the sufficient statistics, by which the work of a pass is judged.
-    accelerable : bool
-        Whether the last three methods are there. Without them EM is plain.
     """
-
-    @property
-    def n_statistics(self) -> int: ...
-
-    @property
-    def accelerable(self) -> bool: ...
 
     @property
     def n_components(self) -> int: ...
 
-    def bound(self, rows: Any) -> "Family":
-        """Return this family with what it may use of the rows that it is to be fitted to."""
-
-    def for_missing(self) -> "Family":
-        """Return this family for rows of which cells may be missing, which are NaN."""
-
-    def for_streams(self) -> "Family":
-        """Return this family for batches of rows: their totals can be added whatever they miss."""
-
-    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
-        """Return the totals of a kernel in a form that does not depend on its parameters."""
-
-    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
-        """Return what the M-step gives params for: totals of one row of each component.
-
-        What params leave open, such as how many trials there are, is as in the totals ``like``.
-        """
-
-    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
-        """Bring rows to where Euclidean distances make sense, for the starts; nothing missing."""
-
-    def impute(
-        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
-    ) -> FloatArray:
-        """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
+    @property
+    def n_statistics(self) -> int: ...
 
     def kernel(self, params: Any, bias: FloatArray) -> Kernel:
         """Return the kernel to sweep with at params; None means that only totals are wanted.
@@ -185,11 +154,12 @@ class Family(Protocol):
     def n_parameters(self, params: Any) -> int:
         """Count the free parameters."""
 
-    def spurious(self, params: Any, counts: FloatArray) -> Doubt | None:
-        """Say what makes parameters of components with so many rows (K,) a spurious optimum."""
+    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
+        """Bring rows to where Euclidean distances make sense, for the starts; nothing missing."""
 
-    def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
-        """Draw counts[k] rows from each component k, one component after another."""
+
+class Smooth(Protocol):
+    """What acceleration and standard errors ask of a family."""
 
     def to_vector(self, params: Any) -> FloatArray:
         """Flatten the parameters to unconstrained coordinates (may hold inf at a boundary)."""
@@ -205,6 +175,56 @@ class Family(Protocol):
         """
 
 
+class Incomplete(Protocol):
+    """What rows with missing cells ask of a family."""
+
+    def for_missing(self) -> "Family":
+        """Return this family for rows of which cells may be missing, which are NaN."""
+
+    def impute(
+        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
+
+
+class Streamed(Protocol):
+    """What ``partial_fit`` asks of a family."""
+
+    def for_streams(self) -> "Family":
+        """Return this family for batches of rows: their totals can be added whatever they miss."""
+
+    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the totals of a kernel in a form that does not depend on its parameters."""
+
+    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
+        """Return what the M-step gives params for: totals of one row of each component.
+
+        What params leave open, such as how many trials there are, is as in the totals ``like``.
+        """
+
+
+class Family(Components, Smooth, Incomplete, Streamed, Protocol):
+    """A family that does all that the estimators can ask for.
+
+    Attributes
+    ----------
+    accelerable : bool
+        Whether the methods of :class:`Smooth` are there. Without them EM is plain.
+    """
+
+    @property
+    def accelerable(self) -> bool: ...
+
+    def bound(self, rows: Any) -> "Family":
+        """Return this family with what it may use of the rows that it is to be fitted to."""
+
+    def spurious(self, params: Any, counts: FloatArray) -> Doubt | None:
+        """Say what makes parameters of components with so many rows (K,) a spurious optimum."""
+
+    def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
+        """Draw counts[k] rows from each component k, one component after another."""
+
+
 def draw_labels(posterior: FloatArray, rng: Any) -> NDArray[np.intp]:
     """Draw a component for each row of posterior probabilities (n, K)."""
     cumulated = posterior.cumsum(axis=1)
@@ -215,185 +235,3 @@ def log_or_impossible(probabilities: FloatArray) -> FloatArray:
     """Return log of each probability, with LOG_ZERO for log(0)."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(probabilities), LOG_ZERO)
-
-
-@dataclass(frozen=True, eq=False)
-class LinearKernel:
-    """Kernel of an exponential family: one matrix product each way.
-
-    Parameters
-    ----------
-    family : ExponentialFamily
-        Supplies the sufficient statistics.
-    natural_parameters : ndarray of shape (n_components, width) or None
-        ``eta``, biases included; None where only totals are wanted.
-    width : int
-        Number of sufficient statistics.
-    offset : float, default=0.0
-        Constant already taken out of ``natural_parameters``.
-    """
-
-    family: Any
-    natural_parameters: FloatArray | None
-    width: int
-    offset: float = 0.0
-
-    def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
-        """Write T(x) of each row to the columns of out."""
-        return self.family.statistics(X, out)
-
-    def log_density(self, block: FloatArray, out: FloatArray) -> float:
-        """Write ``eta @ T`` to out."""
-        assert self.natural_parameters is not None
-        with np.errstate(over="ignore"):  # LOG_ZERO times many counts is as impossible
-            multiply(self.natural_parameters, block, out)
-        return self.offset
-
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
-        """Return ``responsibilities @ T'``."""
-        return weighted_sums(responsibilities, block)
-
-
-@dataclass(frozen=True, eq=False)
-class ExponentialFamily(ABC):
-    """An exponential family: both passes of EM follow from its sufficient statistics.
-
-    A subclass is a frozen dataclass. It declares the ranges of its parameters and implements the
-    abstract methods below. With a ``gradient`` it is accelerated, and has standard errors; the
-    other methods are each asked for by one use alone, whose error says which is not there.
-
-    Parameters
-    ----------
-    n_components : int
-        Number of components K.
-    n_columns : int
-        Number of columns that the parameters of a component are of.
-    held : Held, default=Held()
-        Parameters that the M-step leaves alone.
-    """
-
-    n_components: int
-    n_columns: int
-    held: Held = field(default_factory=Held, kw_only=True)
-
-    #: Where each field of the parameters may lie. What a fit can hold, its unconstrained
-    #: coordinates, the number of parameters and their checks follow.
-    ranges: ClassVar[Mapping[str, Range]] = {}
-
-    #: Whether a component's M-step knows nothing of the other components, so that those of several
-    #: mixtures can be stepped together.
-    separable: ClassVar[bool] = False
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each field of the parameters: by component and column, if not told."""
-        return dict.fromkeys(self.ranges, (self.n_components, self.n_columns))
-
-    @property
-    @abstractmethod
-    def n_statistics(self) -> int:
-        """Number of sufficient statistics, the constant 1 included."""
-
-    @abstractmethod
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
-        """Write T(x) of each row of X (b, n_features) to out (n_statistics, b)."""
-
-    @abstractmethod
-    def natural_parameters(self, params: Any) -> FloatArray:
-        """Return eta (K, n_statistics)."""
-
-    @abstractmethod
-    def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
-        """M-step; see :meth:`Family.maximize`."""
-
-    def log_base_measure(self, X: FloatArray) -> FloatArray | float:
-        """Return log h(x) of each row; 0.0 unless the family says otherwise."""
-        return 0.0
-
-    def log_prior(self, params: Any) -> float:
-        """Return 0.0: there is no prior unless the family says otherwise."""
-        return 0.0
-
-    def bound(self, rows: Any) -> Any:
-        """Return the family itself: all it needs to know of the rows is whether cells miss."""
-        return self.for_missing() if rows.has_missing else self
-
-    def for_missing(self) -> Any:
-        """Return the family for rows with missing cells; optional."""
-        raise self._lacks("missing cells", "for_missing")
-
-    def for_streams(self) -> Any:
-        """Return the family itself."""
-        return self
-
-    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
-        """Return the totals as they are."""
-        return totals
-
-    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
-        """Return totals of which the M-step makes params; optional."""
-        raise self._lacks("partial_fit", "mean_totals")
-
-    def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return X; a subclass may know better."""
-        return X
-
-    def impute(
-        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
-    ) -> FloatArray:
-        """Fill in missing cells; optional."""
-        raise self._lacks("impute", "impute")
-
-    def spurious(self, params: Any, counts: FloatArray) -> Doubt | None:
-        """Return None: the likelihood is bounded."""
-        return None
-
-    def kernel(self, params: Any, bias: FloatArray) -> LinearKernel:
-        """Return the linear kernel at params."""
-        eta = None
-        if params is not None:
-            eta = self.natural_parameters(params)
-            eta[:, 0] += bias
-        return LinearKernel(self, eta, self.n_statistics)
-
-    def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
-        """Draw rows; optional."""
-        raise self._lacks("sample", "sample")
-
-    @property
-    def accelerable(self) -> bool:
-        """Whether there are ranges and a gradient."""
-        return bool(self.ranges) and type(self).gradient is not ExponentialFamily.gradient
-
-    def n_parameters(self, params: Any) -> int:
-        """Count the free parameters."""
-        return self._free(params).n_coordinates(params)
-
-    def to_vector(self, params: Any) -> FloatArray:
-        """Return the unconstrained coordinates of what is not held."""
-        return self._free(params).to_vector(params)
-
-    def from_vector(self, vector: FloatArray, like: Any) -> Any:
-        """Undo :meth:`to_vector`; what is held is as in like."""
-        return self._free(like).from_vector(vector, like)
-
-    def gradient(self, params: Any, new: Any, totals: FloatArray) -> FloatArray:
-        """Return the gradient in those coordinates; optional."""
-        raise self._lacks("acceleration and standard errors", "gradient")
-
-    def _free(self, params: Any) -> Coordinates:
-        """Return the coordinates of parameters that are not held."""
-        if not self.ranges:
-            raise self._lacks(
-                "acceleration, standard errors and the count of parameters", "ranges"
-            )
-        masks = {}
-        for name, mask in self.held.masks.items():
-            values = getattr(params, name)
-            by_component = mask.reshape(-1, *(1,) * (values.ndim - 1))
-            masks[name] = np.broadcast_to(by_component, values.shape)
-        return Coordinates(self.ranges, masks)
-
-    def _lacks(self, use: str, member: str) -> NotImplementedError:
-        name = type(self).__name__
-        return NotImplementedError(f"{name} does not allow for {use}: it must have {member}")

@@ -18,13 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln
 
-from skem.families.base import (
-    ExponentialFamily,
-    FloatArray,
-    Kernel,
-    draw_labels,
-    log_or_impossible,
-)
+from skem.families.base import FloatArray, Kernel, draw_labels, log_or_impossible
+from skem.families.exponential import ExponentialFamily
 from skem.families.prior import BetaPrior
 from skem.ranges import PROBABILITY
 

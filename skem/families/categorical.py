@@ -16,14 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.coordinates import Coordinates
-from skem.families.base import (
-    LOG_ZERO,
-    ExponentialFamily,
-    FloatArray,
-    Kernel,
-    draw_labels,
-    log_or_impossible,
-)
+from skem.families.base import LOG_ZERO, FloatArray, Kernel, draw_labels, log_or_impossible
+from skem.families.exponential import ExponentialFamily
 from skem.families.prior import DirichletPrior
 from skem.ranges import SIMPLEX
 

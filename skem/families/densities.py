@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from skem.families.base import (
     LOG_ZERO,
     DegenerateComponentError,
-    ExponentialFamily,
     FloatArray,
     Kernel,
     draw_labels,
 )
 from skem.families.density import Density
+from skem.families.exponential import ExponentialFamily
 
 __all__ = ["Densities", "DensityParameters"]
 

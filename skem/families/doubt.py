@@ -13,7 +13,8 @@ from skem.errors import Doubt
 from skem.families.base import FloatArray
 
 if TYPE_CHECKING:
-    from skem.families.gaussian import Gaussian, GaussianParameters
+    from skem.families.gaussian import Gaussian
+from skem.families.gaussian_density import GaussianParameters
 
 __all__ = ["BOUND_IS_ALL", "doubt_about", "narrow_directions", "total_covariance"]
 

@@ -1,124 +1,38 @@
-"""Gaussian components, with any covariance structure.
+"""Gaussian components, with any covariance structure: what is estimated of them.
 
-About an origin near the data, ``z = x - origin``, ``m = mean - origin``, precision ``P = U U'``::
-
-    log f(x) = log det U - d/2 log(2 pi) - z'Pz / 2 + (P m)'z - m'Pm / 2
-
-so ``T = (1, z, second moments of z)``. With a ridge e (``reg_covar``) for each feature every
-log-density is lowered by ``tr(diag(e) P) / 2``. That is the penalty under which the M-step is
+With a ridge e (``reg_covar``) for each feature every log-density is lowered by
+``tr(diag(e) P) / 2`` (:mod:`.gaussian_density`). That is the penalty under which the M-step is
 exactly the usual ``covariance + diag(e)``, so that the penalised log-likelihood, too, never falls.
-
-The expanded form loses digits where a component is much tighter than it is far from the origin,
-or much narrower one way than another; there the centred kernel takes over (:mod:`.centred`).
 """
 
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skem.errors import Doubt
 from skem.families.base import (
     DegenerateComponentError,
     FloatArray,
     Kernel,
-    LinearKernel,
     LossOfPrecision,
 )
-from skem.families.centred import CentredKernel
-from skem.families.covariance import Counts, Structure
+from skem.families.covariance import Counts
 from skem.families.doubt import EMPTY, doubt_about
-from skem.families.held import Held
-from skem.families.kept import keep_last
-from skem.families.prior import ConjugatePrior
-from skem.families.wide import WideKernel
+from skem.families.gaussian_coordinates import GaussianCoordinates
+from skem.families.gaussian_density import GaussianDensity, GaussianParameters
+from skem.families.least_variance import LeastVariance
 
-__all__ = ["Gaussian", "GaussianParameters", "admissible_amplification"]
-
-LOG_2PI = float(np.log(2 * np.pi))
-
-#: Largest amplification of rounding errors for which the expanded form is trusted with what is
-#: published: it leaves an error of some 1e-11 nats in a log-density.
-MAX_AMPLIFICATION = 5e4
-
-#: The most that is allowed while EM climbs, whatever the tolerance: some 1e-9 nats. With 200,000
-#: rows of ten features, mixed at random in each of ten components, a pass takes a quarter of the
-#: centred kernel's time, and the log-likelihood after 60 of them differs by 8e-12 nats per row.
-CLIMBING_AMPLIFICATION = 5e6
-
-
-def admissible_amplification(tol: float) -> float:
-    """Return how much rounding may be amplified while EM climbs: to a tenth of its tolerance."""
-    of_tolerance = tol / 10 / np.finfo(np.float64).eps
-    return float(np.clip(of_tolerance, MAX_AMPLIFICATION, CLIMBING_AMPLIFICATION))
-
-
-class GaussianParameters(NamedTuple):
-    """Parameters of Gaussian components, in the shapes of their covariance structure.
-
-    Attributes
-    ----------
-    means : ndarray of shape (n_components, n_features)
-        Means, about the origin of the family.
-    covariances : ndarray
-        Covariances.
-    precisions_cholesky : ndarray
-        ``U`` with ``U U'`` the precision.
-    """
-
-    means: FloatArray
-    covariances: FloatArray
-    precisions_cholesky: FloatArray
+__all__ = ["Gaussian"]
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian:
-    """Gaussian components.
+class Gaussian(GaussianDensity):
+    """Gaussian components: their M-step, and all that goes with it.
 
-    Parameters
-    ----------
-    structure : Structure
-        Covariance structure.
-    n_components : int
-        Number of components K.
-    origin : ndarray of shape (n_features,)
-        Subtracted from every row; means are relative to it.
-    scale : ndarray of shape (n_features,)
-        About the standard deviation of each feature, to make coordinates free of units.
-    floor : ndarray of shape (n_features,)
-        Largest variance that rounding alone could produce.
-    ridge : float or ndarray of shape (n_features,), default=0.0
-        Added to the variances, those of each feature.
-    least : float or ndarray of shape (n_features,), default=0.0
-        Least variance of each feature: the M-step maximises under the constraint that no
-        component is narrower in any direction.
-    rounding : float or ndarray of shape (n_features,), default=0.0
-        The same, where it is the rounding of the data that hides smaller ones.
-    prior : ConjugatePrior or None, default=None
-        Prior of means and covariances.
-    held : Held, default=Held()
-        Parameters that the M-step leaves alone.
-    pooled : tuple of (float, ndarray of shape (1, n_second)) or None
-        Total weight and total second moments of all rows about the origin. Where known, and the
-        covariance is shared, ``z'Pz`` is common to all components: neither pass needs it.
-    max_amplification : float, default=MAX_AMPLIFICATION
-        How much the expanded form may amplify rounding errors.
+    The fields are those of :class:`~skem.families.gaussian_density.GaussianDensity`.
     """
-
-    structure: Structure
-    n_components: int
-    origin: FloatArray
-    scale: FloatArray
-    floor: FloatArray
-    ridge: FloatArray | float = 0.0
-    least: FloatArray | float = 0.0
-    rounding: FloatArray | float = 0.0
-    prior: ConjugatePrior | None = None
-    held: Held = field(default_factory=Held)
-    pooled: tuple[float, FloatArray] | None = None
-    max_amplification: float = MAX_AMPLIFICATION
 
     accelerable = True
 
@@ -127,70 +41,11 @@ class Gaussian:
         """Whether a component's M-step knows nothing of the others: no covariance is shared."""
         return not self.structure.shared
 
-    @property
-    def n_features(self) -> int:
-        """Number of features d."""
-        return self.origin.size
-
-    @property
-    def n_statistics(self) -> int:
-        """Width of T."""
-        n_second = 0 if self.pooled else self.structure.n_second(self.n_features)
-        return 1 + self.n_features + n_second
-
     @cached_property
-    def ridges(self) -> FloatArray:
-        """The ridge of each feature."""
-        return np.zeros(self.origin.shape) + self.ridge
-
-    @cached_property
-    def has_ridge(self) -> bool:
-        """Whether some ridge is not 0."""
-        return bool(self.ridges.any())
-
-    @cached_property
-    def bounds(self) -> FloatArray | None:
-        """The least variance of each feature, (d,); None without a bound."""
+    def least_variance(self) -> LeastVariance:
+        """What no component may be narrower than."""
         bounds = np.maximum(self.least, self.rounding) + np.zeros(self.origin.shape)
-        return bounds if bounds.all() else None
-
-    def _is_wide_enough(self, U: FloatArray) -> bool:
-        """Say whether no direction is too narrow, at a glance: False means perhaps.
-
-        With D the bounds, ``C - D`` is positive semidefinite if all eigenvalues of ``U'DU`` are at
-        most 1; they are if their sum is.
-        """
-        return self.bounds is None or bool(self.structure.trace(U, self.bounds).max() <= 1.0)
-
-    def factor(self, covariances: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the covariances of greatest likelihood that are nowhere too narrow, and their U.
-
-        Raises DegenerateComponentError where they are singular to rounding.
-        """
-        try:
-            U = self.structure.factor(covariances, self.floor)
-        except DegenerateComponentError:
-            if self.bounds is None:
-                raise
-        else:
-            if self._is_wide_enough(U):
-                return covariances, U
-        assert self.bounds is not None
-        wide = self.held.put("covariances", self.structure.widen(covariances, self.bounds))
-        return wide, self.structure.factor(wide, self.floor)
-
-    def wide_enough(self, covariances: FloatArray, U: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return covariances, widened where that is possible, and their U."""
-        if self._is_wide_enough(U):
-            return covariances, U
-        assert self.bounds is not None
-        wide = self.structure.widen(covariances, self.bounds)
-        if np.array_equal(wide, covariances, equal_nan=True):
-            return covariances, U
-        try:
-            return wide, self.structure.factor(wide, self.floor)
-        except DegenerateComponentError:
-            return covariances, U
+        return LeastVariance(self.structure, self.floor, bounds if bounds.all() else None)
 
     def bound(self, rows: Any) -> "Gaussian":
         """Return the family that knows the rows' total second moments, if those are of use.
@@ -230,13 +85,8 @@ class Gaussian:
         if centres is None:
             return totals
         responsible, _, first, second = self._parts(totals)
-        products = [np.outer(c, f) for c, f in zip(centres, first, strict=True)]
-        moved = [
-            s + self.structure.pack(cf + cf.T + n * np.outer(c, c))
-            for s, cf, n, c in zip(second, products, responsible, centres, strict=True)
-        ]
-        first = first + responsible[:, np.newaxis] * centres
-        return np.column_stack([responsible, first, moved])
+        moments = self.structure.moments_about(-centres, responsible, first, second)
+        return np.column_stack([responsible, *moments])
 
     def mean_totals(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
         """Return first and second moments of a row of each component; a prior is left out."""
@@ -257,97 +107,6 @@ class Gaussian:
     ) -> FloatArray:
         """Fill in missing cells."""
         return self.for_missing().impute(params, X, posterior, rng)
-
-    def parameters(self, means: FloatArray, covariances: FloatArray) -> GaussianParameters:
-        """Complete the parameters by factoring the covariances.
-
-        Raises DegenerateComponentError where a covariance is singular to rounding.
-        """
-        U = self.structure.factor(covariances, self.floor)
-        return GaussianParameters(means, covariances, U)
-
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
-        """Write (1, z, second moments) of each row to out."""
-        d = self.n_features
-        out[0] = 1.0
-        Z = np.subtract(X.T, self.origin[:, np.newaxis], out=out[1 : 1 + d])
-        if self.pooled is None:
-            self.structure.second_moments(Z, out[1 + d :])
-        return out
-
-    def log_peaks(self, params: GaussianParameters, bias: FloatArray) -> FloatArray:
-        """Return the largest log-joint of each component, penalty included."""
-        U, d = params.precisions_cholesky, self.n_features
-        peaks: FloatArray = bias + (self.structure.log_det(U, d) - d / 2 * LOG_2PI)
-        return peaks - self.structure.trace(U, self.ridges) / 2 if self.has_ridge else peaks
-
-    def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
-        """Return the centred kernel where others are not accurate, else the fastest."""
-        wide = self.structure.is_wide(self.n_features)
-        if params is None:
-            if wide:
-                return WideKernel(self.origin)
-            return LinearKernel(self, None, self.n_statistics)
-        if self._amplification(params) > self.max_amplification:
-            return self.centred_kernel(params, bias, params.means)
-        return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
-
-    def wide_kernel(self, params: GaussianParameters, bias: FloatArray) -> WideKernel:
-        """Return the kernel for many features."""
-        return WideKernel(
-            self.origin,
-            params.means,
-            params.precisions_cholesky,
-            self.log_peaks(params, bias),
-        )
-
-    def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
-        """Return the kernel ``eta @ T``."""
-        U, d = params.precisions_cholesky, self.n_features
-        slopes, quadratic = self.structure.expanded(U, params.means)
-        half_norms = np.einsum("kd,kd->k", slopes, params.means) / 2
-        eta = np.empty((self.n_components, self.n_statistics))
-        eta[:, 1 : 1 + d] = slopes
-        if self.pooled is None:
-            peaks = self.log_peaks(params, bias)
-            offset = float(peaks.max())
-            eta[:, 0] = peaks - offset - half_norms
-            eta[:, 1 + d :] = quadratic
-        else:
-            total, second = self.pooled
-            common = self.log_peaks(params, np.zeros(self.n_components))
-            squares = (quadratic * second).sum(axis=1)
-            # Of all rows alike the mean: only their sum is right.
-            offset = float(common[0] + squares[0] / total)
-            eta[:, 0] = bias - half_norms
-        return LinearKernel(self, eta, self.n_statistics, offset)
-
-    def log_prior(self, params: GaussianParameters) -> float:
-        """Return the log of the prior density, up to a constant; 0 without a prior."""
-        if self.prior is None:
-            return 0.0
-        return float(self.prior.log_density(self.structure, params).sum())
-
-    def centred_kernel(
-        self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
-    ) -> CentredKernel:
-        """Return the kernel that subtracts each component's own centre before it squares."""
-        if params is None:
-            return CentredKernel(self.structure, self.origin, centres, None, None)
-        peaks = self.log_peaks(params, bias)
-        return CentredKernel(self.structure, self.origin, centres, params, peaks)
-
-    @keep_last
-    def _amplification(self, params: GaussianParameters) -> float:
-        return float(
-            self.structure.amplification(
-                params.covariances, params.precisions_cholesky, params.means
-            ).max()
-        )
-
-    def log_base_measure(self, X: FloatArray) -> float:
-        """Return 0: the kernels hold the whole density."""
-        return 0.0
 
     def maximize(
         self, totals: FloatArray, kernel: Kernel, previous: GaussianParameters | None
@@ -377,7 +136,8 @@ class Gaussian:
             covariances = self.structure.about(covariances, counts, means - free)
         covariances = self.held.put("covariances", covariances)
         try:
-            params = GaussianParameters(means, *self.factor(covariances))
+            put = partial(self.held.put, "covariances")
+            params = GaussianParameters(means, *self.least_variance.factor(covariances, put))
         except DegenerateComponentError:
             if exact:
                 raise
@@ -417,64 +177,25 @@ class Gaussian:
         shapes = self.structure.n_parameters(self.held.n_free("covariances", self.n_components), d)
         return self.held.n_free("means", self.n_components) * d + shapes
 
-    def _of_free_shapes(self, values: FloatArray) -> FloatArray:
-        """Return those of the values, one for each covariance, of which it is not held."""
-        if self.structure.shared:
-            return values[:0] if "covariances" in self.held.masks else values
-        return values[self.held.free("covariances")]
-
-    def sample(self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
-        """Draw rows: those that scikit-learn draws from a generator in the same state."""
-        noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
-        return noise + np.repeat(params.means, counts, axis=0) + self.origin
-
     def spurious(self, params: GaussianParameters, counts: FloatArray) -> Doubt | None:
         """Say which component is degenerate; see :func:`~skem.families.doubt.doubt_about`."""
         return doubt_about(self, params, counts)
 
+    @cached_property
+    def _coordinates(self) -> GaussianCoordinates:
+        return GaussianCoordinates(self.structure, self.scale, self.held, self.least_variance)
+
     def to_vector(self, params: GaussianParameters) -> FloatArray:
         """Return scaled means and log-Cholesky factors of what is free."""
-        means = params.means[self.held.free("means")] / self.scale
-        U = self._of_free_shapes(params.precisions_cholesky)
-        shape = self.structure.to_vector(U, self.scale) if U.size else np.empty(0)
-        return np.concatenate([means.ravel(), shape])
+        return self._coordinates.to_vector(params)
 
     def from_vector(self, vector: FloatArray, like: GaussianParameters) -> GaussianParameters:
         """Undo :meth:`to_vector`; what is held is as in like."""
-        n_means = self.held.n_free("means", self.n_components) * self.n_features
-        means = vector[:n_means].reshape(-1, self.n_features) * self.scale
-        covariances, U, shape = like.covariances, like.precisions_cholesky, vector[n_means:]
-        if shape.size:
-            those = self._of_free_shapes(U)
-            covariances, U = self.wide_enough(
-                *self.structure.from_vector(shape, those, self.scale)
-            )
-        if not self.held.masks:
-            return GaussianParameters(means, covariances, U)
-        shapes = slice(None) if self.structure.shared else self.held.free("covariances")
-        return GaussianParameters(
-            _placed(means, self.held.free("means"), like.means),
-            *(
-                _placed(some, shapes, values) if shape.size else values
-                for some, values in zip((covariances, U), like[1:], strict=True)
-            ),
-        )
+        return like._replace(**self._coordinates.from_vector(vector, like))
 
     def gradient(
         self, params: GaussianParameters, new: GaussianParameters, totals: FloatArray
     ) -> FloatArray:
-        """Return ``n_k P_k (new mean - mean)``, and the structure's part."""
-        U = params.precisions_cholesky
+        """Return the gradient of the total objective in those coordinates."""
         _, counts, _, _ = self._moments(totals, np.zeros((1, self.n_features)))
-        deltas = new.means - params.means
-        by_means = counts.mean * self.structure.multiply_means(U, deltas) * self.scale
-        by_shape = self.structure.gradient(U, counts, new.covariances, deltas, self.scale)
-        by_means, by_shape = by_means[self.held.free("means")], self._of_free_shapes(by_shape)
-        return np.concatenate([by_means.ravel(), by_shape.ravel()])
-
-
-def _placed(some: FloatArray, where: Any, values: FloatArray) -> FloatArray:
-    """Return values of which some are others."""
-    result = values.copy()
-    result[where] = some
-    return result
+        return self._coordinates.gradient(params, new, counts)

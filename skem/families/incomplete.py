@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.base import FloatArray, Kernel, LinearKernel, LossOfPrecision, draw_labels
+from skem.families.base import FloatArray, Kernel, LossOfPrecision, draw_labels
 from skem.families.centred import CellKernel, CentredKernel
 from skem.families.covariance import STRUCTURES, Counts
-from skem.families.gaussian import LOG_2PI, Gaussian, GaussianParameters
+from skem.families.exponential import LinearKernel
+from skem.families.gaussian import Gaussian
+from skem.families.gaussian_density import LOG_2PI, GaussianParameters
 from skem.families.partly_complete import PartlyCompleteKernel
 from skem.families.patterns import PatternKernel
 

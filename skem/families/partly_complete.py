@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.base import FloatArray, LinearKernel
+from skem.families.base import FloatArray
+from skem.families.exponential import LinearKernel
 from skem.families.patterns import PatternKernel
 
 __all__ = ["PartlyCompleteKernel"]
@@ -74,19 +75,9 @@ class PartlyCompleteKernel:
         """Return counts, and expected first and second moments about the means."""
         structure, means = self.patterns.structure, self.centres
         of_complete = self.linear.totals(block.statistics, responsibilities[:, block.complete])
-        d = means.shape[1]
-        counts, first, second = (
-            of_complete[:, :1],
-            of_complete[:, 1 : 1 + d],
-            of_complete[:, 1 + d :],
-        )
-        totals = np.empty(of_complete.shape)
-        totals[:, :1] = counts
-        totals[:, 1 : 1 + d] = first - counts * means
-        for k, mean in enumerate(means):
-            cross = np.outer(mean, first[k])
-            shift = counts[k] * np.outer(mean, mean) - cross - cross.T
-            totals[k, 1 + d :] = second[k] + structure.pack(shift)
+        counts, first, second = np.split(of_complete, [1, 1 + means.shape[1]], axis=1)
+        moments = structure.moments_about(means, counts[:, 0], first, second)
+        totals = np.hstack([counts, *moments])
         if block.others.size:
             totals += self.patterns.totals(block.patterns, responsibilities[:, block.others])
         return totals

@@ -15,13 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from skem.families.base import (
-    ExponentialFamily,
-    FloatArray,
-    Kernel,
-    draw_labels,
-    log_or_impossible,
-)
+from skem.families.base import FloatArray, Kernel, draw_labels, log_or_impossible
+from skem.families.exponential import ExponentialFamily
 from skem.families.prior import GammaPrior
 from skem.ranges import POSITIVE
 

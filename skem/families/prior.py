@@ -22,7 +22,7 @@ from skem.families.base import FloatArray
 from skem.families.covariance import Counts, Structure
 
 if TYPE_CHECKING:
-    from skem.families.gaussian import GaussianParameters
+    from skem.families.gaussian_density import GaussianParameters
 
 __all__ = ["BetaPrior", "ConjugatePrior", "DirichletPrior", "GammaPrior"]
 

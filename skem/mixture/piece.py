@@ -9,7 +9,8 @@ from skem.chains.forward_backward import ForwardBackward
 from skem.chains.lanes import Index, Lanes
 from skem.data.blocks import SERIAL, Workers, block_rows
 from skem.data.rows import Rows
-from skem.families.base import LOG_ZERO, FloatArray, Kernel, LinearKernel
+from skem.families.base import LOG_ZERO, FloatArray, Kernel
+from skem.families.exponential import LinearKernel
 from skem.mixture.markov import Chain
 from skem.mixture.posterior import mask_known
 from skem.mixture.sweep import load_blocks

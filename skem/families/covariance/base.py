@@ -131,6 +131,21 @@ class Structure(ABC):
             Means, about the origin of ``second``.
         """
 
+    def moments_about(
+        self, points: FloatArray, counts: FloatArray, first: FloatArray, second: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return first and second moments (K, .) about other points (K, d), for counts (K,).
+
+        ``sum (z - p)(z - p)' = sum zz' - p sum z' - sum z p' + n pp'``.
+        """
+        crosses = points[:, :, np.newaxis] * first[:, np.newaxis]
+        squares = counts[:, np.newaxis, np.newaxis] * points[:, :, np.newaxis]
+        shifts = squares * points[:, np.newaxis] - crosses - crosses.swapaxes(1, 2)
+        return (
+            first - counts[:, np.newaxis] * points,
+            second + np.array([self.pack(shift) for shift in shifts]),
+        )
+
     @abstractmethod
     def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
         """Return what the M-step would give about other means, further by ``shifts`` (K, d)."""

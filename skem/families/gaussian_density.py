@@ -1,0 +1,219 @@
+"""Gaussian components, with any covariance structure: their densities.
+
+About an origin near the data, ``z = x - origin``, ``m = mean - origin``, precision ``P = U U'``::
+
+    log f(x) = log det U - d/2 log(2 pi) - z'Pz / 2 + (P m)'z - m'Pm / 2
+
+so ``T = (1, z, second moments of z)``. With a ridge e (``reg_covar``) for each feature every
+log-density is lowered by ``tr(diag(e) P) / 2``, for which :mod:`.gaussian` says why.
+
+The expanded form loses digits where a component is much tighter than it is far from the origin,
+or much narrower one way than another; there the centred kernel takes over (:mod:`.centred`).
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skem.families.amplification import MAX_AMPLIFICATION
+from skem.families.base import (
+    FloatArray,
+    Kernel,
+)
+from skem.families.centred import CentredKernel
+from skem.families.covariance import Structure
+from skem.families.exponential import LinearKernel
+from skem.families.held import Held
+from skem.families.kept import keep_last
+from skem.families.prior import ConjugatePrior
+from skem.families.wide import WideKernel
+
+__all__ = ["LOG_2PI", "GaussianDensity", "GaussianParameters"]
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+class GaussianParameters(NamedTuple):
+    """Parameters of Gaussian components, in the shapes of their covariance structure.
+
+    Attributes
+    ----------
+    means : ndarray of shape (n_components, n_features)
+        Means, about the origin of the family.
+    covariances : ndarray
+        Covariances.
+    precisions_cholesky : ndarray
+        ``U`` with ``U U'`` the precision.
+    """
+
+    means: FloatArray
+    covariances: FloatArray
+    precisions_cholesky: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianDensity:
+    """Densities of Gaussian components, and the kernels that compute them.
+
+    Parameters
+    ----------
+    structure : Structure
+        Covariance structure.
+    n_components : int
+        Number of components K.
+    origin : ndarray of shape (n_features,)
+        Subtracted from every row; means are relative to it.
+    scale : ndarray of shape (n_features,)
+        About the standard deviation of each feature, to make coordinates free of units.
+    floor : ndarray of shape (n_features,)
+        Largest variance that rounding alone could produce.
+    ridge : float or ndarray of shape (n_features,), default=0.0
+        Added to the variances, those of each feature.
+    least : float or ndarray of shape (n_features,), default=0.0
+        Least variance of each feature: the M-step maximises under the constraint that no
+        component is narrower in any direction.
+    rounding : float or ndarray of shape (n_features,), default=0.0
+        The same, where it is the rounding of the data that hides smaller ones.
+    prior : ConjugatePrior or None, default=None
+        Prior of means and covariances.
+    held : Held, default=Held()
+        Parameters that the M-step leaves alone.
+    pooled : tuple of (float, ndarray of shape (1, n_second)) or None
+        Total weight and total second moments of all rows about the origin. Where known, and the
+        covariance is shared, ``z'Pz`` is common to all components: neither pass needs it.
+    max_amplification : float, default=MAX_AMPLIFICATION
+        How much the expanded form may amplify rounding errors.
+    """
+
+    structure: Structure
+    n_components: int
+    origin: FloatArray
+    scale: FloatArray
+    floor: FloatArray
+    ridge: FloatArray | float = 0.0
+    least: FloatArray | float = 0.0
+    rounding: FloatArray | float = 0.0
+    prior: ConjugatePrior | None = None
+    held: Held = field(default_factory=Held)
+    pooled: tuple[float, FloatArray] | None = None
+    max_amplification: float = MAX_AMPLIFICATION
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return self.origin.size
+
+    @property
+    def n_statistics(self) -> int:
+        """Width of T."""
+        n_second = 0 if self.pooled else self.structure.n_second(self.n_features)
+        return 1 + self.n_features + n_second
+
+    @cached_property
+    def ridges(self) -> FloatArray:
+        """The ridge of each feature."""
+        return np.zeros(self.origin.shape) + self.ridge
+
+    @cached_property
+    def has_ridge(self) -> bool:
+        """Whether some ridge is not 0."""
+        return bool(self.ridges.any())
+
+    def parameters(self, means: FloatArray, covariances: FloatArray) -> GaussianParameters:
+        """Complete the parameters by factoring the covariances.
+
+        Raises DegenerateComponentError where a covariance is singular to rounding.
+        """
+        U = self.structure.factor(covariances, self.floor)
+        return GaussianParameters(means, covariances, U)
+
+    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Write (1, z, second moments) of each row to out."""
+        d = self.n_features
+        out[0] = 1.0
+        Z = np.subtract(X.T, self.origin[:, np.newaxis], out=out[1 : 1 + d])
+        if self.pooled is None:
+            self.structure.second_moments(Z, out[1 + d :])
+        return out
+
+    def log_peaks(self, params: GaussianParameters, bias: FloatArray) -> FloatArray:
+        """Return the largest log-joint of each component, penalty included."""
+        U, d = params.precisions_cholesky, self.n_features
+        peaks: FloatArray = bias + (self.structure.log_det(U, d) - d / 2 * LOG_2PI)
+        return peaks - self.structure.trace(U, self.ridges) / 2 if self.has_ridge else peaks
+
+    def kernel(self, params: GaussianParameters | None, bias: FloatArray) -> Kernel:
+        """Return the centred kernel where others are not accurate, else the fastest."""
+        wide = self.structure.is_wide(self.n_features)
+        if params is None:
+            if wide:
+                return WideKernel(self.origin)
+            return LinearKernel(self, None, self.n_statistics)
+        if self._amplification(params) > self.max_amplification:
+            return self.centred_kernel(params, bias, params.means)
+        return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
+
+    def wide_kernel(self, params: GaussianParameters, bias: FloatArray) -> WideKernel:
+        """Return the kernel for many features."""
+        return WideKernel(
+            self.origin,
+            params.means,
+            params.precisions_cholesky,
+            self.log_peaks(params, bias),
+        )
+
+    def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
+        """Return the kernel ``eta @ T``."""
+        U, d = params.precisions_cholesky, self.n_features
+        slopes, quadratic = self.structure.expanded(U, params.means)
+        half_norms = np.einsum("kd,kd->k", slopes, params.means) / 2
+        eta = np.empty((self.n_components, self.n_statistics))
+        eta[:, 1 : 1 + d] = slopes
+        if self.pooled is None:
+            peaks = self.log_peaks(params, bias)
+            offset = float(peaks.max())
+            eta[:, 0] = peaks - offset - half_norms
+            eta[:, 1 + d :] = quadratic
+        else:
+            total, second = self.pooled
+            common = self.log_peaks(params, np.zeros(self.n_components))
+            squares = (quadratic * second).sum(axis=1)
+            # Of all rows alike the mean: only their sum is right.
+            offset = float(common[0] + squares[0] / total)
+            eta[:, 0] = bias - half_norms
+        return LinearKernel(self, eta, self.n_statistics, offset)
+
+    def log_prior(self, params: GaussianParameters) -> float:
+        """Return the log of the prior density, up to a constant; 0 without a prior."""
+        if self.prior is None:
+            return 0.0
+        return float(self.prior.log_density(self.structure, params).sum())
+
+    def centred_kernel(
+        self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
+    ) -> CentredKernel:
+        """Return the kernel that subtracts each component's own centre before it squares."""
+        if params is None:
+            return CentredKernel(self.structure, self.origin, centres, None, None)
+        peaks = self.log_peaks(params, bias)
+        return CentredKernel(self.structure, self.origin, centres, params, peaks)
+
+    @keep_last
+    def _amplification(self, params: GaussianParameters) -> float:
+        return float(
+            self.structure.amplification(
+                params.covariances, params.precisions_cholesky, params.means
+            ).max()
+        )
+
+    def log_base_measure(self, X: FloatArray) -> float:
+        """Return 0: the kernels hold the whole density."""
+        return 0.0
+
+    def sample(self, params: GaussianParameters, counts: NDArray[np.int_], rng: Any) -> FloatArray:
+        """Draw rows: those that scikit-learn draws from a generator in the same state."""
+        noise = self.structure.noise(params.covariances, counts, self.n_features, rng)
+        return noise + np.repeat(params.means, counts, axis=0) + self.origin
