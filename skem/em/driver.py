@@ -287,7 +287,7 @@ class _Pace:
             self._em_steps += 1
             return step.params, False
         if climb.gain < self._tol and self._climbs >= self._patience:
-            if not self.is_even:
+            if not self.is_even or len(ascent) < 3:
                 self._em_steps += 1
                 return step.params, False
             if _nothing_left(ascent, self._tol):

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpstrf
 
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.families.covariance.base import EPS, Counts, Structure, first_degenerate
+from skem.families.covariance.widening import widened
 from skem.families.triangles import inverse_triangles, multiply_lower, upper_triangle
 
 __all__ = ["Dense"]
@@ -89,47 +89,6 @@ def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
         if not (sound := pivots > rounding).all():
             raise DegenerateComponentError(int(np.argwhere(~sound)[0, 0]), _SINGULAR)
     return inverse_triangles(L).swapaxes(1, 2)
-
-
-def _widened(C: FloatArray, unit: FloatArray) -> FloatArray:
-    """Return the covariances (K, d, d) with no eigenvalue, in units (d,), below one."""
-    if not np.isfinite(C).all():
-        return C
-    scaled = C / np.outer(unit, unit)
-    if C.shape[-1] >= LOW_RANK_FROM:
-        roots = [_root_of_low_rank(matrix) for matrix in scaled]
-        if all(root is not None for root in roots):
-            return np.array([_at_least_one(root) for root in roots]) * np.outer(unit, unit)
-    L, V = np.linalg.eigh(scaled)
-    narrow = L[:, 0] < 1.0
-    V = unit[:, np.newaxis] * V[narrow] * np.sqrt(np.maximum(L[narrow], 1.0))[:, np.newaxis]
-    wide = C.copy()
-    wide[narrow] = V @ V.swapaxes(1, 2)
-    return wide
-
-
-#: Number of features from which it pays to ask for the rank of a covariance first: of 768 features
-#: and 100 rows the eigenvalues take a tenth of the time.
-LOW_RANK_FROM = 64
-
-
-def _root_of_low_rank(C: FloatArray) -> FloatArray | None:
-    """Return F (d, r) with C = F F', if r is less than half of d: there are few rows then."""
-    d = len(C)
-    factor, pivots, rank, _ = dpstrf(C, lower=1)
-    if 2 * rank > d:
-        return None
-    F = np.empty((d, rank))
-    F[pivots - 1] = np.tril(factor[:, :rank])
-    return F
-
-
-def _at_least_one(F: FloatArray) -> FloatArray:
-    """Return F F' with its eigenvalues raised to one, those of 0 too."""
-    L, V = np.linalg.eigh(F.T @ F)
-    wide = L > 1.0
-    V = F @ (V[:, wide] * np.sqrt(1 - 1 / L[wide]))
-    return V @ V.T + np.eye(len(F))
 
 
 _SINGULAR = "its covariance is singular (features collinear, or too few distinct rows)"
@@ -255,7 +214,7 @@ class Dense(Structure):
             np.linalg.cholesky(covariances - np.diag(least))
             return covariances
         except np.linalg.LinAlgError:
-            return self._as_given(_widened(self._by_group(covariances), np.sqrt(least)))
+            return self._as_given(widened(self._by_group(covariances), np.sqrt(least)))
 
     def keep(
         self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]
