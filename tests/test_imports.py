@@ -1,6 +1,7 @@
 """Imports between the rooms of the package run one way."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,3 +86,15 @@ def test_room_imports_only_what_it_may(room):
 def test_imports_are_found_wherever_they_are():
     source = "import a.b\ndef f():\n    from c.d import e\nif TYPE_CHECKING:\n    import g as h"
     assert imported(source) == {"a.b", "c.d", "g"}
+
+
+def test_no_extra_is_imported_before_it_is_needed():
+    """Not by a fit and its answers, nor by the displays, in a fresh process."""
+    code = (
+        "import sys, numpy as np, skem, skem.plotting; "
+        "X = np.random.default_rng(0).normal(size=(50, 2)); "
+        "skem.GaussianMixtureEM(2).fit(X).predict(X); "
+        "print(*{'dask', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []

@@ -10,7 +10,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem import BinomialMixture, GaussianMixtureEM
 
-__all__ = ["CASES", "MEASURED", "assert_same_fit", "counts", "each_case", "fitted", "measured"]
+__all__ = [
+    "CASES",
+    "MEASURED",
+    "assert_same_fit",
+    "counts",
+    "each_case",
+    "each_case_with_columns",
+    "fitted",
+    "measured",
+]
 
 
 def measured(n_rows=2000, missing=0.0, seed=0):
@@ -97,6 +106,9 @@ CASES = [
     pytest.param(BinomialMixture(2, n_trials=200), counts() // 50, {}, id="few-distinct-rows"),
 ]
 each_case = pytest.mark.parametrize(("mixture", "X", "data"), CASES)
+each_case_with_columns = pytest.mark.parametrize(
+    ("mixture", "X", "data"), [case for case in CASES if case.values[2]]
+)
 
 
 def fitted(mixture, X, **data):

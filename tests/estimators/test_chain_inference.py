@@ -1,6 +1,7 @@
 """Standard errors of hidden Markov models, and doubts about them."""
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ TRUTHS = {
 }
 
 
+@cache
 def fitted(name, **params):
     """Return a sample and a fit to it that is at its maximum to many digits."""
     truth = TRUTHS[name]

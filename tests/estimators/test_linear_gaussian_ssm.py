@@ -39,7 +39,7 @@ def not_exchangeable(estimator):
 
 @quickly
 @parametrize_with_checks(
-    [LinearGaussianSSM(), LinearGaussianSSM(n_states=2, max_iter=30)],
+    [LinearGaussianSSM(max_iter=30), LinearGaussianSSM(n_states=2, max_iter=30)],
     expected_failed_checks=not_exchangeable,
 )
 def test_the_common_checks_pass(estimator, check):
