@@ -28,6 +28,10 @@ __all__ = [
 FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
+#: An estimate nearer than this to the edge of its range is on its way there if a step of EM takes
+#: it nearer by more than this share: EM gets to the edge in no number of steps.
+NEAR_EDGE, NEARER = 1e-6, 0.01
+
 #: By how much rounding may carry sums, probabilities and symmetric entries beyond their bounds.
 ROUNDING = 1e-8
 
@@ -62,6 +66,10 @@ class Range(ABC):
     @abstractmethod
     def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
         """Count the coordinates of what is not held in an array of some shape."""
+
+    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
+        """Return estimates, at the edge where the next ones say that they are on their way."""
+        return values
 
     def check(self, name: str, values: Any) -> None:
         """Raise ValueError where values are outside the range, TypeError where no numbers."""
@@ -151,6 +159,10 @@ class _Positive(_Entries):
         """Say whether entries are neither negative nor infinite."""
         return (values >= 0) & np.isfinite(values)
 
+    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
+        """Return 0 for what is on its way there."""
+        return np.where(_approaches_zero(values, following), 0.0, values)
+
     def _to_line(self, values: FloatArray) -> FloatArray:
         return np.log(values)
 
@@ -166,6 +178,11 @@ class _Probability(_Entries):
     def contains(self, values: FloatArray) -> Mask:
         """Say whether entries are between 0 and 1, but for rounding."""
         return (values >= -ROUNDING) & (values <= 1 + ROUNDING)
+
+    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
+        """Return 0 or 1 for what is on its way there."""
+        values = np.where(_approaches_zero(values, following), 0.0, values)
+        return np.where(_approaches_zero(1.0 - values, 1.0 - following), 1.0, values)
 
     def _to_line(self, values: FloatArray) -> FloatArray:
         return logit(values)
@@ -220,6 +237,10 @@ class _Simplex(Range):
         shares = np.exp(logs - logs.max(axis=-1, keepdims=True, initial=np.finfo(float).min))
         totals = shares.sum(axis=-1, keepdims=True)
         return np.where(free, np.divide(shares, totals, where=free, out=shares) * rest, like)
+
+    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
+        """Return 0 for what is on its way there."""
+        return np.where(_approaches_zero(values, following), 0.0, values)
 
     def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
         """Count the free entries of each row, less one."""
@@ -314,6 +335,10 @@ class Covariance(Range):
     def _units(self, d: int) -> FloatArray:
         """Return the unit of each row of a factor, as a column."""
         return np.broadcast_to(np.asarray(self.scale, dtype=np.float64), d)[:, np.newaxis]
+
+
+def _approaches_zero(values: FloatArray, following: FloatArray) -> Mask:
+    return (values < NEAR_EDGE) & (following < (1 - NEARER) * values)
 
 
 def _is_covariance(C: FloatArray) -> bool:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.estimators.chain_parameters import ParametricChain
-from skem.estimators.inference import standard_errors_of
+from skem.estimators.inference import at_edges, standard_errors_of
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.mixture.markov import Chain
 
 __all__ = ["ChainInferenceMixin"]
-
-#: A probability of the chain below this is on its way to zero, which no run quite reaches.
-EDGE = 1e-6
 
 
 class ChainInferenceMixin(ParametricChain):
@@ -75,8 +71,6 @@ class ChainInferenceMixin(ParametricChain):
         rows, family = sequences.rows, model.components
         family = family.for_missing() if rows.has_missing else family
         names = tuple(name for name in self._mixture()._fixable if name != "weights")
-        chain = (np.where(values < EDGE, 0.0, values) for values in given.labels)
-        given = given._replace(labels=model.labels.tied(Chain(*chain)))
         n_free, n_sequences = model.n_parameters(given), len(sequences.ends)
         if robust and n_sequences <= n_free:
             raise ValueError(
@@ -86,4 +80,6 @@ class ChainInferenceMixin(ParametricChain):
             )
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = replace(model, components=family, workers=crew)
-            return standard_errors_of(model, given, (*Chain._fields, *names), robust)
+            params = at_edges(model, given)
+            params = params._replace(labels=model.labels.tied(params.labels))
+            return standard_errors_of(model, params, (*Chain._fields, *names), robust)

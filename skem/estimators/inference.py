@@ -21,8 +21,9 @@ from skem.estimators.sources import open_data, open_labels, open_weights
 from skem.estimators.validation import InvalidParameterError, boolean
 from skem.families.base import FloatArray
 from skem.mixture.model import MixtureModel
+from skem.ranges import SIMPLEX
 
-__all__ = ["InferenceMixin", "standard_errors_of"]
+__all__ = ["InferenceMixin", "at_edges", "standard_errors_of"]
 
 
 class InferenceMixin(ParametricMixture):
@@ -93,7 +94,31 @@ class InferenceMixin(ParametricMixture):
         self._check_slopes(family, params, rows)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = MixtureModel(labels_model, family, rows, crew)
-            return standard_errors_of(model, params, self._estimated, robust)
+            return standard_errors_of(model, at_edges(model, params), self._estimated, robust)
+
+
+def at_edges(model: Any, params: Any) -> Any:
+    """Return estimates, those at the edge of their range that tend to it.
+
+    Parameters
+    ----------
+    model : Smooth
+        What was fitted.
+    params : MixtureParameters
+        The estimates.
+
+    Returns
+    -------
+    params : MixtureParameters
+        Those have no standard error, and the others have that of a model which holds those.
+    """
+    values, following = params.by_name(), model.evaluate(params).params.by_name()
+    ranges = dict.fromkeys(params.labels._fields, SIMPLEX) | getattr(
+        model.components, "ranges", {}
+    )
+    return params.with_arrays(
+        **{name: ranges[name].arrived(values[name], following[name]) for name in ranges}
+    )
 
 
 def standard_errors_of(model: Any, params: Any, names: tuple[str, ...], robust: bool) -> Bunch:

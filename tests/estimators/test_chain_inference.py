@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from skem import BinomialHMM, CategoricalHMM, GaussianHMM, PoissonHMM
+from skem import BinomialHMM, CategoricalHMM, CategoricalMixture, GaussianHMM, PoissonHMM
 
 CHAIN = {"startprob": [0.6, 0.4], "transmat": [[0.85, 0.15], [0.3, 0.7]]}
 LENGTHS = [40] * 30
@@ -150,3 +150,99 @@ class TestDoubts:
         with pytest.warns(ConvergenceWarning, match="19 parameters are more than the 12 numbers"):
             model = PoissonHMM(4, random_state=0).fit(np.arange(12)[:, None] % 5)
         assert "parameters" in model.doubts_
+
+
+class TestAtTheEdge:
+    """A probability or rate that tends to an edge of its range has no error; others have theirs.
+
+    No run of EM gets to the edge: what is published is a small number.
+    """
+
+    CATEGORIES = ([[[0.7, 0.3, 0.0]], [[0.0, 0.4, 0.6]]], [[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]]])
+
+    @staticmethod
+    def _sample(truth, n=1500):
+        return truth.sample(n, random_state=4)[0]
+
+    def test_categories_of_a_chain(self):
+        truth = CategoricalHMM.from_parameters(**CHAIN, probabilities=self.CATEGORIES[0])
+        rows = self._sample(truth)
+        model = CategoricalHMM(2, random_state=0, tol=1e-12).fit(rows).reordered([0, 1])
+        zeros = CategoricalHMM(2, probabilities_init=self.CATEGORIES[1], tol=1e-12).fit(rows)
+        p = model.probabilities_[:, 0]
+        model = model if p[0, 0] > p[1, 0] else model.reordered([1, 0])
+        tiny = model.probabilities_[[0, 1], 0, [2, 0]]
+        assert ((tiny > 0) & (tiny < 1e-6)).any()  # on the way to the edge, not at it
+        with pytest.warns(ConvergenceWarning, match="at the edge of their range"):
+            errors = model.standard_errors(rows)
+        with pytest.warns(ConvergenceWarning, match="at the edge of their range"):
+            expected = zeros.standard_errors(rows)
+        assert np.isnan(errors.probabilities[[0, 1], 0, [2, 0]]).all()
+        for name in ("transmat", "probabilities"):
+            np.testing.assert_allclose(errors[name], expected[name], rtol=1e-3)
+        computed = [*errors.transmat[:, 0], *errors.probabilities[:, 0, 1]]
+        np.testing.assert_allclose(computed, self._by_differences(zeros, rows), rtol=2e-3)
+
+    @staticmethod
+    def _by_differences(model, rows):
+        """Return errors of two transitions and two probabilities by differences of the score."""
+
+        def total(x):
+            a, b, p, q = at + x
+            return len(rows) * CategoricalHMM.from_parameters(
+                startprob=model.startprob_.round(),
+                transmat=[[1 - a, a], [b, 1 - b]],
+                probabilities=[[[1 - p, p, 0]], [[0, q, 1 - q]]],
+            ).score(rows)
+
+        at = np.array([*model.transmat_[[0, 1], [1, 0]], *model.probabilities_[:, 0, 1]])
+        h, axes = 1e-3, np.eye(4) * 1e-3
+        hessian = [
+            [total(i + j) - total(i - j) - total(j - i) + total(-i - j) for j in axes]
+            for i in axes
+        ]
+        return np.sqrt(np.diag(np.linalg.inv(-np.array(hessian) / (4 * h**2))))
+
+    def test_categories_of_a_mixture(self):
+        rng, p = np.random.default_rng(0), np.squeeze(self.CATEGORIES[0])
+        hidden = rng.integers(2, size=600)
+        u = rng.random((600, 3, 1))
+        rows = (u > p.cumsum(axis=1)[hidden][:, np.newaxis]).sum(axis=2)
+        start = [[[0.6, 0.38, 0.02]] * 3, [[0.02, 0.38, 0.6]] * 3]
+        model = CategoricalMixture(2, weights_init=[0.5, 0.5], probabilities_init=start).fit(rows)
+        zeros = CategoricalMixture(
+            2,
+            weights_init=model.weights_,
+            probabilities_init=np.where(model.probabilities_ < 1e-3, 0, model.probabilities_),
+        )
+        zeros.probabilities_init /= zeros.probabilities_init.sum(axis=2, keepdims=True)
+        assert ((model.probabilities_ > 0) & (model.probabilities_ < 1e-6)).any()
+        with pytest.warns(ConvergenceWarning, match="at the edge of their range"):
+            errors, expected = model.standard_errors(rows), zeros.fit(rows).standard_errors(rows)
+        assert np.isnan(expected.probabilities).sum() == 6
+        for name, values in errors.items():
+            np.testing.assert_allclose(values, expected[name], rtol=1e-3)
+
+    def test_rates_and_successes(self):
+        """Events that one of the states never has."""
+        events = [[0.0], [15.0]]
+        poisson = PoissonHMM.from_parameters(**CHAIN, rates=events)
+        binomial = BinomialHMM.from_parameters(**CHAIN, probabilities=[[0], [0.8]], n_trials=9)
+        for truth, name in ((poisson, "rates"), (binomial, "probabilities")):
+            rows = self._sample(truth)
+            model = type(truth)(**truth.get_params()).set_params(random_state=0).fit(rows)
+            model = model.reordered(0)
+            assert getattr(model, f"{name}_")[0, 0] < 1e-6
+            with pytest.warns(ConvergenceWarning, match="at the edge of their range"):
+                errors = model.standard_errors(rows)
+            assert np.isnan(errors[name][0, 0])
+            assert np.isfinite(errors[name][1, 0]) and np.isfinite(errors.transmat).all()
+
+    def test_a_rate_of_few_events_is_not_at_the_edge(self):
+        """Five successes of 1e8 trials: the error is that of the binomial."""
+        rows = np.zeros((50, 1))
+        rows[:5] = 1
+        model = BinomialHMM(1, n_trials=2_000_000).fit(rows)
+        assert model.probabilities_[0, 0] < 1e-6
+        errors = model.standard_errors(rows)
+        np.testing.assert_allclose(errors.probabilities, [[np.sqrt(5) / 1e8]], rtol=1e-4)
