@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from skem.estimators.chain_rows import ChainRows
 from skem.estimators.decoding import FittedChain
 from skem.estimators.row_validation import check_sample_weight, weighted_mean
 from skem.estimators.sequences import refuse_lengths_as_y
+from skem.families.base import FloatArray
 
 __all__ = ["ScoredChain"]
 
@@ -55,7 +57,9 @@ class ScoredChain(FittedChain):
     def _total(self, X: Any, groups: Any, lengths: Any, sample_weight: Any) -> tuple[float, float]:
         """Return the total log-likelihood, and by how many rows."""
         by_row, observed = np.asarray(
-            self._ask(ChainRows.scores, X, groups, lengths, dtype=np.float64, width=(2,))
+            self._ask(
+                partial(_scores, self._mixture()), X, groups, lengths, dtype=np.float64, width=(2,)
+            )
         ).T
         weights = check_sample_weight(sample_weight, len(by_row))
         weights = observed if weights is None else weights * observed
@@ -146,3 +150,10 @@ class ScoredChain(FittedChain):
         total = weighted_mean(log_joint, weights) * float(weights.sum())
         _, n_rows = self._total(X, groups, lengths, sample_weight)
         return float(-2 * total + self.n_parameters_ * np.log(n_rows))
+
+
+def _scores(mixture: Any, rows: ChainRows) -> FloatArray:
+    """Return the log-density of each row, and 1 where something of it is observed, else 0."""
+    unobserved = mixture._unobserved(rows.X)
+    observed = np.ones(len(rows.X)) if unobserved is None else ~unobserved
+    return np.column_stack([rows.log_densities(), observed])

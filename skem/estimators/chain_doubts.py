@@ -12,6 +12,7 @@ from skem.em.driver import Run
 from skem.estimators.doubts import NEXT_TO_NOTHING, ROWS_TO_TELL_APART
 from skem.families.base import FloatArray
 from skem.mixture.hidden_chain import HiddenChain
+from skem.mixture.piece import Sums
 from skem.mixture.scoring import components_alike
 
 __all__ = ["doubts_of_chain"]
@@ -24,7 +25,7 @@ ALIKE = 1e-6
 
 
 def doubts_of_chain(
-    estimator: Any, best: Run, model: HiddenChain, counts: FloatArray
+    estimator: Any, best: Run, model: HiddenChain, expected: Sums
 ) -> dict[str, str]:
     """Return why a fit cannot be trusted, by a word.
 
@@ -36,15 +37,15 @@ def doubts_of_chain(
         The run that led to it.
     model : HiddenChain
         What was fitted.
-    counts : ndarray of shape (n_components,)
-        Expected number of rows in each state, by weight.
+    expected : Sums
+        What the E-step expects at the published parameters, by weight.
 
     Returns
     -------
     doubts : dict of str to str
         Empty where there is no doubt.
     """
-    rows = model.sequences.rows
+    rows, counts = model.sequences.rows, expected.counts
     doubts: dict[str, str] = estimator._mixture()._explain(
         best.spurious, model.components, best.params.components, counts, rows
     )
@@ -55,8 +56,17 @@ def doubts_of_chain(
     empty = np.setdiff1d(np.flatnonzero(counts <= NEXT_TO_NOTHING), unreachable)
     if empty.size:
         doubts["empty"] = f"no row belongs to {_states(empty)}. Decrease n_components."
+    without_rows = np.union1d(unreachable, empty)
     may_leave = model.labels.free[1:].sum(axis=1) > 1
-    for_ever = np.flatnonzero((np.diagonal(transmat) >= FOR_EVER) & may_leave)
+    unknown = may_leave & (_evidence_of_transitions(model, expected) <= NEXT_TO_NOTHING)
+    never_followed = np.setdiff1d(np.flatnonzero(unknown), without_rows)
+    if never_followed.size:
+        doubts["never followed"] = (
+            f"no row follows those of {_states(never_followed)}, so that nothing is known of the "
+            "transitions from there. Say where sequences begin (groups, lengths), if they are "
+            "longer; else hold these transitions (fixed), or give them a transmat_prior."
+        )
+    for_ever = np.flatnonzero((np.diagonal(transmat) >= FOR_EVER) & may_leave & ~unknown)
     if for_ever.size and len(transmat) > 1:
         doubts["never left"] = (
             f"the chain never leaves {_states(for_ever)}. If that is meant, say so by zeros in "
@@ -74,6 +84,13 @@ def doubts_of_chain(
             "these cannot tell so many states. Decrease n_components."
         )
     return doubts
+
+
+def _evidence_of_transitions(model: HiddenChain, expected: Sums) -> FloatArray:
+    """Return how many transitions from each state were seen, or stand for a prior."""
+    pseudo = np.broadcast_to(model.labels.pseudo_counts, model.labels.free.shape)
+    counts: FloatArray = (expected.transitions + pseudo[1:]).sum(axis=1)
+    return counts
 
 
 def _alike(estimator: Any, model: HiddenChain) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from skem.data.blocks import workers
 from skem.estimators.chain_holding import check_stationary, free_probabilities, given_chain
 from skem.estimators.chain_outputs import check_units
 from skem.estimators.chain_summary import DescribedChain
+from skem.estimators.fitting import known_rows
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.sequences import (
     check_known_states,
@@ -133,6 +134,7 @@ class ParametricChain(DescribedChain):
         start, transmat = (~(values == 0) for values in chain)  # NaN is possible
         check_known_states(labels, ends, start, transmat)
         rows = rows_of(X, weights, labels)
+        n_known = known_rows(self._mixture(), X, weights, labels).total_weight
         if by_sequence is not None and not by_sequence.all():
             ends = ends_of(np.diff(ends, prepend=0)[by_sequence > 0])
             if not is_lazy(weights):  # those of dask leave them out by themselves
@@ -142,7 +144,7 @@ class ParametricChain(DescribedChain):
                 "Expected n_samples >= n_components but got "
                 f"n_components = {self.n_components}, n_samples = {rows.n_rows}"
             )
-        return X, Sequences(rows, ends, self.n_components)
+        return X, Sequences(rows, ends, self.n_components, n_known)
 
     def _prepare(
         self, sequences: Sequences, continuing: bool

@@ -133,16 +133,6 @@ class ChainRows:
         """
         return self.rows(self._algorithm.filter(self.logs, *self.chain)[1]) + self.base
 
-    def scores(self) -> FloatArray:
-        """Return the same, and whether something of the row is observed.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_rows, 2)
-            Log-density, and 1 or 0.
-        """
-        return np.column_stack([self.log_densities(), ~np.isnan(self.X).all(axis=1)])
-
     def path(self) -> NDArray[np.integer]:
         """Return the likeliest path.
 

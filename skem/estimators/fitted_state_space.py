@@ -172,19 +172,19 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
         Returns
         -------
         log_likelihood : float
-            The mean of :meth:`score_samples`.
+            In nats per row. Rows of which no cell is observed do not count.
         """
         refuse_lengths_as_y(y, X)
         total, weight = self._total(X, sample_weight, groups, lengths)
         return total / weight
 
     def _total(self, X: Any, sample_weight: Any, groups: Any, lengths: Any) -> tuple[float, float]:
-        """Return the log-likelihood, and the number of rows, by weight."""
+        """Return the log-likelihood, and the number of rows observed, by weight."""
         check_is_fitted(self)
         series, centre = open_series(self, X, groups, lengths, sample_weight)
         with workers(0):
             expected = expect(series, self._published(centre))
-        return expected.log_likelihood, series.total_weight
+        return expected.log_likelihood, series.n_known
 
     def aic(
         self,
@@ -235,7 +235,7 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
         Returns
         -------
         bic : float
-            In total, not by row; rows are the units of data.
+            In total, not by row; the units of data are rows of which a cell is observed.
         """
         total, weight = self._total(X, sample_weight, groups, lengths)
         return float(self.n_parameters_ * np.log(weight) - 2 * total)

@@ -99,7 +99,8 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
     n_iter_ : int
         E/M evaluations of the best run.
     lower_bound_ : float
-        Mean log-likelihood of the published parameters, in nats per row.
+        Mean log-likelihood of the published parameters, in nats per row: ``score(X)``. Rows of
+        which nothing is known count nowhere.
     lower_bounds_ : list of float
         Mean penalised log-likelihood at each evaluation of the best run.
     trace_ : tuple of TraceEntry
@@ -109,8 +110,8 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
     restarts_ : tuple of Restart
         What each run came to.
     doubts_ : dict of str to str
-        Why the fit cannot be trusted, by a word: 'unreachable', 'empty', 'never left', 'alike',
-        'parameters', or what makes a component spurious. Without any it is sound.
+        Why the fit cannot be trusted, by a word: 'unreachable', 'empty', 'never followed', 'never
+        left', 'alike', 'parameters', or what makes a component spurious. Without any it is sound.
     n_parameters_ : int
         Number of free parameters.
     n_features_in_ : int
@@ -232,8 +233,8 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         ConvergenceWarning
             If the best run had something left to gain after ``max_iter`` evaluations, or came to
             something that cannot be trusted (``doubts_``): a spurious optimum, a state that cannot
-            be reached, has no rows, or is never left, states that nothing tells apart, or more
-            parameters than numbers in X.
+            be reached, has no rows, is never left, or is followed by no row, states that nothing
+            tells apart, or more parameters than numbers in X.
         """
         refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
@@ -264,14 +265,14 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
             self._publish_run(best)
             self.n_parameters_ = model.n_parameters(best.params)
             bare, params = self._without_penalty(model), self._params()
-            counts, self.lower_bound_ = bare.expect(params)
+            expected, self.lower_bound_ = bare.expect(params)
             if self.lower_bound_ == -np.inf:
                 raise ValueError(
                     "X is impossible under the model: zeros that are held or were given "
                     "(startprob_init, transmat_init) contradict each other, X or known_labels"
                 )
             self._last_state = sequences.last_state(bare.kernel(params), params.labels, crew)
-            self.doubts_ = doubts_of_chain(self, best, model, counts)
+            self.doubts_ = doubts_of_chain(self, best, model, expected)
         task.end(best.params)
         return best
 

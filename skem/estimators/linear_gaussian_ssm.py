@@ -125,7 +125,8 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
     converged_, n_iter_ : as of all mixtures
         Said once, in MixtureEM.
     lower_bound_ : float
-        Mean log-likelihood of the published parameters, in nats per row.
+        Mean log-likelihood of the published parameters, in nats per row: ``score(X)``. Rows of
+        which no cell is observed count nowhere.
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
     trace_, restarts_ : as of all mixtures
@@ -320,7 +321,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         self.__dict__.update(self._as_published(centre, best.params))
         self.converged_, self.n_iter_ = best.converged, best.n_evaluations
         self.lower_bounds_ = list(best.trace)
-        self.lower_bound_ = expect(series, best.params).log_likelihood / series.total_weight
+        self.lower_bound_ = expect(series, best.params).log_likelihood / series.n_known
         self.n_parameters_ = count_parameters(self, given, len(series.ends))
         self._last_state = last_state(series, best.params)
         self._sampler = None

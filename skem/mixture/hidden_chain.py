@@ -65,8 +65,8 @@ class HiddenChain:
 
     @property
     def n_units(self) -> float:
-        """Number of rows, by weight."""
-        return self.sequences.rows.total_weight
+        """Number of rows of which something is known, by weight."""
+        return self.sequences.n_known
 
     def evaluate(self, params: MixtureParameters) -> Evaluation:
         """Return the next parameters, and the objective and statistics of these ones.
@@ -88,10 +88,9 @@ class HiddenChain:
             new = MixtureParameters(self.labels.maximize(counts, params.labels), components)
             return Evaluation(new, objective, ChainStatistics(counts, sums.totals))
 
-    def expect(self, params: MixtureParameters) -> tuple[FloatArray, float]:
-        """Return expected numbers of rows by state, and the mean objective of params."""
-        sums, objective = self._expect(self.kernel(params), params)
-        return sums.totals[:, 0], objective
+    def expect(self, params: MixtureParameters) -> tuple[Sums, float]:
+        """Return what the E-step expects, and the mean objective of params."""
+        return self._expect(self.kernel(params), params)
 
     def objective(self, params: MixtureParameters) -> float:
         """Return the mean objective of params, in nats per row."""
@@ -115,7 +114,7 @@ class HiddenChain:
 
     def spurious(self, params: MixtureParameters) -> Doubt | None:
         """Say what makes the parameters a spurious optimum of these rows, if anything does."""
-        return self.components.spurious(params.components, self.expect(params)[0])
+        return self.components.spurious(params.components, self.expect(params)[0].counts)
 
     def n_parameters(self, params: MixtureParameters) -> int:
         """Count the free parameters."""

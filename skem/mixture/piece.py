@@ -38,6 +38,11 @@ class Sums(NamedTuple):
     transitions: FloatArray
     totals: FloatArray
 
+    @property
+    def counts(self) -> FloatArray:
+        """Expected number of rows in each state."""
+        return self.totals[:, 0]
+
 
 class Piece:
     """Some whole sequences in memory, passed over again and again.

@@ -51,11 +51,19 @@ class Sequences:
         The number of rows up to the end of each.
     n_states : int
         Number of states that a chain goes through.
+    known : float, optional
+        Number of rows, by weight, of which something is known; all of them unless given.
     """
 
     rows: Rows
     ends: Index
     n_states: int
+    known: float | None = None
+
+    @property
+    def n_known(self) -> float:
+        """Number of rows of which something is known, by weight: no others count in a mean."""
+        return self.rows.total_weight if self.known is None else self.known
 
     @cached_property
     def whole(self) -> Piece | None:

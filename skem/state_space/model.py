@@ -35,8 +35,8 @@ class StateSpaceModel:
 
     @property
     def n_units(self) -> float:
-        """Number of rows, by weight."""
-        return self.series.total_weight
+        """Number of rows of which a cell is observed, by weight."""
+        return self.series.n_known
 
     def evaluate(self, params: StateSpace) -> Evaluation:
         """Take the two steps of EM; see :class:`~skem.em.model.Model`."""

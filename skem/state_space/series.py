@@ -130,6 +130,13 @@ class Series:
         return float(self.weights @ self.lengths)
 
     @cached_property
+    def n_known(self) -> float:
+        """Number of rows of which a cell is observed, by weight: no others count in a mean."""
+        if self.observed is None:
+            return self.total_weight
+        return float(self.row_weights @ self.observed.any(axis=1))
+
+    @cached_property
     def is_complete(self) -> NDArray[np.bool_]:
         """Whether each sequence has all of its cells."""
         if self.observed is None:

@@ -246,3 +246,39 @@ class TestAtTheEdge:
         assert model.probabilities_[0, 0] < 1e-6
         errors = model.standard_errors(rows)
         np.testing.assert_allclose(errors.probabilities, [[np.sqrt(5) / 1e8]], rtol=1e-4)
+
+
+class TestTransitionsThatNothingIsKnownOf:
+    """No row follows a state: whatever is published of its transitions was in the start."""
+
+    def test_sequences_of_one_row(self):
+        rows, _ = TRUTHS["poisson"].sample(200, random_state=0)
+        model = PoissonHMM(2, random_state=0)
+        with pytest.warns(ConvergenceWarning, match="no row follows those of states 0, 1"):
+            model.fit(rows, lengths=[1] * 200)
+        assert list(model.doubts_) == ["never followed"]
+
+    def test_a_state_at_the_end(self):
+        """Sequences end as they come to the second state."""
+        rows = np.tile([2.0, 3, 2, 1, 40], 20)[:, np.newaxis]
+        model = PoissonHMM(2, rates_init=[[2.0], [40.0]])
+        with pytest.warns(ConvergenceWarning, match="no row follows those of state 1, so"):
+            model.fit(rows, lengths=[5] * 20)
+        assert list(model.doubts_) == ["never followed"]
+        told = [
+            {"transmat_prior": 1.5},
+            {"transmat_init": [[0.8, 0.2], [0, 1]]},
+            {
+                "transmat_init": [[0.8, 0.2], [0.5, 0.5]],
+                "fixed": {"transmat": np.array([[False, False], [True, True]])},
+            },
+        ]
+        for params in told:
+            assert (
+                PoissonHMM(2, rates_init=[[2.0], [40.0]], **params)
+                .fit(rows, lengths=[5] * 20)
+                .doubts_
+                == {}
+            )
+        known = PoissonHMM(2, rates_init=[[2.0], [40.0]]).fit(np.vstack([rows, rows[:2]]))
+        assert known.doubts_ == {}  # one sequence: something follows

@@ -370,7 +370,47 @@ class TestFit:
                     logs[t, k] = multivariate_normal.logpdf(row[seen], model.means_[k][seen], C)
         evidence, posterior, _ = by_loop(logs, model.startprob_, model.transmat_, [160])
         np.testing.assert_allclose(model.predict_proba(X), posterior.astype(float), atol=1e-9)
-        np.testing.assert_allclose(model.lower_bound_ * 160, float(evidence[0]), rtol=1e-10)
+        n_observed = (~np.isnan(X).all(axis=1)).sum()
+        total = model.lower_bound_ * n_observed
+        np.testing.assert_allclose(total, float(evidence[0]), rtol=1e-10)
+
+    @pytest.mark.parametrize("name", ["gaussian", "counts", "trials"])
+    def test_rows_of_which_nothing_is_known_count_nowhere(self, name):
+        """The mean is over the others, in the fit as in ``score``; the chain goes through all."""
+        rng, states = np.random.default_rng(3), np.repeat([0, 1] * 3, 20)
+        X = rng.poisson(2 + 6 * states)[:, None].astype(float)
+        X[50:95] = np.nan
+        estimator = {"gaussian": GaussianHMM(2), "counts": PoissonHMM(2)}.get(name, BinomialHMM(2))
+        nothing = X[:50].copy(), X[95:].copy()
+        if name == "trials":  # a cell of no trials is unobserved without being missing
+            X = np.nan_to_num(np.hstack([X, 12 - np.minimum(X, 12)]))
+            nothing = X[:50], X[95:]
+        model = estimator.set_params(random_state=0, n_init=1).fit(X)
+        total = model.score_samples(X).sum()
+        np.testing.assert_allclose(model.lower_bound_, total / 75, rtol=1e-10)
+        np.testing.assert_allclose(model.score(X), total / 75, rtol=1e-10)
+        np.testing.assert_allclose(model.lower_bounds_[-1], total / 75, rtol=1e-6)
+        bic = model.n_parameters_ * np.log(75) - 2 * total
+        np.testing.assert_allclose(model.bic(X), bic, rtol=1e-10)
+        assert np.abs(model.score_samples(X)[50:95]).max() < 1e-14
+        without = np.concatenate(nothing)
+        assert not np.allclose(model.score(without), model.score(X), rtol=1e-5)  # a gap is one
+
+    def test_a_known_state_counts_where_nothing_else_is_known(self):
+        X = np.array([[1.0], [1], [9], [9], [np.nan], [np.nan], [1], [9]])
+        labels = [-1, -1, -1, -1, 1, -1, -1, -1]
+        model = PoissonHMM(
+            2, startprob_init=[1, 0], transmat_init=[[0.5, 0.5]] * 2, rates_init=[[1], [9]]
+        )
+        model = model.set_params(max_iter=1, tol=1.0).fit(X, known_labels=labels)
+        parts = model.startprob_[0], model.transmat_, model.rates_
+        logs = -np.inf * np.ones((8, 2))
+        for t, row in enumerate(X[:, 0]):
+            for k in range(2):
+                if labels[t] in (-1, k):
+                    logs[t, k] = 0.0 if np.isnan(row) else poisson.logpmf(row, parts[2][k, 0])
+        evidence, _, _ = by_loop(logs, model.startprob_, model.transmat_, [8])
+        np.testing.assert_allclose(model.lower_bound_, float(evidence[0]) / 7, rtol=1e-10)
 
     def test_warnings_name_the_states(self):
         X = np.concatenate([np.full((20, 1), 3.0), np.full((20, 1), 30.0)])
