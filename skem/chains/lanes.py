@@ -168,6 +168,8 @@ class Group:
     first_start, last_start : integer ndarray of shape (len(members),)
         First and last step after 0 at which a sequence starts in a lane; the number of steps, and
         0, where there is none.
+    lengths : integer ndarray of shape (len(members),)
+        Number of rows in each lane.
     """
 
     def __init__(self, lanes: Lanes, members: range) -> None:
@@ -187,6 +189,9 @@ class Group:
             if starts is not None and step > 0:
                 self.last_start[starts] = step
                 self.first_start[starts] = np.minimum(self.first_start[starts], step)
+
+        is_long = np.arange(members.start, members.stop) < lanes.n_long
+        self.lengths = lanes.n_steps - 1 + is_long.astype(np.intp)
 
     def n_in(self, step: int) -> int:
         """Return how many of these lanes have a row in a step; none after the last."""
