@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skem.errors import Doubt
 from skem.families.base import (
@@ -118,7 +119,7 @@ class Gaussian(GaussianDensity):
         form and their difference would have lost its digits; DegenerateComponentError where a
         centred covariance is singular to rounding.
         """
-        exact = getattr(kernel, "exact", False)
+        exact: Any = getattr(kernel, "exact", False)  # for all components, or by component
         centres: FloatArray = getattr(kernel, "centres", np.zeros((1, self.n_features)))
         responsible, counts, first, second = self._moments(totals, centres)
         deltas = first / counts.mean
@@ -139,17 +140,22 @@ class Gaussian(GaussianDensity):
             put = partial(self.held.put, "covariances")
             params = GaussianParameters(means, *self.least_variance.factor(covariances, put))
         except DegenerateComponentError:
-            if exact:
+            if np.all(exact):
                 raise
             raise self._loss_of_precision(previous, means) from None
-        if not exact and self._amplification(params) > self.max_amplification:
-            raise self._loss_of_precision(previous, means)
+        if exact is not True:
+            narrow = self._loses_digits(params) | exact
+            if (narrow > exact).any():
+                raise self._loss_of_precision(previous, means, narrow)
         return params
 
     def _loss_of_precision(
-        self, previous: GaussianParameters | None, centres: FloatArray
+        self,
+        previous: GaussianParameters | None,
+        centres: FloatArray,
+        narrow: NDArray[np.bool_] | None = None,
     ) -> LossOfPrecision:
-        return LossOfPrecision(lambda bias: self.centred_kernel(previous, bias, centres))
+        return LossOfPrecision(lambda bias: self.centred_kernel(previous, bias, centres, narrow))
 
     def _moments(
         self, totals: FloatArray, centres: FloatArray

@@ -28,6 +28,7 @@ from skem.families.covariance import Structure
 from skem.families.exponential import LinearKernel
 from skem.families.held import Held
 from skem.families.kept import keep_last
+from skem.families.partly_centred import PartlyCentredKernel
 from skem.families.prior import ConjugatePrior
 from skem.families.wide import WideKernel
 
@@ -152,8 +153,8 @@ class GaussianDensity:
             if wide:
                 return WideKernel(self.origin)
             return LinearKernel(self, None, self.n_statistics)
-        if self._amplification(params) > self.max_amplification:
-            return self.centred_kernel(params, bias, params.means)
+        if (narrow := self._loses_digits(params)).any():
+            return self.centred_kernel(params, bias, params.means, narrow)
         return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
 
     def wide_kernel(self, params: GaussianParameters, bias: FloatArray) -> WideKernel:
@@ -193,21 +194,45 @@ class GaussianDensity:
         return float(self.prior.log_density(self.structure, params).sum())
 
     def centred_kernel(
+        self,
+        params: GaussianParameters | None,
+        bias: FloatArray,
+        centres: FloatArray,
+        narrow: NDArray[np.bool_] | None = None,
+    ) -> Kernel:
+        """Return the kernel that subtracts a component's own centre before it squares.
+
+        Where only few components are narrow, of a mask (K,), the others take the expanded form.
+        """
+        if narrow is None or not self._can_part(narrow):
+            return self._all_centred(params, bias, centres)
+        if params is None:
+            linear, few = LinearKernel(self, None, self.n_statistics), None
+        else:
+            linear = self.expanded_kernel(params, bias)
+            few = GaussianParameters(*(values[narrow] for values in params))
+        centred = self._all_centred(few, bias[narrow], centres[narrow])
+        return PartlyCentredKernel(linear, centred, narrow)
+
+    def _all_centred(
         self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
     ) -> CentredKernel:
-        """Return the kernel that subtracts each component's own centre before it squares."""
-        if params is None:
-            return CentredKernel(self.structure, self.origin, centres, None, None)
-        peaks = self.log_peaks(params, bias)
+        peaks = None if params is None else self.log_peaks(params, bias)
         return CentredKernel(self.structure, self.origin, centres, params, peaks)
 
+    def _can_part(self, narrow: NDArray[np.bool_]) -> bool:
+        """Say whether it pays to centre the narrow components alone."""
+        structure = self.structure
+        separate = not (structure.shared or structure.is_wide(self.n_features))
+        return separate and 2 * int(narrow.sum()) <= narrow.size
+
     @keep_last
-    def _amplification(self, params: GaussianParameters) -> float:
-        return float(
-            self.structure.amplification(
-                params.covariances, params.precisions_cholesky, params.means
-            ).max()
+    def _loses_digits(self, params: GaussianParameters) -> NDArray[np.bool_]:
+        """Say of which components the expanded form amplifies rounding too much, (K,)."""
+        amplification = self.structure.amplification(
+            params.covariances, params.precisions_cholesky, params.means
         )
+        return amplification > self.max_amplification
 
     def log_base_measure(self, X: FloatArray) -> float:
         """Return 0: the kernels hold the whole density."""

@@ -87,12 +87,12 @@ class IncompleteGaussian(Gaussian):
             if params is None:
                 return self.pattern_kernel(self._of_reference(), bias)
             patterns = self.pattern_kernel(params, bias)
-            if self._amplification(params) > self.max_amplification:
+            if self._loses_digits(params).any():
                 return patterns
             return PartlyCompleteKernel(self._complete.expanded_kernel(params, bias), patterns)
         if params is None:
             return LinearKernel(self, None, self.n_statistics)
-        if self._amplification(params) > self.max_amplification:
+        if self._loses_digits(params).any():
             return self.centred_kernel(params, bias, params.means)
         return self.expanded_kernel(params, bias)
 
@@ -103,10 +103,13 @@ class IncompleteGaussian(Gaussian):
         return Gaussian(**{**mine, "pooled": None})
 
     def _loss_of_precision(
-        self, previous: GaussianParameters | None, centres: FloatArray
+        self,
+        previous: GaussianParameters | None,
+        centres: FloatArray,
+        narrow: NDArray[np.bool_] | None = None,
     ) -> LossOfPrecision:
         if not self.structure.correlated:
-            return super()._loss_of_precision(previous, centres)
+            return super()._loss_of_precision(previous, centres, narrow)
         params = self._of_reference() if previous is None else previous
         return LossOfPrecision(lambda bias: self.pattern_kernel(params, bias))
 
@@ -132,7 +135,11 @@ class IncompleteGaussian(Gaussian):
         return LinearKernel(self, eta, self.n_statistics)
 
     def centred_kernel(
-        self, params: GaussianParameters | None, bias: FloatArray, centres: FloatArray
+        self,
+        params: GaussianParameters | None,
+        bias: FloatArray,
+        centres: FloatArray,
+        narrow: NDArray[np.bool_] | None = None,
     ) -> CentredKernel:
         """Return the kernel of observed cells about each component's own centre."""
         if params is None:

@@ -14,6 +14,7 @@ from skem.families import Gaussian, GaussianParameters, LinearKernel
 from skem.families.base import DegenerateComponentError
 from skem.families.centred import CentredKernel
 from skem.families.covariance import STRUCTURES
+from skem.families.partly_centred import PartlyCentredKernel
 from skem.families.partly_complete import PartlyCompleteKernel
 from skem.families.patterns import PatternKernel
 from skem.families.wide import WideKernel
@@ -129,6 +130,35 @@ def test_centred_kernel_takes_over_where_the_expanded_one_is_wrong(structure):
     exact = exact_log_densities(family, params, X)[np.arange(len(X)), labels]
     wrong = kernel_log_densities(family.expanded_kernel(params, np.zeros(2)), X, 2)
     assert np.abs(wrong[np.arange(len(X)), labels] - exact).max() > 1e-6
+
+
+@pytest.mark.parametrize("structure", ["full", "diag", "spherical"])
+def test_few_narrow_components_are_centred_alone(structure):
+    """The others keep the two matrix products; both ways are as exact as one for all."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 50)
+    X = rng.standard_normal((150, 3)) * np.array([1.0, 2.0, 1e-6])[labels][:, np.newaxis]
+    X[labels > 0] += 2.0
+    family = family_for(X, structure, 3)
+    model = MixtureModel(Independent(), family, Rows(X))
+    params = model.start(labels)
+    kernel = model.kernel(params)
+    assert isinstance(kernel, PartlyCentredKernel)
+    assert kernel.exact.tolist() == [False, False, True]
+    exact = exact_log_densities(family, params.components, X) + np.log(params.labels.weights)
+    near = np.abs(exact) < 1e3
+    assert near.any(axis=0).all()
+    log_density = kernel_log_densities(kernel, X, 3)
+    assert_allclose(log_density[near], exact[near], rtol=0, atol=1e-10)
+    expanded = kernel_log_densities(family.expanded_kernel(params.components, np.zeros(3)), X, 3)
+    assert np.abs(expanded - np.log(params.labels.weights) - exact)[near].max() > 1e-6
+    for k in range(3):
+        rows = X[labels == k]
+        assert_allclose(params.components.means[k] + family.origin, rows.mean(axis=0), rtol=1e-12)
+        whole = family.structure.expand(params.components.covariances, 3, 3)[k]
+        variance = rows.var(axis=0)
+        expected = np.full(3, variance.mean()) if structure == "spherical" else variance
+        assert_allclose(np.diag(whole), expected, rtol=1e-9)
 
 
 @structures
