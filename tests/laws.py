@@ -6,7 +6,7 @@ family against is computed from ``Case.log_densities``, which knows nothing of s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,26 @@ def totals_add_up_over_any_split(case: Case) -> None:
     check()
 
 
+def passes_leave_loaded_rows_as_they_are(case: Case) -> None:
+    """Runs in several threads share them: what a pass writes to is its own."""
+    kernel = case.model().kernel(case.params)
+    block = kernel.load(case.X, np.empty((kernel.width, len(case.X))))
+    before = [each.copy() for each in _arrays(block)]
+    r = np.ones((case.family.n_components, len(case.X)))
+    kernel.log_density(block, np.empty_like(r))
+    kernel.totals(block, r)
+    for now, then in zip(_arrays(block), before, strict=True):
+        assert_array_equal(now, then)
+
+
+def _arrays(block: Any) -> list[np.ndarray]:
+    """Return the arrays that loaded rows are made of."""
+    if block is None or isinstance(block, np.ndarray):
+        return [] if block is None else [block]
+    parts = block if isinstance(block, tuple) else [getattr(block, f.name) for f in fields(block)]
+    return [array for part in parts for array in _arrays(part)]
+
+
 def nothing_near_beats_the_m_step(case: Case) -> None:
     """The M-step maximises the expected complete-data log-likelihood of any responsibilities."""
     r = case.responsibilities(seed=1)
@@ -303,6 +323,7 @@ LAWS: tuple[Callable[[Case], None], ...] = (
     log_density_is_that_of_the_reference,
     objective_is_the_mean_penalised_log_likelihood,
     totals_add_up_over_any_split,
+    passes_leave_loaded_rows_as_they_are,
     nothing_near_beats_the_m_step,
     bound_touches_the_log_likelihood_and_lifts_it,
     integer_weights_are_repeated_rows,

@@ -74,8 +74,8 @@ class CentredKernel:
         """Return counts, first and second moments about the centres."""
         rows = []
         for centre, r in zip(self.centres, responsibilities, strict=True):
-            felt = np.flatnonzero(r > NEGLIGIBLE * r.max())
-            Z, r = (block, r) if 2 * felt.size > r.size else (block[:, felt], r[felt])
+            counted = np.flatnonzero(r > NEGLIGIBLE * r.max())
+            Z, r = (block, r) if 2 * counted.size > r.size else (block[:, counted], r[counted])
             Z = Z - centre[:, np.newaxis]
             second = self.structure.weighted_second(Z, r)
             rows.append(np.concatenate([[r.sum()], Z @ r, second]))

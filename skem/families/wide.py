@@ -43,7 +43,7 @@ class WideKernel:
 
     @property
     def width(self) -> int:
-        """Rows of a loaded block: those of y, and work space for as many."""
+        """Rows of a loaded block, those of y, and of work space beside it."""
         return 2 * (1 + self.origin.size)
 
     @cached_property
@@ -56,18 +56,18 @@ class WideKernel:
 
     def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write y of each row to the upper half of out."""
-        d = self.origin.size
-        out[0] = 1.0
-        np.subtract(X.T, self.origin[:, np.newaxis], out=out[1 : 1 + d])
-        return out
+        y = out[: 1 + self.origin.size]
+        y[0] = 1.0
+        np.subtract(X.T, self.origin[:, np.newaxis], out=y[1:])
+        return y
 
     def log_density(self, block: FloatArray, out: FloatArray) -> float:
         """Write the log-density less the largest peak, component by component."""
         assert self.log_peaks is not None
         offset = float(self.log_peaks.max())
-        y, whitened = block[: 1 + self.origin.size], block[2 + self.origin.size :]
+        whitened = np.empty_like(block[1:])  # its own: threads may share a block
         for k, A in enumerate(self._affine):
-            multiply_lower(A, y, out=whitened)
+            multiply_lower(A, block, out=whitened)
             np.einsum("ib,ib->b", whitened, whitened, out=out[k])
         out *= -0.5
         out += (self.log_peaks - offset)[:, np.newaxis]
@@ -75,15 +75,13 @@ class WideKernel:
 
     def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts, first and second moments about the origin."""
-        p = 1 + self.origin.size
-        y, scaled = block[:p], block[p:]
-        upper = upper_triangle(p)
+        scaled, upper = np.empty_like(block), upper_triangle(len(block))
         rows = []
         for r in responsibilities:
-            felt = np.flatnonzero(r > NEGLIGIBLE * r.max())
-            if 2 * felt.size > r.size:
-                half = np.multiply(y, np.sqrt(r), out=scaled)
+            counted = np.flatnonzero(r > NEGLIGIBLE * r.max())
+            if 2 * counted.size > r.size:
+                half = np.multiply(block, np.sqrt(r), out=scaled)
             else:
-                half = y[:, felt] * np.sqrt(r[felt])
+                half = block[:, counted] * np.sqrt(r[counted])
             rows.append((half @ half.T)[upper])
         return np.array(rows)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.data.blocks import SERIAL, Workers, block_rows
+from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
 from skem.em.model import Evaluation
 from skem.errors import Doubt
@@ -19,6 +19,7 @@ from skem.families.base import (
     LossOfPrecision,
 )
 from skem.mixture.labels import Independent, MixtureParameters
+from skem.mixture.loaded import LoadedRows
 from skem.mixture.posterior import normalise
 from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep, sweep_block
 
@@ -162,32 +163,16 @@ class MixtureModel:
     def _sweep(self, kernel: Kernel, assignment: Assignment) -> tuple[Any, FloatArray]:
         """Pass once over all rows; over their loaded form, where that is kept."""
         rows = self.rows
-        block = self._one_block(kernel, assignment.n_components)
+        block = self._loaded.block(kernel)
         if block is None:
             return sweep(kernel, rows, assignment, self.workers)
         n = rows.n_rows
         work = np.empty((2, assignment.n_components, n))
         return sweep_block(kernel, block, rows.weights, assignment, slice(0, n), work)
 
-    def _one_block(self, kernel: Kernel, n_components: int) -> Any:
-        """Return the loaded form of all rows, where these are in memory and fit into one block.
-
-        It is the same for all kernels of a kind in a fit, and loading it is a fifth of the time of
-        a small pass.
-        """
-        kind, rows = (type(kernel), kernel.width), self.rows
-        if kind not in self._loaded:
-            fits = rows.in_memory and not (
-                block_rows(kernel.width, n_components, rows.n_rows) < rows.n_rows
-            )
-            space = np.empty((kernel.width, rows.n_rows)) if fits else None
-            self._loaded[kind] = None if space is None else kernel.load(rows.X, space)
-        return self._loaded[kind]
-
     @cached_property
-    def _loaded(self) -> dict[Any, Any]:
-        """Loaded rows by kinds of kernels."""
-        return {}
+    def _loaded(self) -> LoadedRows:
+        return LoadedRows(self.rows, self.components.n_components)
 
     @cached_property
     def _log_base_total(self) -> float:

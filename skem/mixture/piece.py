@@ -11,6 +11,7 @@ from skem.data.blocks import SERIAL, Workers, block_rows
 from skem.data.rows import Rows
 from skem.families.base import LOG_ZERO, FloatArray, Kernel
 from skem.families.exponential import LinearKernel
+from skem.mixture.loaded import LoadedRows
 from skem.mixture.markov import Chain
 from skem.mixture.posterior import mask_known
 from skem.mixture.sweep import load_blocks
@@ -62,7 +63,7 @@ class Piece:
         self.rows = rows.take(self.lanes.order)
         self.n_states = n_states
         self.algorithm = ForwardBackward(self.lanes, n_states)
-        self._loaded: tuple[Any, Any] = (None, None)
+        self._loaded = LoadedRows(self.rows, n_states)
 
     def sums(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Sums:
         """Return what the E-step expects."""
@@ -115,7 +116,7 @@ class Piece:
         """
         rows, out = self.rows, np.empty((self.n_states, self.rows.n_rows))
         constant = 0.0
-        if (one := self._one_block(kernel)) is not None:
+        if (one := self._block(kernel)) is not None:
             constant = kernel.log_density(one, out)
             if rows.labels is not None:
                 mask_known(out, rows.labels)
@@ -140,7 +141,7 @@ class Piece:
     ) -> FloatArray:
         """Return the kernel's totals of given weights by state (n_states, n_rows)."""
         rows = self.rows
-        if (one := self._one_block(kernel)) is not None:
+        if (one := self._block(kernel)) is not None:
             return kernel.totals(one, posterior)
 
         def sums(starts: range) -> FloatArray:
@@ -156,17 +157,9 @@ class Piece:
             totals = totals + part
         return totals
 
-    def _one_block(self, kernel: Kernel) -> FloatArray | None:
-        """Return the sufficient statistics of all rows, where these fit into one block.
+    def _block(self, kernel: Kernel) -> Any:
+        """Return the loaded form of all rows, None where it is not kept.
 
-        They do not change in a fit, and loading them is a good part of a small pass.
+        Other families than that of the fit pass over the rows, too: the published one, say.
         """
-        if not isinstance(kernel, LinearKernel):
-            return None
-        family, block = self._loaded
-        if family is not kernel.family:
-            n, block = self.rows.n_rows, None
-            if block_rows(kernel.width, self.n_states, n) >= n:
-                block = kernel.load(self.rows.X, np.empty((kernel.width, n)))
-            self._loaded = (kernel.family, block)
-        return block
+        return self._loaded.block(kernel) if isinstance(kernel, LinearKernel) else None

@@ -514,3 +514,16 @@ def test_verbose_prints_the_progress_at_the_interval(capsys):
     assert lines[1:3] == ["  Iteration 2", "  Iteration 4"]
     assert lines[-1] == "Initialization converged."
     assert "ll change" in printed(2)
+
+
+def test_starts_in_threads_do_not_disturb_each_other_in_many_features():
+    """The kernel for many features needs work space: each thread its own."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 40)) + 3 * rng.integers(0, 3, (300, 1))
+    alone, together = (
+        GaussianMixtureEM(
+            3, n_init=6, init_params="random", max_iter=50, n_jobs=n_jobs, random_state=0
+        ).fit(X)
+        for n_jobs in (None, 3)
+    )
+    assert alone.restarts_ == together.restarts_

@@ -35,10 +35,16 @@ def biased_log_density(kernel, block, out):
     return constant
 
 
+def in_place_totals(kernel, block, responsibilities):
+    block *= np.sqrt(responsibilities[0]) + 1
+    return kernel.totals(block, responsibilities)
+
+
 TAMPERINGS = {
     laws.log_density_is_that_of_the_reference: ("log_density", biased_log_density),
     laws.objective_is_the_mean_penalised_log_likelihood: ("log_density", biased_log_density),
     laws.totals_add_up_over_any_split: ("totals", lambda k, b, r: k.totals(b, r) + 1e-6),
+    laws.passes_leave_loaded_rows_as_they_are: ("totals", in_place_totals),
     laws.nothing_near_beats_the_m_step: ("maximize", noisy(1e-2)),
     laws.bound_touches_the_log_likelihood_and_lifts_it: ("maximize", noisy(1.0)),
     laws.integer_weights_are_repeated_rows: ("totals", lambda k, b, r: k.totals(b, r * r)),
