@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from skem.data.rows import Rows
 from skem.em.driver import Run, run
+from skem.em.model import DegenerateError
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.holding import all_given, complete, may_leave
 from skem.estimators.outputs import without_unknown
@@ -218,7 +219,10 @@ def _check_possible(model: MixtureModel, start: Any, is_held: bool) -> None:
     """
     if model.objective(start) > -np.inf:
         return
-    after = model.evaluate(start).params
+    try:
+        after = model.evaluate(start).params
+    except DegenerateError:
+        after = start
     if model.objective(after) > -np.inf:
         return
     if not is_held:

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.rows import Rows
+from skem.errors import Doubt
 from skem.estimators.base import MixtureEM
 from skem.estimators.parameters import Estimate
 from skem.estimators.validation import Check
@@ -75,6 +76,9 @@ verbose_interval : as of all mixtures
         Mean log-likelihood of the published parameters: ``score(X)``, in nats per row.
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
+    doubts_ : dict of str to str
+        Why the fit cannot be trusted, by a word: 'few rows' (a component on equal rows), 'no
+        maximum' (the likelihood still rises), 'empty'. Without any it is sound.
     trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
         Said once, in MixtureEM.
     n_features_in_ : int
@@ -256,6 +260,14 @@ verbose_interval : as of all mixtures
         if isinstance(self.components, list | tuple):
             params["components"] = [self.components[k] for k in places]
         return params
+
+    def _explain(
+        self, doubt: Doubt | None, family: Any, params: Any, counts: FloatArray, rows: Rows
+    ) -> dict[str, str]:
+        if doubt is None:
+            return {}
+        advice = "Fix it in a Density, decrease n_components, or give more starts (n_init)."
+        return {doubt.word: f"{doubt.sentence}. {advice}"}
 
     def _check_slopes(self, family: Densities, params: Any, rows: Rows) -> None:
         X = np.asarray(rows.first(ROWS_TO_CHECK), dtype=np.float64)

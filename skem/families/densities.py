@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.errors import Doubt
 from skem.families.base import (
     LOG_ZERO,
     DegenerateComponentError,
@@ -172,13 +173,15 @@ class Densities(ExponentialFamily):
 
     @staticmethod
     def _check(k: int, density: Density, theta: FloatArray, X: FloatArray) -> None:
-        """Raise DegenerateComponentError where a scale has vanished."""
-        if "scale" not in density.free:
-            return
-        scales = theta[:, density.names.index("scale")]
-        spread = np.nanmax(X, axis=0) - np.nanmin(X, axis=0)
-        if not (scales > 1e-9 * spread).all():
-            raise DegenerateComponentError(k, f"the scale of its {density.name} is zero")
+        """Raise DegenerateComponentError where a scale has vanished, or there is no density."""
+        if "scale" in density.free:
+            scales = theta[:, density.names.index("scale")]
+            spread = np.nanmax(X, axis=0) - np.nanmin(X, axis=0)
+            if not (scales > 1e-9 * spread).all():
+                raise DegenerateComponentError(k, f"the scale of its {density.name} is zero")
+        if np.isnan(density.log_density(X[:1], theta)).any():
+            found = ", ".join(map("{}={:.6g}".format, density.names, theta[0]))
+            raise DegenerateComponentError(k, f"there is no {density.name} with {found}")
 
     def n_parameters(self, params: DensityParameters) -> int:
         """Count the parameters that are estimated."""
@@ -207,6 +210,26 @@ class Densities(ExponentialFamily):
                 for (density, theta), r in zip(self.pairs(params), responsibilities, strict=True)
             ]
         )
+
+    def unsettled(self, params: DensityParameters, totals: Any) -> Doubt | None:
+        """Say which component rests on few values, or has no maximum here; None of none."""
+        X, responsibilities = totals.joined()
+        pairs = zip(self.pairs(params), responsibilities, strict=True)
+        for k, ((density, theta), r) in enumerate(pairs):
+            if self.n_components > 1 and density.has_few_values(X, r, theta):
+                return Doubt(
+                    "few rows",
+                    f"component {k} rests on hardly more distinct values than its {density.name} "
+                    f"has parameters ({len(density.free)})",
+                )
+            if (name := density.unsettled(X, r, theta, self._units)) is not None:
+                return Doubt(
+                    "no maximum",
+                    f"the likelihood of component {k} still rises in {name!r} of its "
+                    f"{density.name}: it has no maximum nearby, as where rows are equal, or touch "
+                    "a bound",
+                )
+        return None
 
     def check_smooth(self, params: DensityParameters, X: FloatArray) -> None:
         """Raise ValueError where a log-density has a corner, or a bound, at some row."""

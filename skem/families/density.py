@@ -1,29 +1,23 @@
 """Any one density: a distribution of scipy.stats, or a function that returns log-densities."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from skem.coordinates import STEP, Coordinates, slope
-from skem.families.weighted_likelihood import FIRST_SHAPES, estimate
-from skem.ranges import POSITIVE, REAL, FloatArray, Mask, Range, Real
+from skem.families.density_base import DensityBase
+from skem.families.smoothness import STEPS, is_smooth, still_rises
+from skem.families.weighted_likelihood import estimate
+from skem.ranges import FloatArray, Mask
 
 __all__ = ["Density"]
 
-#: Of what a smooth log-density changes by over two steps its fourth difference is a share that
-#: shrinks at least with the square of the step. At a corner it is twice the change.
-LARGEST_FOURTH_DIFFERENCE = 0.05
-
-#: Steps of these differences: at a corner between two points those of one step may vanish.
-STEPS = (STEP, 4 * STEP)
-
 
 @dataclass(frozen=True, eq=False)
-class Density:  # numpydoc ignore=PR02
+class Density(DensityBase):  # numpydoc ignore=PR02
     """What a component of :class:`skem.Mixture` can be.
 
     Parameters
@@ -36,8 +30,11 @@ class Density:  # numpydoc ignore=PR02
         Values to start from. All that a function estimates must be here; those of a distribution
         are guessed where not given.
     fixed : mapping of str to float, default={}
-        Parameters that are not estimated. ``loc`` is fixed at 0 where a distribution does not
-        reach over the whole line, unless ``start`` names it: the likelihood would be unbounded.
+        Parameters that are not estimated. Where a distribution does not reach over the whole line
+        ``loc`` is fixed at 0, and where it ends at a bound that ``scale`` moves (beta, pareto)
+        ``scale`` at 1, unless ``start`` names them or there is a closed form (uniform): the
+        likelihood would have no bound, or a row would touch the one of the support. Shapes that
+        move one (truncnorm), or are whole numbers (the n of binom), have to be fixed.
     ranges : mapping of str to Range, default={}
         Where parameters may lie (see :mod:`skem.em`): POSITIVE for ``scale`` and REAL for the
         others, unless told.
@@ -49,102 +46,6 @@ class Density:  # numpydoc ignore=PR02
     >>> Density(binom, fixed={"n": 10}).free
     ('p',)
     """
-
-    distribution: Any
-    start: Mapping[str, float] = field(default_factory=dict)
-    fixed: Mapping[str, float] = field(default_factory=dict)
-    ranges: Mapping[str, Range] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Check what was given."""
-        if self.is_scipy and hasattr(self.distribution, "dist"):
-            name = self.distribution.dist.name
-            raise TypeError(
-                f"a component must be a distribution without its parameters, got a frozen {name}: "
-                f"what is fixed goes into Density({name}, fixed={{...}})"
-            )
-        if self.is_scipy and not hasattr(self.distribution, "shapes"):
-            raise TypeError(
-                "a component must be a distribution of one variable that scipy.stats has by name, "
-                f"such as scipy.stats.norm, got {self.distribution!r}"
-            )
-        if not (self.is_scipy or callable(self.distribution)):
-            raise TypeError(
-                "a component must be a distribution of scipy.stats, a function that returns "
-                f"log-densities, or a Density of one, got {self.distribution!r}"
-            )
-        if unknown := sorted({*self.start, *self.fixed, *self.ranges} - set(self.names)):
-            raise ValueError(
-                f"{unknown[0]!r} is no parameter of {self.name}, which has {', '.join(self.names)}"
-            )
-        if both := sorted(set(self.start) & set(self.fixed)):
-            raise ValueError(f"{both[0]!r} is in start and in fixed: give it in one of them")
-        for where in ("start", "fixed"):
-            for name, value in getattr(self, where).items():
-                self._check(where, name, value)
-        if not self.free and not self.is_scipy and not self.fixed:
-            raise ValueError(
-                f"start must name the parameters of {self.name}: make it a Density(function, "
-                "start={...})"
-            )
-
-    def _check(self, where: str, name: str, value: Any) -> None:
-        """Raise where a value of a parameter is no number, or none that it can have."""
-        what = f"{where}[{name!r}] of {self.name}"
-        if not isinstance(value, int | float | np.integer | np.floating):
-            raise TypeError(f"{what} must be a number, got {value!r}")
-        if not np.isfinite(value):
-            raise ValueError(f"{what} must be finite, got {value!r}")
-        if self.is_scipy and name == "scale" and not value > 0:
-            raise ValueError(f"{what} must be positive, got {value!r}")
-        if name in self.ranges:
-            self.ranges[name].check(what, value)
-
-    @property
-    def is_scipy(self) -> bool:  # numpydoc ignore=RT01
-        """Whether it is one of scipy.stats."""
-        kind = self.distribution
-        return hasattr(kind, "logpdf") or hasattr(kind, "logpmf")
-
-    @property
-    def name(self) -> str:  # numpydoc ignore=RT01
-        """What to call it."""
-        kind = self.distribution
-        return str(kind.name if self.is_scipy else getattr(kind, "__name__", kind))
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """All parameters, in the order of scipy's."""
-        if not self.is_scipy:
-            return (*self.start, *(name for name in self.fixed if name not in self.start))
-        scale = ("scale",) if hasattr(self.distribution, "logpdf") else ()
-        return (*self.shapes, "loc", *scale)
-
-    @cached_property
-    def free(self) -> tuple[str, ...]:
-        """Those that are estimated."""
-        held = set(self.fixed)
-        if self.is_scipy and "loc" not in self.start and not self._reaches_everywhere:
-            held.add("loc")
-        return tuple(name for name in self.names if name not in held)
-
-    @property
-    def shapes(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
-        """Names of the shape parameters of a distribution of scipy."""
-        shapes = self.distribution.shapes
-        return tuple(name.strip() for name in shapes.split(",")) if shapes else ()
-
-    @cached_property
-    def _reaches_everywhere(self) -> bool:
-        """Whether the support is the whole line, at some values of the shapes."""
-        if not hasattr(self.distribution, "logpdf"):
-            return False
-        for value in FIRST_SHAPES:
-            shapes = {name: self.fixed.get(name, value) for name in self.shapes}
-            lower, upper = self.distribution.support(**shapes)
-            if not np.isnan(lower):
-                return bool(np.isneginf(lower) and np.isposinf(upper))
-        return False
 
     def log_density(self, X: FloatArray, theta: FloatArray) -> FloatArray:
         """Return the log-density of each row.
@@ -183,17 +84,6 @@ class Density:  # numpydoc ignore=PR02
             return found
         return kind.logpdf(x, **values) if hasattr(kind, "logpdf") else kind.logpmf(x, **values)
 
-    def coordinates(self, unit: float) -> Coordinates:
-        """Return the coordinates of the free parameters of a column with a spread."""
-        defaults = {"loc": Real(unit), "scale": POSITIVE}
-        return Coordinates(
-            {name: self.ranges.get(name, defaults.get(name, REAL)) for name in self.free}
-        )
-
-    def n_coordinates(self, n_columns: int) -> int:
-        """Count the parameters that are estimated."""
-        return len(self.free) * (n_columns if self.is_scipy else 1)
-
     def maximize(
         self, X: FloatArray, weights: FloatArray, previous: FloatArray | None
     ) -> FloatArray:
@@ -221,8 +111,14 @@ class Density:  # numpydoc ignore=PR02
             seen = self._seen(x, weights)
             if not seen.any() and previous is not None:
                 continue
-            if not seen.any():  # at a start: as in all components together
-                seen, weights = self._seen(x, np.ones(len(X))), np.ones(len(X))
+            if previous is None:  # what it cannot reach is for other components
+                lower, upper = self.reach if self.is_scipy else (-np.inf, np.inf)
+                within = (x >= lower) & (x <= upper) if self.is_scipy else np.full(len(x), True)
+                if not (seen & within).any():  # as in all components together
+                    seen, weights = self._seen(x, np.ones(len(X))), np.ones(len(X))
+                if not (seen & within).any():
+                    raise ValueError(self._out_of_reach(x[seen]))
+                seen &= within
             share = weights[seen] / weights[seen].sum()
             found = estimate(self, x[seen], share, None if previous is None else begin)
             estimates[j] = [found[name] for name in self.names]
@@ -266,7 +162,52 @@ class Density:  # numpydoc ignore=PR02
             for i, step in product(np.flatnonzero(np.isfinite(at)), STEPS):
                 axis = step * (np.arange(at.size) == i)
                 behind, ahead = ([heights(at + k * axis) for k in ks] for ks in ((-2, -1), (1, 2)))
-                if not _is_smooth([*behind, here, *ahead]):
+                if not is_smooth([*behind, here, *ahead]):
+                    return self.free[i]
+        return None
+
+    def has_few_values(self, X: FloatArray, weights: FloatArray, theta: FloatArray) -> bool:
+        """Say whether rows have hardly more distinct values than a column has parameters.
+
+        A density can close in on so few, and become as high as you like. One that is discrete
+        cannot: it is never above 1. (Of a function that is all that tells.)
+        """
+        if hasattr(self.distribution, "logpmf") or not self.free:
+            return False
+        if not self.is_scipy:
+            if not (self.log_density(X[weights > 0], theta) > 0).any():
+                return False
+            _, which = np.unique(X, axis=0, return_inverse=True)
+            return self._are_few(which.ravel(), weights)
+        return any(
+            self._are_few(np.unique(x[seen], return_inverse=True)[1], weights[seen])
+            for x, _ in self._columns(X, theta)
+            if (seen := self._seen(x, weights)).any()
+        )
+
+    def _are_few(self, which: Any, weights: FloatArray) -> bool:
+        """Say so of the numbers of values, by their effective number (Kish 1965)."""
+        by_value = np.bincount(which, weights)
+        effective = by_value.sum() ** 2 / (by_value**2).sum()
+        return bool(effective < len(self.free) + 0.5)
+
+    def unsettled(
+        self, X: FloatArray, weights: FloatArray, theta: FloatArray, units: FloatArray
+    ) -> str | None:
+        """Return a parameter in which the weighted log-likelihood still rises; None of none."""
+        for unit, (x, values) in zip(units, self._columns(X, theta), strict=False):
+            seen, coordinates = self._seen(x, weights), self.coordinates(unit)
+            if self.closed is not None or not seen.any():
+                continue
+            heights, at = (
+                self._heights(x[seen], values, coordinates),
+                coordinates.to_vector(values),
+            )
+            for i in np.flatnonzero(np.isfinite(at)):
+                # A shape may be large, and has no unit of its own.
+                size = max(1.0, abs(at[i])) if self.free[i] in self.shapes else 1.0
+                axis = size * STEP * (np.arange(at.size) == i)
+                if still_rises(heights(at - axis), heights(at + axis), weights[seen]):
                     return self.free[i]
         return None
 
@@ -347,19 +288,3 @@ def _weighted(
 ) -> Callable[[FloatArray], Any]:
     """Return the function that sums by weight."""
     return lambda vector: weights @ heights(vector)
-
-
-def _is_smooth(heights: list[FloatArray]) -> bool:
-    """Say whether all rows' log-densities, at five steps in a row, are of a smooth function.
-
-    Rows that are impossible have no say.
-    """
-    here = heights[2]
-    rounding = 1e-9 * (1 + np.abs(here))
-    with np.errstate(invalid="ignore"):
-        fourth = np.abs(np.tensordot((1, -4, 6, -4, 1), heights, 1))
-        change = np.maximum(np.abs(heights[0] - here), np.abs(heights[4] - here))
-        smooth = fourth <= LARGEST_FOURTH_DIFFERENCE * change + rounding
-        # (An infinite difference is no larger than an infinite change.)
-        smooth &= np.isfinite(fourth)
-    return bool((smooth | np.isneginf(here)).all())

@@ -6,7 +6,7 @@ is taken, else BFGS in unconstrained coordinates, from the last estimate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,13 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skem.coordinates import slope
+from skem.families.support import CIRCULAR, FIRST_SHAPES
 from skem.ranges import FloatArray
 
 if TYPE_CHECKING:
     from skem.families.density import Density
 
-__all__ = ["FIRST_SHAPES", "estimate"]
-
-#: Values of a shape parameter that are tried at a start.
-FIRST_SHAPES = (0.5, 1.0, 2.0, 5.0, 0.1, 20.0)
+__all__ = ["closed_form", "estimate"]
 
 #: Largest slope, in nats per row, at which the optimiser stops.
 FLAT = 1e-8
@@ -45,14 +43,21 @@ def estimate(
     begin : mapping of str to float or None
         Where to begin; the estimate is no less likely. None finds a start.
     """
-    closed = CLOSED.get((density.name, frozenset(density.free))) if density.is_scipy else None
-    if closed is not None and not density.fixed.get("loc"):
-        return {**_constants(density), **closed(x, weights, density.fixed)}
+    if density.closed is not None:
+        return {**_constants(density), **density.closed(x, weights, density.fixed)}
     if begin is None:
         begin = _first(density, x, weights)
     if not density.free:
         return begin
     return _climb(density, x, weights, begin)
+
+
+def closed_form(name: str, free: Collection[str], fixed: Mapping[str, float]) -> Closed | None:
+    """Return the function that estimates what is free of a distribution of scipy, if there is one.
+
+    It takes the column, weights whose sum is one, and what is fixed.
+    """
+    return None if fixed.get("loc") else CLOSED.get((name, frozenset(free)))
 
 
 def _climb(
@@ -108,28 +113,56 @@ def _by_moments(
     unknown = [n for n in ("loc", "scale") if n in density.free and n not in density.start]
     if not unknown or not hasattr(density.distribution, "logpdf"):
         return {}
+    if density.name in CIRCULAR:
+        return {"scale": guess["scale"], "loc": _quantile(x, weights, 0.5)}
     shapes = {name: guess[name] for name in density.shapes}
-    mean, variance = density.distribution.stats(**shapes, moments="mv")
+    mean, variance = map(float, density.distribution.stats(**shapes, moments="mv"))
+    if not (np.isfinite(mean) and np.isfinite(variance) and variance > 0):
+        return _by_quartiles(density, x, weights, guess, unknown)
     centre = float(weights @ x)
     sd = float(np.sqrt(weights @ (x - centre) ** 2))
     moments = {}
-    if "loc" not in unknown:
-        # About a location that is fixed; the mean tells nothing where it is that location.
-        about = centre - guess["loc"]
-        square = float(variance) + float(mean) ** 2
-        moments["scale"] = about / float(mean) if mean else np.sqrt((sd**2 + about**2) / square)
-    elif np.isfinite(variance) and variance > 0:
-        moments["scale"] = sd / float(np.sqrt(variance))
-    else:
-        moments["scale"] = sd
     if "scale" not in unknown:
         moments["scale"] = guess["scale"]
+    elif "loc" in unknown:
+        moments["scale"] = sd / float(np.sqrt(variance))
+    else:
+        # About a location that is fixed; the mean tells nothing where it is that location.
+        about = centre - guess["loc"]
+        square = variance + mean**2
+        moments["scale"] = about / mean if mean else np.sqrt((sd**2 + about**2) / square)
     if not moments["scale"] > 0:
         moments["scale"] = sd or 1.0
     if "loc" in unknown:
-        shift = float(mean) if np.isfinite(mean) else 0.0
-        moments["loc"] = centre - moments["scale"] * shift
+        moments["loc"] = centre - moments["scale"] * mean
     return moments
+
+
+def _by_quartiles(
+    density: Density,
+    x: FloatArray,
+    weights: FloatArray,
+    guess: Mapping[str, float],
+    unknown: Collection[str],
+) -> dict[str, float]:
+    """Return location and scale by the quartiles, where there are no moments."""
+    shapes = {name: guess[name] for name in density.shapes}
+    q1, q2, q3 = (_quantile(x, weights, share) for share in (0.25, 0.5, 0.75))
+    p1, p2, p3 = density.distribution.ppf([0.25, 0.5, 0.75], **shapes)
+    found = {"scale": guess["scale"]}
+    if "scale" in unknown:
+        about = (q2 - guess["loc"]) / p2 if "loc" not in unknown and p2 else 0.0
+        found["scale"] = about if about > 0 else (q3 - q1) / (p3 - p1) or float(np.std(x)) or 1.0
+    if "loc" in unknown:
+        found["loc"] = q2 - found["scale"] * p2
+    return {name: float(value) for name, value in found.items()}
+
+
+def _quantile(x: FloatArray, weights: FloatArray, share: float) -> float:
+    """Return the smallest value up to which there is a share of the weights."""
+    order = np.argsort(x, kind="stable")
+    cumulated = np.cumsum(weights[order])
+    return float(x[order[np.searchsorted(cumulated, share * cumulated[-1])]])
 
 
 Closed = Callable[[FloatArray, FloatArray, Mapping[str, Any]], dict[str, float]]
@@ -148,9 +181,7 @@ def _log_normal(x: FloatArray, weights: FloatArray, fixed: Any) -> dict[str, flo
 
 def _laplace(x: FloatArray, weights: FloatArray, fixed: Any) -> dict[str, float]:
     """Return the weighted median, and the mean distance from it."""
-    order = np.argsort(x, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    median = float(x[order[np.searchsorted(cumulated, 0.5 * cumulated[-1])]])
+    median = _quantile(x, weights, 0.5)
     return {"loc": median, "scale": float(weights @ np.abs(x - median))}
 
 

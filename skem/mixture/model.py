@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
-from skem.em.model import Evaluation
+from skem.em.model import Evaluation, has
 from skem.errors import Doubt
 from skem.families.base import (
     DegenerateComponentError,
@@ -110,7 +110,12 @@ class MixtureModel:
     def spurious(self, params: MixtureParameters) -> Doubt | None:
         """Say what makes the parameters a spurious optimum of these rows, if anything does."""
         counts = params.labels.weights * self.rows.effective
-        return self.components.spurious(params.components, counts)
+        components: Any = self.components
+        doubt: Doubt | None = components.spurious(params.components, counts)
+        if doubt is None and has(components, "unsettled"):
+            _, totals = self._sweep(self.kernel(params), self.e_step(params))
+            doubt = components.unsettled(params.components, totals)
+        return doubt
 
     def e_step(self, params: MixtureParameters) -> EStep:
         """Return the E-step at params."""

@@ -19,6 +19,8 @@ WORDS = (
     "never left",
     "alike",
     "parameters",
+    "no maximum",
+    "foretold",
 )
 
 

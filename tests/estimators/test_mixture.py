@@ -6,11 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import check_estimator
 
 from skem import BinomialMixture, Density, GaussianMixtureEM, Mixture, PoissonMixture
 from skem.datasets import load_old_faithful
-from skem.em import POSITIVE
+from skem.em import POSITIVE, PROBABILITY, SIMPLEX
+from skem.model_selection.soundness import doubt_of
 
 FAITHFUL = np.asarray(load_old_faithful().data)
 rng = np.random.default_rng(0)
@@ -369,11 +371,28 @@ def test_a_scale_is_found_about_a_location_that_is_fixed(distribution):
         ({"fixed": {"scale": np.nan}}, ValueError, r"fixed\['scale'\] of norm must be finite"),
         ({"start": {"loc": "x"}}, TypeError, r"start\['loc'\] of norm must be a number, got 'x'"),
         ({"fixed": {"loc": 1}, "start": {"loc": 2}}, ValueError, "'loc' is in start and in fixed"),
+        ({"start": [1]}, TypeError, r"start of norm must be a dict .* got \[1\]"),
+        ({"ranges": {"loc": 3}}, TypeError, r"ranges\['loc'\] of norm must be REAL, .* got 3"),
+        ({"ranges": {"loc": SIMPLEX}}, TypeError, "as parameters are numbers"),
+        (
+            {"start": {"loc": 2.0}, "ranges": {"loc": PROBABILITY}},
+            ValueError,
+            r"start\['loc'\] of norm must be between 0 and 1, got 2.0",
+        ),
     ],
 )
 def test_values_that_a_parameter_cannot_have_are_refused(given, error, message):
     with pytest.raises(error, match=message):
         Density(stats.norm, **given)
+
+
+def test_shapes_and_arguments_that_there_are_not_are_refused():
+    with pytest.raises(ValueError, match=r"there is no gamma with {'a': -1}"):
+        Density(stats.gamma, start={"a": -1})
+    with pytest.raises(ValueError, match=r"start must name .* laplace, or fixed: .*'width'"):
+        Density(laplace, start={"centre": 1.0})
+    with pytest.raises(ValueError, match=r"start must name .*unexpected keyword argument 'z'"):
+        Density(laplace, start={"centre": 1.0, "width": 1.0, "z": 1.0})
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (200, 1)])
@@ -397,17 +416,137 @@ def test_a_function_cannot_change_the_rows():
     assert_array_equal(X, before)
 
 
+ONE_ROW = r"X has a row that no component can have produced, \["
+
+
 @pytest.mark.parametrize(
-    ("components", "X"),
+    ("components", "X", "message"),
     [
-        (stats.poisson, -np.ones((20, 1))),
-        (stats.poisson, np.r_[np.arange(20.0), 1.5][:, np.newaxis]),
-        (Density(stats.binom, fixed={"n": 3}), np.arange(10.0)[:, np.newaxis]),
+        (stats.poisson, -np.ones((20, 1)), "no row that poisson can have .* from 0 to inf with"),
+        (stats.poisson, np.r_[np.arange(20.0), 1.5][:, np.newaxis], ONE_ROW),
+        (Density(stats.binom, fixed={"n": 3}), np.arange(10.0)[:, np.newaxis], ONE_ROW),
+        (stats.beta, np.linspace(0.1, 1.2, 9)[:, np.newaxis], ONE_ROW),
+        (stats.pareto, TIMES[:5] / 100, r"from 1 to inf with loc=0, scale=1, X from .* to "),
     ],
 )
-def test_rows_beyond_any_support_are_named(components, X):
-    with pytest.raises(ValueError, match="X has a row that no component can have produced"):
+def test_rows_beyond_any_support_are_named(components, X, message):
+    with pytest.raises(ValueError, match=message):
         Mixture(1, components=components).fit(X)
+
+
+# The commonest distributions of scipy.stats, with parameters to draw from.
+CONTINUOUS = {
+    "beta": (2, 3), "burr12": (3, 1.5), "cauchy": (), "chi2": (4,), "expon": (),
+    "exponnorm": (1.5,), "f": (5, 9), "fisk": (3,), "gamma": (2.5,), "genextreme": (0.1,),
+    "genhyperbolic": (0.5, 1.5, 0.5), "genpareto": (0.2,), "gumbel_r": (), "halfnorm": (),
+    "invgamma": (4,), "invgauss": (0.7,), "johnsonsu": (1, 2), "laplace": (), "levy": (),
+    "logistic": (), "lognorm": (0.5,), "lomax": (3,), "maxwell": (), "nakagami": (1.3,),
+    "norm": (), "pareto": (2.5,), "powerlaw": (2,), "rayleigh": (), "rice": (1.2,),
+    "skewnorm": (3,), "t": (5,), "uniform": (), "vonmises": (2,), "weibull_max": (1.7,),
+    "weibull_min": (1.7,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_one_component_is_what_scipy_fits(name):
+    distribution, shapes = getattr(stats, name), CONTINUOUS[name]
+    X = distribution.rvs(*shapes, size=200, random_state=1)[:, np.newaxis]
+    mixture = Mixture(1, components=distribution).fit(X)
+    assert not mixture.doubts_
+    density = Density(distribution)
+    held = [n for n in ("loc", "scale") if n not in density.free]
+    fixed = {f"f{n}": mixture.components_[0][n][0] for n in held}
+    found = distribution.fit(X[:, 0], *shapes, **fixed)
+    best = distribution.logpdf(X[:, 0], *found).mean()
+    assert_allclose(mixture.lower_bound_, best, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("geom", (0.3,)), ("logser", (0.6,)), ("nbinom", (3, 0.4)), ("poisson", (4,)),
+        ("skellam", (4, 2)), ("yulesimon", (3,)), ("zipf", (2.5,)),
+    ],
+)  # fmt: skip
+def test_one_discrete_component_is_at_the_maximum(name, shapes):
+    distribution = getattr(stats, name)
+    x = distribution.rvs(*shapes, size=200, random_state=1)
+    mixture = Mixture(1, components=distribution).fit(x[:, np.newaxis].astype(float))
+    direct = minimize(
+        lambda theta: -np.nan_to_num(distribution.logpmf(x, *theta).mean(), nan=-99),
+        shapes,
+        method="Nelder-Mead",
+        options={"xatol": 1e-7, "fatol": 1e-10},
+    )
+    assert_allclose(mixture.lower_bound_, -direct.fun, rtol=0, atol=1e-7)
+    assert not mixture.doubts_
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("truncnorm", "a, b"), ("loguniform", "a, b"), ("truncexpon", "b"), ("binom", "n"),
+        ("betabinom", "n"), ("hypergeom", "M, n, N"), ("randint", "low, high"),
+        ("nchypergeom_fisher", "M, n, N"),
+    ],
+)  # fmt: skip
+def test_shapes_that_em_cannot_estimate_are_to_be_fixed(name, shapes):
+    with pytest.raises(ValueError, match=rf"{name} has bounds, or whole .*: fix {shapes}, in"):
+        Mixture(1, components=getattr(stats, name)).fit(TIMES)
+
+
+def test_bounds_stand_where_they_are_fixed():
+    """A truncated normal between bounds that do not move, and a Pareto tail beyond 3."""
+    body = stats.truncnorm(-1, 2)
+    rows = [body.rvs(300, random_state=1), stats.pareto(2.5, scale=3).rvs(100, random_state=2)]
+    X = np.concatenate(rows)[:, np.newaxis]
+    held = Density(stats.truncnorm, fixed={"a": -1, "b": 2, "scale": 1})
+    tail = Density(stats.pareto, fixed={"scale": 3})
+    # (Clusters mix the rows up: each density takes those that it can reach.)
+    mixture = Mixture(2, components=[held, tail], init_params="kmeans", random_state=0).fit(X)
+    assert_allclose(mixture.weights_, [0.75, 0.25], rtol=1e-6)
+    assert_allclose(mixture.components_[1]["b"], 1 / np.log(rows[1] / 3).mean(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["gamma", "weibull_min"])
+def test_a_component_on_equal_rows_is_doubted_and_not_chosen(kind):
+    rng = np.random.default_rng(0)
+    X = np.r_[np.full(10, 2.0), rng.gamma(3, 1, 100)][:, np.newaxis]
+    options = {"components": getattr(stats, kind)}
+    labels = np.repeat([0, 1], [10, 100])
+    with pytest.warns(ConvergenceWarning, match=f"cannot be trusted: .*component 0.* {kind}"):
+        mixture = Mixture(2, init_params=labels, **options).fit(X)
+    (word,) = mixture.doubts_
+    assert word in ("few rows", "no maximum")
+    assert mixture.restarts_[0].spurious in mixture.doubts_[word]
+    assert doubt_of(mixture) == word
+    assert not Mixture(1, **options).fit(X).doubts_
+
+
+def test_of_several_starts_one_on_equal_rows_is_not_chosen():
+    rng = np.random.default_rng(0)
+    X = np.r_[np.full(40, 2.0), rng.gamma(3, 1, 100)][:, np.newaxis]
+    starts = iter([np.repeat([0, 1], [40, 100]), (X[:, 0] > 3).astype(int)])
+    mixture = Mixture(
+        2,
+        components=stats.gamma,
+        n_init=2,
+        init_params=lambda X, n_components, random_state: next(starts),
+    ).fit(X)
+    spike, sound = mixture.restarts_
+    assert spike.log_likelihood > sound.log_likelihood
+    assert spike.spurious and not sound.spurious and not mixture.doubts_
+
+
+def test_an_estimate_at_a_bound_that_moves_is_doubted():
+    with pytest.warns(ConvergenceWarning, match="still rises in 'scale' of its pareto"):
+        Mixture(1, components=Density(stats.pareto, start={"scale": 0.001})).fit(TIMES)
+
+
+def test_a_scale_of_zero_by_another_name():
+    X = np.append(np.full(10, 2.0), np.arange(1, 11.0))[:, np.newaxis]
+    with pytest.raises(ValueError, match="component 0: there is no lognorm with s=0, loc=0"):
+        Mixture(2, components=stats.lognorm, init_params=np.repeat([0, 1], 10)).fit(X)
 
 
 @pytest.mark.parametrize(
