@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from skem.data.blocks import workers
 from skem.em.driver import Run
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.doubts import (
     doubts_of,
@@ -94,6 +95,7 @@ array-like or callable, default='short-runs'
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
         Continue from the published parameters, if there are any; ``n_init`` is then ignored.
+        Starting values that have changed since are an error.
     record_trace : bool, default=False
         Whether to keep a ``trace_`` of all that happens, at about twice the cost.
     verbose : int, default=0
@@ -260,6 +262,8 @@ array-like or callable, default='short-runs'
     def _fit(self, X: Any, y: Any, sample_weight: Any, known_labels: Any) -> Run:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "weights_")
+        if continuing:
+            check_same_start(self)
         X = open_data(self, X, reset=not continuing)
         weights = open_weights(sample_weight, X)
         labels = open_labels(known_labels, X, self.n_components)
@@ -290,6 +294,7 @@ array-like or callable, default='short-runs'
         self._online = Online(labels_model, family.for_streams(), rows.total_weight)
         self.__dict__.pop("n_steps_", None)
         self._sampler = None
+        self._started_from = given_starting_values(self)
         task.end(best.params)
         return best
 

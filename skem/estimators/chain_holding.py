@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skem.chains.markov import stationary_distribution
 from skem.mixture.markov import Chain, Markov
 
-__all__ = ["check_stationary", "free_probabilities", "given_chain"]
+__all__ = ["check_chain", "check_stationary", "free_probabilities", "given_chain"]
 
 
 def given_chain(estimator: Any, suffix: str) -> Chain:
@@ -31,20 +31,67 @@ def given_chain(estimator: Any, suffix: str) -> Chain:
     ValueError
         If a shape is wrong, or values are no probabilities.
     """
-    K, values = estimator.n_components, []
-    for name, shape in zip(Chain._fields, ((K,), (K, K)), strict=True):
-        given = getattr(estimator, name + suffix)
-        array = np.full(shape, np.nan) if given is None else np.array(given, np.float64)
-        if array.shape != shape:
-            raise ValueError(f"{name}{suffix} must have the shape {shape}, got {array.shape}")
-        if (array < 0).any() or (array > 1).any():
-            raise ValueError(f"{name}{suffix} must hold probabilities, from 0 to 1")
-        sums = np.nan_to_num(array).sum(axis=-1)
-        complete = ~np.isnan(array).any(axis=-1)
-        if (np.abs(sums - 1) > 1e-6)[complete].any() or (sums > 1 + 1e-6).any():
-            raise ValueError(f"{name}{suffix} must sum to one along its last axis")
-        values.append(array)
-    return Chain(*values)
+    startprob, transmat = (getattr(estimator, name + suffix) for name in Chain._fields)
+    return check_chain(startprob, transmat, estimator.n_components, suffix)
+
+
+def check_chain(startprob: Any, transmat: Any, n_states: int, suffix: str = "") -> Chain:
+    """Return a start and transitions as arrays, NaN where they are left to the data.
+
+    Parameters
+    ----------
+    startprob : array-like of shape (n_states,) or None
+        The start; None leaves it to the data.
+    transmat : array-like of shape (n_states, n_states) or None
+        The same of the transitions.
+    n_states : int
+        Number of states.
+    suffix : str, default=''
+        What the names of the two end in where the user gave them.
+
+    Returns
+    -------
+    chain : Chain
+        Start and transitions.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, or values are no probabilities.
+    """
+    shapes = (n_states,), (n_states, n_states)
+    return Chain(
+        *(
+            _probabilities(f"{name}{suffix}", values, shape)
+            for name, values, shape in zip(
+                Chain._fields, (startprob, transmat), shapes, strict=True
+            )
+        )
+    )
+
+
+def _probabilities(name: str, given: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return distributions along the last axis, or raise ValueError."""
+    if given is None:
+        return np.full(shape, np.nan)
+    try:
+        array = np.array(given, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {given!r}") from None
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+    if (array < 0).any() or (array > 1).any():
+        raise ValueError(f"{name} must hold probabilities, from 0 to 1")
+    sums = np.nan_to_num(array).sum(axis=-1)
+    complete = ~np.isnan(array).any(axis=-1)
+    wrong = (complete & (np.abs(sums - 1) > 1e-6)) | (sums > 1 + 1e-6)
+    if wrong.any():
+        index = "" if array.ndim == 1 else f"[{int(wrong.argmax())}]"
+        total = np.atleast_1d(sums)[wrong.argmax()]
+        raise ValueError(
+            f"{name} must sum to one along its last axis, but {name}{index} sums to {total:g}"
+        )
+    return array
 
 
 def free_probabilities(chain: Chain, fixed: dict[str, Any]) -> NDArray[np.bool_]:
@@ -84,7 +131,9 @@ def free_probabilities(chain: Chain, fixed: dict[str, Any]) -> NDArray[np.bool_]
     return Markov.table(*masks).astype(bool, copy=False)
 
 
-def check_stationary(estimator: Any, chain: Chain, fixed: dict[str, Any]) -> None:
+def check_stationary(
+    estimator: Any, chain: Chain, fixed: dict[str, Any], start: str | None
+) -> None:
     """Raise ValueError where the start cannot be that of the transitions.
 
     Parameters
@@ -95,9 +144,11 @@ def check_stationary(estimator: Any, chain: Chain, fixed: dict[str, Any]) -> Non
         Starting values, NaN where not given.
     fixed : dict of str to bool or array of bool
         What is held, by the names of the chain's parameters.
+    start : str or None
+        Name of what the user gave as a start, if anything.
     """
     told = [
-        estimator.startprob_init is not None and "startprob_init",
+        start,
         np.any(np.asarray(estimator.startprob_prior) != 1) and "startprob_prior",
         np.any(fixed.get("startprob", False)) and "fixed['startprob']",
     ]

@@ -12,9 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from skem.chains.lanes import ends_of
 from skem.data.blocks import workers
-from skem.estimators.chain_holding import check_stationary, free_probabilities, given_chain
+from skem.estimators.chain_holding import (
+    check_chain,
+    check_stationary,
+    free_probabilities,
+    given_chain,
+)
 from skem.estimators.chain_outputs import check_units
 from skem.estimators.chain_summary import DescribedChain
+from skem.estimators.continuing import given_starting_values
 from skem.estimators.fitting import known_rows
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.sequences import (
@@ -82,12 +88,18 @@ class ParametricChain(DescribedChain):
         TypeError
             If a parameter of the states is missing, or unknown.
         """
-        K = len(np.atleast_1d(transmat))
+        shape = np.shape(transmat)
+        if len(shape) != 2 or shape[0] != shape[1] or 0 in shape:
+            raise ValueError(
+                f"transmat must have the shape (n_components, n_components), got {shape}"
+            )
+        K = shape[0]
         own = {name: params[name] for name in cls._get_param_names() if name in params}
         shared = {name: own[name] for name in cls._of_components if name in own}
         arrays = {name: values for name, values in params.items() if name not in own}
         self = cls(n_components=K, **own)
         check_parameters(self, cls._checks)
+        labels, chain = self._given_labels(startprob, transmat)
         known = inspect.signature(cls._mixture_class.from_parameters).parameters.values()
         names = {each.name: each for each in known if each.kind == each.KEYWORD_ONLY}
         del names["weights"]
@@ -99,18 +111,26 @@ class ParametricChain(DescribedChain):
         needed = {name for name, each in names.items() if each.default is each.empty}
         if missing := needed - set(arrays):
             raise TypeError(f"{cls.__name__}.from_parameters needs {', '.join(sorted(missing))}")
+        for name in sorted(needed - set(self._mixture()._shared)):
+            if (n := len(np.atleast_1d(arrays[name]))) != K:
+                raise ValueError(f"{name} are of {n} states, but transmat is of {K}")
         mixture = cls._mixture_class.from_parameters(weights=np.full(K, 1 / K), **arrays, **shared)
         self._take_over(mixture)
         self.n_features_in_ = mixture.n_features_in_
-        self.startprob_init, self.transmat_init = startprob, transmat
-        labels, chain = self._labels({}, "_init")
-        self.startprob_init = self.transmat_init = None
-        if any(np.isnan(values).any() for values in chain):
-            raise ValueError("startprob and transmat must be given as a whole, without NaN")
         self.startprob_, self.transmat_ = chain
         family, components = self._fitted()
         self.n_parameters_ = labels.n_parameters() + family.n_parameters(components)
+        self._started_from = given_starting_values(self)
         return self
+
+    def _given_labels(self, startprob: Any, transmat: Any) -> tuple[Markov, Chain]:
+        """Return a chain that is given as a whole, and its labels."""
+        chain = check_chain(startprob, transmat, self.n_components)
+        labels = self._labels_of(chain, {}, None if startprob is None else "startprob")
+        chain = labels.tied(chain)
+        if any(np.isnan(values).any() for values in chain):
+            raise ValueError("startprob and transmat must be given as a whole, without NaN")
+        return labels, chain
 
     def _training_sequences(
         self,
@@ -168,19 +188,26 @@ class ParametricChain(DescribedChain):
     def _labels(self, fixed: dict[str, Any], suffix: str) -> tuple[Markov, Chain]:
         """Return the chain of labels, and its starting values."""
         chain = given_chain(self, suffix)
+        start = None if self.startprob_init is None else "startprob_init"
+        labels = self._labels_of(chain, fixed, start)
+        if not self.stationary_start:
+            return labels, chain
+        if np.isnan(chain.transmat).any():
+            return labels, chain._replace(startprob=np.full(self.n_components, np.nan))
+        return labels, labels.tied(chain)
+
+    def _labels_of(self, chain: Chain, fixed: dict[str, Any], start: str | None) -> Markov:
+        """Return the chain of labels with such starting values."""
         free = free_probabilities(chain, fixed)
         pseudo = Markov.table(
             _dirichlet("startprob_prior", self.startprob_prior, chain.startprob.shape),
             _dirichlet("transmat_prior", self.transmat_prior, chain.transmat.shape),
         )
         if not self.stationary_start:
-            return Markov(free, pseudo - 1.0), chain
-        check_stationary(self, chain, fixed)
+            return Markov(free, pseudo - 1.0)
+        check_stationary(self, chain, fixed, start)
         free[0] = False
-        labels = StationaryMarkov(free, pseudo - 1.0)
-        if np.isnan(chain.transmat).any():
-            return labels, chain._replace(startprob=np.full(self.n_components, np.nan))
-        return labels, labels.tied(chain)
+        return StationaryMarkov(free, pseudo - 1.0)
 
     def _publish(self, family: Any, params: MixtureParameters, dtype: Any) -> None:
         """Set the fitted attributes that hold the parameters."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skem.estimators.chain_prediction import PredictiveChain
+from skem.estimators.continuing import given_starting_values
 from skem.estimators.parameters import Estimate
 from skem.estimators.reordering import reorder_restarts
 from skem.estimators.row_validation import check_sample_weight
@@ -170,6 +171,7 @@ class DescribedChain(PredictiveChain):
                 setattr(other, name, getattr(self, name)[places])
         other.startprob_ = self.startprob_[places]
         other.transmat_ = self.transmat_[np.ix_(places, places)]
+        other._started_from = given_starting_values(other)
         if hasattr(self, "_last_state"):
             other._last_state = self._last_state[places]
         if hasattr(self, "restarts_"):

@@ -15,6 +15,7 @@ from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callba
 from skem.estimators.chain_doubts import doubts_of_chain
 from skem.estimators.chain_fitting import best_fit, starts_of
 from skem.estimators.chain_inference import ChainInferenceMixin
+from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.doubts import warn_about_fit
 from skem.estimators.sequences import refuse_lengths_as_y
@@ -76,7 +77,8 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the starts and of :meth:`sample`.
     warm_start : bool, default=False
-        Continue from the published parameters, if there are any.
+        Continue from the published parameters, if there are any. Starting values that have
+        changed since are an error.
     record_trace : bool, default=False
         Whether to keep a ``trace_`` of all that happens, at about three times the cost.
     verbose : int, default=0
@@ -246,6 +248,8 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
     def _fit(self, X: Any, y: Any, given: dict[str, Any], known_labels: Any) -> Run:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "transmat_")
+        if continuing:
+            check_same_start(self)
         X, sequences = self._training_sequences(
             X, **given, known_labels=known_labels, reset=not continuing
         )
@@ -281,6 +285,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         self.converged_, self.n_iter_ = best.converged, best.n_evaluations
         self.lower_bounds_ = list(best.trace)
         self._sampler = None
+        self._started_from = given_starting_values(self)
         self.__dict__.pop("trace_", None)
         if self.record_trace:
             self.trace_ = best.record

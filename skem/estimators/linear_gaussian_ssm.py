@@ -13,6 +13,7 @@ from skem.data.blocks import workers
 from skem.em.driver import Run
 from skem.estimators.base import MixtureEM
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.sequences import refuse_lengths_as_y
 from skem.estimators.state_space_fitting import best_fit, count_parameters, starts_of
@@ -302,6 +303,8 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
     def _fit(self, X: Any, y: Any, groups: Any, lengths: Any, sample_weight: Any) -> Run:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "transition_matrix_")
+        if continuing:
+            check_same_start(self)
         series, centre = open_series(self, X, groups, lengths, sample_weight, reset=not continuing)
         with workers(0):  # products are small: a BLAS of one thread, and the same bits
             given = self._continued(centre) if continuing else self._given(centre, len(centre))
@@ -325,6 +328,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         self.n_parameters_ = count_parameters(self, given, len(series.ends))
         self._last_state = last_state(series, best.params)
         self._sampler = None
+        self._started_from = given_starting_values(self)
         self.__dict__.pop("trace_", None)
         if self.record_trace:
             self.trace_ = best.record

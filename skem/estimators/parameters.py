@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.errors import Doubt
+from skem.estimators.continuing import given_starting_values
 from skem.estimators.fitted import FittedMixture
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.row_validation import (
@@ -204,6 +205,7 @@ class ParametricMixture(FittedMixture):
         self.weights_ = check_weights(weights, K)
         self.n_features_in_ = n_features
         self.n_parameters_ = self._n_parameters()
+        self._started_from = given_starting_values(self)
         return self
 
     def _prepare(self, rows: Rows, values: Any) -> tuple[Independent, Any, Any, Held]:

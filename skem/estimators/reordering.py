@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skem.em.restarts import Restart
+from skem.estimators.continuing import given_starting_values
 from skem.estimators.sources import is_lazy
 from skem.estimators.summary import SummaryMixin, column_names
 
@@ -79,6 +80,7 @@ class ReorderMixin(SummaryMixin):
             )
         if hasattr(self, "restarts_"):
             other.restarts_ = reorder_restarts(self.restarts_, places)
+        other._started_from = given_starting_values(other)
         self._reorder_state(other, places)
         return other
 

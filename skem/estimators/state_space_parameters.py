@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from skem.estimators.continuing import given_starting_values
 from skem.estimators.state_space_fitting import count_parameters
 from skem.estimators.state_space_holding import given_values
 from skem.state_space.scalars import is_diagonal
@@ -59,6 +60,7 @@ class StateSpaceParameters(BaseEstimator):
             raise ValueError("from_parameters needs numbers, not NaN")
         model.__dict__.update(cls._as_published(0.0, params))
         model.n_features_in_ = len(C)
+        model._started_from = given_starting_values(model)
         model.n_parameters_ = count_parameters(model, params, model.n_states + 1)
         return model
 

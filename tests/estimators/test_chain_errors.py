@@ -218,3 +218,41 @@ def test_trials_are_whole_numbers(estimator, n_trials):
     with pytest.raises(ValueError, match=r"'n_trials' parameter of Binomial.* (an int|whole)"):
         estimator(n_trials=n_trials).fit(COUNTS)
     assert estimator(n_trials=20.0).fit(COUNTS).probabilities_[0, 0] == pytest.approx(27 / 120)
+
+
+GIVEN = {**HALF, "means": [[0.0], [1.0]], "covariances": [[[1.0]], [[1.0]]]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"startprob": [0.5, 0.6]}, r"^startprob must sum to one .*startprob sums to 1\.1"),
+        ({"startprob": [0.5, 0.3, 0.2]}, r"^startprob must have the shape \(2,\), got \(3,\)"),
+        ({"startprob": [0.5, "a"]}, "^startprob must be an array of numbers"),
+        ({"startprob": None}, "^startprob and transmat must be given as a whole"),
+        ({"startprob": [-1, 2]}, "^startprob must hold probabilities"),
+        ({"transmat": [[0.5, 0.5], [0.5, 0.6]]}, r"^transmat must sum .*transmat\[1\] sums"),
+        ({"transmat": [0.5, 0.5]}, r"^transmat must have the shape .* got \(2,\)"),
+        ({"transmat": "ab"}, r"^transmat must have the shape .* got \(\)"),
+        ({"means": [[0.0], [1.0], [2.0]]}, "^means are of 3 states, but transmat is of 2"),
+        ({"covariances": [[[1.0]]]}, "^covariances are of 1 states, but transmat is of 2"),
+        ({"stationary_start": True}, "says what startprob is: leave out startprob$"),
+    ],
+)
+def test_from_parameters_names_what_it_was_given(wrong, message):
+    assert GaussianHMM.from_parameters(**GIVEN).n_parameters_ == 7
+    with pytest.raises(ValueError, match=message):
+        GaussianHMM.from_parameters(**{**GIVEN, **wrong})
+
+
+def test_from_parameters_keeps_starting_values():
+    """They are those of a later fit, and no part of the chain."""
+    model = GaussianHMM.from_parameters(**GIVEN, transmat_init=[[0.9, 0.1], [0.2, 0.8]])
+    assert model.transmat_init == [[0.9, 0.1], [0.2, 0.8]]
+    np.testing.assert_array_equal(model.transmat_, HALF["transmat"])
+
+
+def test_tied_covariances_are_of_no_state():
+    tied = {**GIVEN, "covariances": np.eye(3), "means": np.zeros((2, 3))}
+    model = GaussianHMM.from_parameters(**tied, covariance_type="tied")
+    assert model.covariances_.shape == (3, 3)

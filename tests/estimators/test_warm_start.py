@@ -11,7 +11,7 @@ from scipy.stats import binom
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, GaussianHMM, GaussianMixtureEM, LinearGaussianSSM
 from skem.datasets import load_beta_blockers, load_old_faithful, load_saxony, load_two_coins
 from tests import reference
 
@@ -118,10 +118,10 @@ def test_starting_values_and_starts_have_had_their_turn(mixture, X):
 
     given = np.array([0.6, 0.3, 0.1])
     fitted = clone(mixture).set_params(weights_init=given).fit(X)
-    fitted.set_params(weights_init=given[::-1], init_params=impossible, max_iter=0)
     before = fitted.weights_
-    fitted.fit(X)
-    assert_allclose(fitted.weights_, before, rtol=1e-15)
+    for again in (given.tolist(), None):
+        fitted.set_params(weights_init=again, init_params=impossible, max_iter=0).fit(X)
+        assert_allclose(fitted.weights_, before, rtol=1e-15)
 
 
 @each_mixture
@@ -310,3 +310,38 @@ def test_counted_rows_continue():
     expected = reference.m_step(mixture, X, r)
     assert_allclose(mixture.probabilities_, expected["probabilities_"], atol=1e-4)
     assert len(mixture.labels_) == len(X)
+
+
+SSM = LinearGaussianSSM(warm_start=True, max_iter=3, tol=0.5)
+CHANGES = [
+    (GaussianMixtureEM(2, random_state=0, warm_start=True), "means_init", FAITHFUL[:2]),
+    (GaussianHMM(2, random_state=0, warm_start=True), "transmat_init", [[0.9, 0.1], [0, 1]]),
+    (GaussianHMM(2, random_state=0, warm_start=True), "startprob_init", [1, 0]),
+    (SSM, "transition_matrix_init", [[0.5]]),
+]
+
+
+@pytest.mark.parametrize(("estimator", "name", "values"), CHANGES, ids=[c[1] for c in CHANGES])
+def test_starting_values_that_changed_are_refused(estimator, name, values):
+    """The fit goes on from what is published: it would not read them, and zeros would not hold."""
+    model = clone(estimator).fit(FAITHFUL)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=rf"{name} has changed since the fit that warm_start"):
+        model.set_params(**{name: values}).fit(FAITHFUL)
+    model.set_params(**{name: None})
+    assert vars(model) == before
+    model.fit(FAITHFUL)
+    begun = clone(estimator).set_params(**{name: values}).fit(FAITHFUL).fit(FAITHFUL)
+    with pytest.raises(ValueError, match=f"{name} has changed"):
+        begun.set_params(**{name: np.asarray(values)[::-1] + 0.125}).fit(FAITHFUL)
+    cold = begun.set_params(warm_start=False, **{name: values}).fit(FAITHFUL)
+    assert cold.lower_bound_ > -np.inf
+
+
+def test_a_reordered_fit_continues_with_reordered_starting_values():
+    start = {"means_init": [[4.0, 80], [2, 55]], "transmat_init": [[0.5, 0.5], [0.9, 0.1]]}
+    model = GaussianHMM(2, random_state=0, warm_start=True, **start).fit(FAITHFUL)
+    other = model.reordered(0)
+    assert other.means_init[0][0] == 2
+    again = other.fit(FAITHFUL)
+    np.testing.assert_allclose(again.means_, model.means_[::-1], rtol=1e-3)
