@@ -118,7 +118,7 @@ class Forward:
             self.b if self.is_safe else self.log_densities,
             self.startprob,
             self.transmat,
-            ScaledArithmetic(self.transmat) if self.is_safe else LogArithmetic(self.transmat),
+            ScaledArithmetic if self.is_safe else LogArithmetic,
         )
         first[:] = np.exp(log_first)
         if not self.is_safe:

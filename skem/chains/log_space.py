@@ -58,7 +58,7 @@ class LogChain:
     def _run(self) -> None:
         lanes, order = self.lanes, self.lanes.order
         logs, forward = self.log_densities[:, order], LogArithmetic(self.transmat)
-        first, self._after = handed_over(lanes, logs, self.startprob, self.transmat, forward)
+        first, self._after = handed_over(lanes, logs, self.startprob, self.transmat, LogArithmetic)
         predicted, alpha, evidence = np.empty_like(logs), np.empty_like(logs), np.empty(len(order))
         for step, starts in enumerate(lanes.starts):
             columns = self._columns(step)

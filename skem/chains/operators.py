@@ -5,9 +5,11 @@ operators of all lanes are computed side by side; then they are applied from lan
 and backward. That costs as many passes as there are states, however long the chain remembers.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skem.chains.expected import FloatArray, logarithm
 from skem.chains.lanes import Lanes
@@ -51,6 +53,9 @@ class Arithmetic(Protocol):
     def predict(self, values: FloatArray) -> FloatArray:
         """Return ``transmat' @ values``, values (n_states, m)."""
 
+    def apply(self, operator: FloatArray, values: FloatArray) -> FloatArray:
+        """Return ``operator @ values``, values (n_states,)."""
+
     def multiply(self, values: FloatArray, factors: FloatArray) -> FloatArray:
         """Return products."""
 
@@ -74,6 +79,10 @@ class ScaledArithmetic:
     def predict(self, values: FloatArray) -> FloatArray:
         """Return ``transmat' @ values``."""
         return self._At @ values
+
+    def apply(self, operator: FloatArray, values: FloatArray) -> FloatArray:
+        """Return ``operator @ values``."""
+        return operator @ values
 
     def multiply(self, values: FloatArray, factors: FloatArray) -> FloatArray:
         """Return products."""
@@ -113,6 +122,10 @@ class LogArithmetic:
         """Return the log of ``transmat' @ exp(values)``."""
         return self.combine(values[:, np.newaxis] + self._log_transmat)
 
+    def apply(self, operator: FloatArray, values: FloatArray) -> FloatArray:
+        """Return the log of ``exp(operator) @ exp(values)``."""
+        return self.combine((operator + values).T)
+
     def multiply(self, values: FloatArray, factors: FloatArray) -> FloatArray:
         """Return sums of logarithms."""
         return values + factors
@@ -137,7 +150,7 @@ def handed_over(
     values: FloatArray,
     startprob: FloatArray,
     transmat: FloatArray,
-    arithmetic: Arithmetic,
+    kind: Callable[[FloatArray], Arithmetic],
 ) -> tuple[FloatArray, FloatArray]:
     """Return what each lane starts from, and what comes after it says of its last state.
 
@@ -149,8 +162,8 @@ def handed_over(
         Densities, or log-densities.
     startprob, transmat : ndarray of shape (n_states,) and (n_states, n_states)
         The chain.
-    arithmetic : Arithmetic
-        That of the values.
+    kind : callable
+        Makes the arithmetic of the values from a transition matrix.
 
     Returns
     -------
@@ -160,41 +173,47 @@ def handed_over(
         Log-density of the rows after each lane given its last state, the largest 0; zeros where a
         sequence ends with the lane.
     """
+    arithmetic, reverse = kind(transmat), kind(transmat.T)
     operators, by_start = _transfer_operators(lanes, values, startprob, arithmetic)
-    K, B = len(startprob), lanes.n_lanes
-    combine = arithmetic.combine
-    log_transmat = logarithm(transmat)
-    log_first = np.empty((K, B))
-    log_first[:, 0] = log_start = logarithm(startprob)
-    for lane in range(1, B):
-        if lanes.is_start[lane]:
-            log_first[:, lane] = log_start
-            continue
-        # Past the start of a sequence it does not matter what the lane began with, if anything.
-        begins_anew = not np.isnan(by_start[0, lane - 1])
-        given = np.zeros(K) if begins_anew else log_first[:, lane - 1]
-        end = combine((operators[:, :, lane - 1] + given).T)
-        state = combine(end[:, np.newaxis] + log_transmat)
-        log_first[:, lane] = state - finite(combine(state))
-    log_after = np.zeros((K, B))
-    for lane in range(B - 1, 0, -1):
-        if lanes.is_start[lane]:
-            continue
-        first = by_start[:, lane]
-        if np.isnan(first[0]):  # no sequence ends within the lane
-            first = combine(operators[:, :, lane] + log_after[:, lane, np.newaxis])
-        after = combine((first + log_transmat).T)
-        log_after[:, lane - 1] = after - finite(after.max())
-    return log_first, log_after
+    K, B, log_start = len(startprob), lanes.n_lanes, logarithm(startprob)
+    onward = arithmetic.predict(operators.reshape(K, -1)).reshape(K, K, B)
+    back = reverse.predict(operators.swapaxes(0, 1).reshape(K, -1)).reshape(K, K, B)
+    # Past the start of a sequence it does not matter what the lane began with.
+    begins_anew, is_start = ~np.isnan(by_start[0]), lanes.is_start
+    first, after = np.empty((B, K)), np.empty((B, K))
+    first[1:] = onward[:, 0, :-1].T
+    first[is_start[:-1]] = arithmetic.of_log(log_start)
+    is_known = is_start[:-1] | np.append(True, begins_anew[:-1])
+    _carry(arithmetic, np.moveaxis(onward, 2, 0), first, is_known)
+    after[:-1] = reverse.predict(arithmetic.of_log(by_start[:, 1:])).T
+    after[is_start[1:]] = arithmetic.of_log(np.zeros(K))
+    is_known = is_start[1:] | np.append(begins_anew[1:], True)
+    _carry(arithmetic, np.moveaxis(back, 2, 0)[::-1], after[::-1], is_known[::-1])
+    log_first = arithmetic.log(arithmetic.normalise(first.T)[0])
+    log_first[:, lanes.is_start[:-1]] = log_start[:, np.newaxis]
+    log_after = arithmetic.log(after.T)
+    return log_first, log_after - finite(log_after.max(axis=0))
+
+
+def _carry(
+    arithmetic: Arithmetic, operators: FloatArray, values: FloatArray, is_known: NDArray[np.bool_]
+) -> None:
+    """Set values (n_lanes, n_states) that are not known to the operator of those before."""
+    operators = np.ascontiguousarray(operators)
+    for lane in np.flatnonzero(~is_known):
+        values[lane] = arithmetic.apply(operators[lane - 1], values[lane - 1])
+        if lane % EVERY == 0:
+            values[lane], _ = arithmetic.normalise(values[lane])
 
 
 def _transfer_operators(
     lanes: Lanes, values: FloatArray, startprob: FloatArray, arithmetic: Arithmetic
 ) -> tuple[FloatArray, FloatArray]:
-    """Return log operators [last, first, lane], and logs of what the first state explains.
+    """Return operators [last, first, lane], and logs of what the first state explains.
 
     The latter, (n_states, n_lanes), are the log-densities of the rows of a lane up to where the
-    sequence ends that it starts with; NaN where that does not end.
+    sequence ends that it starts with; NaN where that does not end. Both are up to a factor by
+    lane.
     """
     K, B = len(startprob), lanes.n_lanes
     start = arithmetic.of_log(logarithm(startprob))[:, np.newaxis, np.newaxis]
@@ -215,4 +234,7 @@ def _transfer_operators(
                 N[:, :, starts] = start
                 scale[:, starts] = 0.0
         M[:, :, :width] = arithmetic.multiply(N, values[:, np.newaxis, columns])
-    return arithmetic.log(M) + scale, by_start
+    M, sums = arithmetic.normalise(M)
+    scale += sums
+    factors = arithmetic.of_log(scale - finite(scale.max(axis=0)))
+    return arithmetic.multiply(M, factors), by_start - finite(by_start.max(axis=0))

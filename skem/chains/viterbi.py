@@ -105,9 +105,7 @@ class _Best:
             return
         if self.in_place:
             each_group(groups, self.workers, lambda i: self._recover_logs(groups[i]))
-        first[:], _ = handed_over(
-            lanes, self.logs, self.startprob, self.transmat, MaxArithmetic(self.transmat)
-        )
+        first[:], _ = handed_over(lanes, self.logs, self.startprob, self.transmat, MaxArithmetic)
         each_group(groups, self.workers, lambda i: self._pass(groups[i]))
 
     def _predict(
