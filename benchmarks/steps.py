@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from benchmarks.data import gaussian
 from benchmarks.machine import Machine
 from benchmarks.race import Settings
 from benchmarks.report import Row, Table, at_most
@@ -34,7 +35,41 @@ def table(settings: Settings, machine: Machine) -> Table:
         mixture = BinomialMixture(K, n_trials=20)
         line = _binomial_line(Y, 20, labels)
         result.rows += _rows(f"binomial, K={K}", mixture, Y, labels, line, settings)
+    result.rows += _few_missing(settings)
     return result
+
+
+def _few_missing(settings: Settings) -> list[Row]:
+    """Return rows for 344 rows of which 11 cells are missing, beside the same rows complete."""
+    X = gaussian(344, 4, 3)[0]
+    holes = X.copy()
+    holes.flat[np.random.default_rng(1).choice(X.size, 11, replace=False)] = np.nan
+    labels = KMeans(3, n_init=1, random_state=0).fit(X).labels_
+    mixture = GaussianMixtureEM(3, init_params=labels, tol=0)
+    rows = []
+    for name, how in (("plain", None), ("accelerated", "quasi-newton")):
+        seconds: dict[tuple[bool, int], list[float]] = {}
+        for _ in range(settings.few(30, 1)):
+            for missing, data in ((False, X), (True, holes)):
+                for n in (FEW, MANY):
+                    mixture.set_params(acceleration=how, max_iter=n)
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", ConvergenceWarning)
+                        taken = _time(lambda data=data: mixture.fit(data))
+                    seconds.setdefault((missing, n), []).append(taken)
+        best = {case: min(each) for case, each in seconds.items()}
+        whole, part = (
+            (best[missing, MANY] - best[missing, FEW]) / (MANY - FEW) for missing in (False, True)
+        )
+        goal = at_most(part / whole, 1.5, "times")
+        note = f"{part / whole:.2g} times the complete rows"
+        rows += [
+            Row(f"344 x 4, full, K=3, {name}", "skem", 1e6 * whole, "us"),
+            Row(
+                f"the same, 11 cells missing, {name}", "skem", 1e6 * part, "us", note=note, **goal
+            ),
+        ]
+    return rows
 
 
 def _rows(

@@ -116,13 +116,14 @@ class IncompleteGaussian(Gaussian):
     def pattern_kernel(self, params: GaussianParameters, bias: FloatArray) -> PatternKernel:
         """Return the kernel that completes rows, for any structure."""
         K, d = params.means.shape
-        penalties = self.structure.trace(params.precisions_cholesky, self.ridges) / 2
+        if self.has_ridge:
+            bias = bias - self.structure.trace(params.precisions_cholesky, self.ridges) / 2
         return PatternKernel(
             self.structure,
             self.origin,
             params.means,
             self.structure.expand(params.covariances, 1 if self.structure.shared else K, d),
-            bias - penalties,
+            bias,
         )
 
     def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:

@@ -18,9 +18,21 @@ __all__ = ["PartlyCompleteKernel"]
 
 
 class _Block(NamedTuple):
-    """Rows of a block: which are complete, their statistics, the others, and their patterns."""
+    """Rows of a block.
 
-    complete: NDArray[np.intp]
+    Attributes
+    ----------
+    span : slice
+        The rows from the first complete one to the last.
+    statistics : ndarray of shape (n_statistics, b)
+        Those of the rows of the span, 0 where a row is not complete: they add nothing to totals.
+    others : integer ndarray of shape (n_others,)
+        Rows that are not complete.
+    patterns : object
+        Their patterns; None where there is none.
+    """
+
+    span: slice
     statistics: FloatArray
     others: NDArray[np.intp]
     patterns: Any
@@ -30,12 +42,15 @@ class _Block(NamedTuple):
 class PartlyCompleteKernel:
     """Kernel of Gaussian components with correlations, on rows of which few have missing cells.
 
+    It is right for any order of the rows; where rows of a pattern are together nothing is copied.
+
     Parameters
     ----------
     linear : LinearKernel
-        For the rows without a missing cell; its statistics are ``(1, z, second moments)``.
+        For the rows without a missing cell; its statistics are ``(1, z, second moments)``, about
+        the origin. Totals are about it, too.
     patterns : PatternKernel
-        For the others. Totals are about its centres.
+        For the others.
     """
 
     linear: LinearKernel
@@ -46,25 +61,20 @@ class PartlyCompleteKernel:
         """Numbers of a complete row; the space of the others is made when they come."""
         return self.linear.width
 
-    @property
-    def centres(self) -> FloatArray:
-        """Points about which totals are taken: the means."""
-        return self.patterns.means
-
     def load(self, X: FloatArray, out: FloatArray) -> _Block:
         """Part the rows X (b, d), and load each part; out has space for the complete ones."""
-        missing = np.isnan(X).any(axis=1)
+        missing = np.logical_or.reduce(np.isnan(X), axis=1)
         complete, others = np.flatnonzero(~missing), np.flatnonzero(missing)
-        space = out.reshape(-1)[: self.linear.width * complete.size]
-        statistics = self.linear.load(X[complete], space.reshape(self.linear.width, -1))
+        span = slice(complete[0], complete[-1] + 1) if complete.size else slice(0, 0)
+        space = out.reshape(-1)[: self.linear.width * (span.stop - span.start)]
+        statistics = self.linear.load(X[span], space.reshape(self.linear.width, -1))
+        statistics[:, missing[span]] = 0.0
         patterns = self.patterns.load(X[others], out) if others.size else None
-        return _Block(complete, statistics, others, patterns)
+        return _Block(span, statistics, others, patterns)
 
     def log_density(self, block: _Block, out: FloatArray) -> float:
         """Write the log-density of the observed cells to out (K, b)."""
-        of_complete = np.empty((len(out), block.complete.size))
-        constant = self.linear.log_density(block.statistics, of_complete)
-        out[:, block.complete] = of_complete
+        constant = self.linear.log_density(block.statistics, out[:, block.span])
         if block.others.size:
             of_others = np.empty((len(out), block.others.size))
             other = self.patterns.log_density(block.patterns, of_others)
@@ -72,12 +82,9 @@ class PartlyCompleteKernel:
         return constant
 
     def totals(self, block: _Block, responsibilities: FloatArray) -> FloatArray:
-        """Return counts, and expected first and second moments about the means."""
-        structure, means = self.patterns.structure, self.centres
-        of_complete = self.linear.totals(block.statistics, responsibilities[:, block.complete])
-        counts, first, second = np.split(of_complete, [1, 1 + means.shape[1]], axis=1)
-        moments = structure.moments_about(means, counts[:, 0], first, second)
-        totals = np.hstack([counts, *moments])
+        """Return counts, and expected first and second moments about the origin."""
+        totals = self.linear.totals(block.statistics, responsibilities[:, block.span])
         if block.others.size:
-            totals += self.patterns.totals(block.patterns, responsibilities[:, block.others])
+            shares = responsibilities[:, block.others]
+            totals += self.patterns.totals_about(self.patterns.means, block.patterns, shares)
         return totals

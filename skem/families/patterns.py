@@ -12,6 +12,7 @@ the kernel works pattern by pattern, on whole batches of them at a time.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -73,16 +74,50 @@ class _Patterns:
     missing: NDArray[np.bool_]
     values: FloatArray
 
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """Cells observed in each pattern, as (n_patterns, 1, d)."""
+        return ~self.missing[:, np.newaxis]
+
+    @cached_property
+    def both_seen(self) -> NDArray[np.bool_]:
+        """Pairs of observed cells, as (n_patterns, 1, d, d)."""
+        return self.seen[..., np.newaxis] & self.seen[:, np.newaxis]
+
+    @cached_property
+    def identity(self) -> FloatArray:
+        """What stands in for the covariances of missing cells, (d, d)."""
+        return np.eye(self.missing.shape[1])
+
+    @cached_property
+    def explaining(self) -> NDArray[np.bool_]:
+        """Pairs of an observed and a missing cell, as (n_patterns, 1, d, d)."""
+        return self.seen[..., np.newaxis] & ~self.seen[:, np.newaxis]
+
+    @cached_property
+    def seen_in_batch(self) -> NDArray[np.bool_]:
+        """Cells observed in each batch, as (n_batches, 1, 1, d)."""
+        return self.seen[self.pattern][:, np.newaxis]
+
+    @cached_property
+    def log_constants(self) -> FloatArray:
+        """What the number of observed cells adds to a log-density, as (n_patterns, 1)."""
+        return self.seen.sum(axis=2) * (-LOG_2PI / 2)
+
+    @cached_property
+    def first_batches(self) -> NDArray[np.intp]:
+        """The first batch of each pattern, (n_patterns,)."""
+        return np.flatnonzero(np.diff(self.pattern, prepend=-1))
+
     @keep_last
     def at(self, kernel: "PatternKernel") -> _Conditioned:
         """Factor the patterns, and whiten the rows: both halves of an EM step need that."""
-        seen, d = ~self.missing, self.missing.shape[1]
-        both = seen[:, np.newaxis, :, np.newaxis] & seen[:, np.newaxis, np.newaxis, :]
-        blocks = np.where(both, kernel.covariances, np.eye(d))
+        d = self.missing.shape[1]
+        blocks = np.where(self.both_seen, kernel.covariances, self.identity)
         triangles = np.linalg.cholesky(blocks)
         W = inverse_triangles(triangles.reshape(-1, d, d)).reshape(blocks.shape)
         deviations = self.values[:, np.newaxis] - kernel.means[:, np.newaxis]
-        deviations *= seen[self.pattern][:, np.newaxis, np.newaxis]
+        deviations *= self.seen_in_batch
         return _Conditioned(deviations, deviations @ W[self.pattern].swapaxes(-1, -2), W)
 
 
@@ -159,9 +194,8 @@ class PatternKernel:
     def log_density(self, block: _Patterns, out: FloatArray) -> float:
         """Write the log-density of the observed cells to out (K, b)."""
         _, whitened, W = block.at(self)
-        n_observed = (~block.missing).sum(axis=1)[:, np.newaxis]
         peaks = np.log(np.einsum("pkii->pki", W)).sum(axis=2)
-        peaks = peaks + self.log_heights - n_observed * LOG_2PI / 2
+        peaks = peaks + self.log_heights + block.log_constants
         log_density = np.einsum("bksi,bksi->bsk", whitened, whitened)
         log_density *= -0.5
         log_density += peaks[block.pattern][:, np.newaxis]
@@ -170,38 +204,44 @@ class PatternKernel:
 
     def completed(self, block: _Patterns) -> FloatArray:
         """Return the expected rows, about the means, as (n_batches, K, size, d)."""
+        return self._completed(block, self._regressions(block))
+
+    def _completed(self, block: _Patterns, V: FloatArray) -> FloatArray:
         deviations, whitened, _ = block.at(self)
-        completed: FloatArray = deviations + whitened @ self._regressions(block)[block.pattern]
+        completed: FloatArray = deviations + whitened @ V[block.pattern]
         return completed
 
     def _regressions(self, block: _Patterns) -> FloatArray:
         """Return V, of the shape of W: rows of observed, columns of missing cells."""
-        m = block.missing
-        return np.where(
-            ~m[:, np.newaxis, :, np.newaxis] & m[:, np.newaxis, np.newaxis, :],
-            block.at(self).W @ self.covariances,
-            0.0,
-        )
+        return np.where(block.explaining, block.at(self).W @ self.covariances, 0.0)
 
     def totals(self, block: _Patterns, responsibilities: FloatArray) -> FloatArray:
         """Return counts, and expected first and second moments about the means."""
+        return self.totals_about(np.zeros((1, self.means.shape[1])), block, responsibilities)
+
+    def totals_about(
+        self, shifts: FloatArray, block: _Patterns, responsibilities: FloatArray
+    ) -> FloatArray:
+        """Return the totals about points that the means are further than by shifts (K, d)."""
         K, d = self.means.shape
         V = self._regressions(block)
-        deviations, whitened, _ = block.at(self)
-        completed = deviations + whitened @ V[block.pattern]
+        rows = self._completed(block, V)
+        rows += shifts[:, np.newaxis]
+        rows = rows.swapaxes(0, 1).reshape(K, -1, d)
         shares = responsibilities[:, block.rows] * block.filled  # (K, n_batches, size)
-        counts = np.zeros((len(V), K))
-        np.add.at(counts, block.pattern, shares.sum(axis=2).T)
-        V = np.broadcast_to(V, (len(V), K, d, d))
-        covariances = np.broadcast_to(self.covariances, (K, d, d))
-        rows = []
-        for k in range(K):
-            Z, r = completed[:, k].reshape(-1, d).T, shares[k].ravel()
-            second = self.structure.weighted_second(Z, r)
-            # Less than complete: sum_p n_p (C_mm - V'V), each pattern's in its own cells.
-            both_missing = (block.missing.T * counts[:, k]) @ block.missing
-            explained = (V[:, k] * np.sqrt(counts[:, k])[:, np.newaxis, np.newaxis]).reshape(-1, d)
-            uncertain = covariances[k] * both_missing - explained.T @ explained
-            second = second + self.structure.pack(uncertain)
-            rows.append(np.concatenate([[r.sum()], Z @ r, second]))
-        return np.array(rows)
+        counts = np.add.reduceat(shares.sum(axis=2), block.first_batches, axis=1)
+        shares = shares.reshape(K, -1, 1)
+        first = (shares.swapaxes(1, 2) @ rows)[:, 0]
+        second = _squares(np.sqrt(shares) * rows)
+        # Less than complete: sum_p n_p (C_mm - V'V), each pattern's in its own cells.
+        both_missing = (block.missing.T * counts[:, np.newaxis]) @ block.missing
+        explained = np.sqrt(counts.T)[..., np.newaxis, np.newaxis] * V
+        second += self.covariances * both_missing
+        second -= _squares(explained.swapaxes(0, 1).reshape(K, -1, d))
+        totals = counts.sum(axis=1, keepdims=True)
+        return np.concatenate([totals, first, self.structure.pack(second)], axis=1)
+
+
+def _squares(rows: FloatArray) -> FloatArray:
+    """Return the symmetric products ``Z'Z`` of matrices (K, n, d)."""
+    return rows.swapaxes(1, 2) @ rows

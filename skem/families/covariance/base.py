@@ -114,8 +114,8 @@ class Structure(ABC):
         """Return the sum of ``second`` over the columns of Z (d, b), weighted by (b,) >= 0."""
 
     @abstractmethod
-    def pack(self, matrix: FloatArray) -> FloatArray:
-        """Return ``second`` of a matrix of second moments (d, d)."""
+    def pack(self, matrices: FloatArray) -> FloatArray:
+        """Return ``second`` (..., n_second) of matrices of second moments (..., d, d)."""
 
     @abstractmethod
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
@@ -143,7 +143,7 @@ class Structure(ABC):
         shifts = squares * points[:, np.newaxis] - crosses - crosses.swapaxes(1, 2)
         return (
             first - counts[:, np.newaxis] * points,
-            second + np.array([self.pack(shift) for shift in shifts]),
+            second + self.pack(shifts),
         )
 
     @abstractmethod

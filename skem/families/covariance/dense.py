@@ -185,9 +185,9 @@ class Dense(Structure):
         scaled = Z * np.sqrt(weights)
         return (scaled @ scaled.T)[upper_triangle(len(Z))]
 
-    def pack(self, matrix: FloatArray) -> FloatArray:
-        """Return the upper triangle."""
-        return matrix[upper_triangle(len(matrix))]
+    def pack(self, matrices: FloatArray) -> FloatArray:
+        """Return the upper triangles."""
+        return matrices[..., *upper_triangle(matrices.shape[-1])]
 
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return the second moments less the outer products of the means."""

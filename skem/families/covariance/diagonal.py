@@ -84,9 +84,9 @@ class Diagonal(Structure):
             return np.atleast_1d(np.einsum("ib,ib->b", Z, Z) @ weights)
         return (Z * Z) @ weights
 
-    def pack(self, matrix: FloatArray) -> FloatArray:
-        """Return the diagonal, or the trace."""
-        return self._sum(np.diagonal(matrix))
+    def pack(self, matrices: FloatArray) -> FloatArray:
+        """Return the diagonals, or the traces."""
+        return self._sum(np.diagonal(matrices, axis1=-2, axis2=-1))
 
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return mean squares less squared means."""
