@@ -114,7 +114,7 @@ def test_a_default_fit_is_converged(covariance_type):
     assert mixture.converged_
     before = mixture.lower_bound_
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        mixture.set_params(warm_start=True, tol=0.0, max_iter=2000).fit(FAITHFUL)
+        mixture.set_params(warm_start=True, tol=0.0, max_iter=500).fit(FAITHFUL)
     assert mixture.lower_bound_ - before < 1e-5
 
 

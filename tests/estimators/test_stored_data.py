@@ -291,15 +291,15 @@ def resident_of_files():
 
 @pytest.mark.parametrize("covariance_type", ["full", "spherical"])
 def test_memory_is_what_the_guide_says(covariance_type, mapped, monkeypatch):
-    monkeypatch.setattr(stored, "PIECE", 2**25)
-    X = mapped(np.tile(measured(10_000), (50, 4)) * np.linspace(1, 2, 500_000)[:, np.newaxis])
+    monkeypatch.setattr(stored, "PIECE", 2**24)
+    X = mapped(np.tile(measured(10_000), (25, 4)) * np.linspace(1, 2, 250_000)[:, np.newaxis])
     mixture = GaussianMixtureEM(2, covariance_type=covariance_type, max_iter=3, random_state=0)
     fitted(mixture, X[:10_000])  # what is imported and allocated once
     before = resident_of_files() if Path("/proc/self/status").exists() else 0
     pieces, threads, labels = 3, 2, 4 * len(X)
-    with sklearn.config_context(working_memory=2), threadpool_limits(threads):  # 2 MiB each
+    with sklearn.config_context(working_memory=1), threadpool_limits(threads):  # 1 MiB each
         peak = peak_of(lambda: mixture.fit(X).score(X))
-    assert peak < (pieces + threads) * 2**21 + labels < X.nbytes / 2
+    assert peak < (pieces + threads) * 2**20 + labels < X.nbytes / 2
     if before:
         assert resident_of_files() - before < X.nbytes / 2
     assert mixture.n_iter_ == 3

@@ -52,7 +52,7 @@ class TestMaximum:
             options={"gtol": 1e-6},
         )
         values = []
-        for _ in range(400):
+        for _ in range(100):
             chain = labels.maximize(COUNTS * (free | ~ALL), chain)
             values.append(expected(labels, labels.to_vector(chain), chain, pseudo))
         assert (np.diff(values) > -1e-10).all()
