@@ -76,7 +76,7 @@ def test_accuracy_is_not_for_sale(tables):
 
 
 @pytest.mark.parametrize(
-    ("script", "which"), [("skem_gaussian.py", "full"), ("skem_outside.py", "cluster-2")]
+    ("script", "which"), [("skem_gaussian.py", "full"), ("skem_outside.py", "cluster-1")]
 )
 def test_contender_in_a_process_of_its_own(script, which):
     from benchmarks.data import gaussian
