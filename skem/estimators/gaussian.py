@@ -13,14 +13,12 @@ from skem.data.rows import Rows
 from skem.errors import Doubt
 from skem.estimators.advice import doubts_about
 from skem.estimators.base import MixtureEM
-from skem.estimators.parameters import Estimate
+from skem.estimators.gaussian_attributes import GaussianAttributes
 from skem.estimators.priors import conjugate_prior
 from skem.estimators.validation import (
     array_like,
     check_finite_array,
     check_parameters,
-    check_shape,
-    check_starting_values,
     check_weights,
     mapping,
     none,
@@ -29,10 +27,9 @@ from skem.estimators.validation import (
 )
 from skem.families.amplification import admissible_amplification
 from skem.families.base import FloatArray
-from skem.families.covariance import STRUCTURES, Structure
+from skem.families.covariance import STRUCTURES
 from skem.families.gaussian import Gaussian
 from skem.families.gaussian_density import GaussianParameters
-from skem.mixture.labels import MixtureParameters, Weights
 
 __all__ = ["GaussianMixtureEM"]
 
@@ -46,7 +43,7 @@ RELATIVE_LEAST = 1e-6
 VARIANCE_OF_STEP = 1 / 4
 
 
-class GaussianMixtureEM(MixtureEM):
+class GaussianMixtureEM(GaussianAttributes):
     """Gaussian mixture, fitted by EM.
 
     Every parameter, method and attribute of :class:`sklearn.mixture.GaussianMixture` is here
@@ -295,40 +292,6 @@ verbose_interval : as of all mixtures
         self.n_parameters_ = self._n_parameters()
         return self
 
-    def _fitted_covariance_type(self) -> str:
-        """Return the covariance_type of the fit, whatever was set since."""
-        return getattr(self, "_covariance_type", self.covariance_type)
-
-    @property
-    def _shared(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("covariances",) if self._structure().shared else ()
-
-    def _structure(self) -> Structure:
-        return STRUCTURES[self.covariance_type]
-
-    def _component_attributes(self) -> list[str]:
-        own = ["weights_", "means_"]
-        if not STRUCTURES[self._fitted_covariance_type()].shared:
-            own += ["covariances_", "precisions_", "precisions_cholesky_"]
-        return own
-
-    def _estimates(self, errors: Any) -> dict[str, Estimate]:
-        """Return means and standard deviations; the errors of these by the delta method."""
-        structure, shape = STRUCTURES[self._fitted_covariance_type()], self.means_.shape
-
-        def diagonal(covariances: FloatArray) -> FloatArray:
-            full = structure.expand(np.asarray(covariances, dtype=np.float64), *shape)
-            return np.einsum("kii->ki", full)
-
-        deviations = np.sqrt(diagonal(self.covariances_))
-        if errors is None:
-            return {"mean": Estimate(self.means_), "sd": Estimate(deviations)}
-        of_deviations = diagonal(errors.covariances) / (2 * deviations)
-        return {
-            "mean": Estimate(self.means_, errors.means),
-            "sd": Estimate(deviations, of_deviations),
-        }
-
     def _data_options(self, reset: bool) -> dict[str, Any]:
         return {**super()._data_options(reset), "ensure_min_samples": 2 if reset else 1}
 
@@ -360,105 +323,12 @@ verbose_interval : as of all mixtures
             )
         return replace(family, least=least, rounding=rounding, ridge=ridge)
 
-    def _prepare(self, rows: Rows, values: Any) -> tuple[Any, Gaussian, MixtureParameters, Any]:
-        """Widen starting values that are narrower than the M-step lets components be."""
-        labels, family, given, held = super()._prepare(rows, values)
-        C, U = given.components.covariances.copy(), given.components.precisions_cholesky.copy()
-        known = _known(C, family.structure) if C.ndim else None
-        if self.max_iter and known is not None and "covariances" not in held.masks:
-            C[known], U[known] = family.least_variance.widen(C[known], U[known])
-            given = given.with_arrays(covariances=C, precisions_cholesky=U)
-        return labels, family, given, held
-
     def _explain(
         self, doubt: Doubt | None, family: Any, params: Any, counts: FloatArray, rows: Rows
     ) -> dict[str, str]:
         n_columns = params.means.shape[1]
         names = getattr(self, "feature_names_in_", np.arange(n_columns)).tolist()
         return doubts_about(doubt, family, params, counts, rows, list(map(repr, names)))
-
-    def _published(self) -> MixtureParameters:
-        """Return the published parameters, with the factor of the precision that is upper.
-
-        scikit-learn's users assign ``precisions_cholesky_`` by hand: any U with ``U U'`` the
-        precision, of which most are lower, or leave it out.
-        """
-        structure = STRUCTURES[self._fitted_covariance_type()]
-        weights, means = (np.asarray(v, dtype=np.float64) for v in (self.weights_, self.means_))
-        if not hasattr(self, "precisions_cholesky_"):
-            covariances = np.asarray(self.covariances_, dtype=np.float64)
-            U = structure.factor(covariances, np.zeros(means.shape[1]))
-        else:
-            U = np.asarray(self.precisions_cholesky_, dtype=np.float64)
-            if structure.correlated and np.tril(U, -1).any():
-                _, U = structure.invert(structure.precisions(U))
-        return MixtureParameters(
-            Weights(weights), GaussianParameters(means, structure.covariances(U), U)
-        )
-
-    def _fitted(self) -> tuple[Gaussian, MixtureParameters]:
-        structure, params = STRUCTURES[self._fitted_covariance_type()], self._published()
-        weights, means = params.labels.weights, params.components.means
-        origin = weights @ means
-        family = Gaussian(
-            structure, len(weights), origin, np.ones_like(origin), np.zeros_like(origin)
-        )
-        return family, params.with_arrays(means=means - origin)
-
-    def _given(self, family: Gaussian) -> MixtureParameters:
-        K, d, structure = family.n_components, family.n_features, family.structure
-        if self.precisions_init is not None and self.covariances_init is not None:
-            raise ValueError(
-                "precisions_init and covariances_init are two ways to say one thing: "
-                "set one of them to None"
-            )
-        given, shape = super()._given(family), structure.shape(K, d)
-        if self.means_init is not None:
-            means = check_starting_values(self.means_init, (K, d), "means")
-            given = given.with_arrays(means=means - family.origin)
-        if self.precisions_init is not None:
-            P = check_starting_values(self.precisions_init, shape, f"{structure.name} precision")
-            C, U = P.copy(), P.copy()
-            if (known := _known(P, structure)) is not None:
-                structure.check_definite(P[known], "precision")
-                C[known], U[known] = structure.invert(P[known])
-            given = given.with_arrays(covariances=C, precisions_cholesky=U)
-        if self.covariances_init is not None:
-            C = check_starting_values(self.covariances_init, shape, f"{structure.name} covariance")
-            U = C.copy()
-            if (known := _known(C, structure)) is not None:
-                structure.check_definite(C[known], "covariance")
-                U[known] = structure.factor(C[known], np.zeros(d))
-            given = given.with_arrays(covariances=C, precisions_cholesky=U)
-        return given
-
-    def _continued(self, family: Gaussian) -> MixtureParameters:
-        K, d = family.n_components, family.n_features
-        if self._fitted_covariance_type() != self.covariance_type:
-            raise ValueError(
-                f"cannot continue with covariance_type={self.covariance_type!r} from a fit with "
-                f"{self._fitted_covariance_type()!r}"
-            )
-        params = super()._continued(family)
-        check_shape(self.means_, (K, d), "means_ to continue from")
-        check_shape(
-            self.covariances_, family.structure.shape(K, d), "covariances_ to continue from"
-        )
-        return params.with_arrays(means=params.components.means - family.origin)
-
-    def _publish(self, family: Gaussian, params: MixtureParameters, dtype: Any) -> None:
-        absolute = params.with_arrays(means=params.components.means + family.origin)
-        self._set_parameters(*(values.astype(dtype) for values in absolute.by_name().values()))
-
-    def _set_parameters(
-        self, weights: FloatArray, means: FloatArray, covariances: FloatArray, U: FloatArray
-    ) -> None:
-        self.weights_ = weights
-        self.means_ = means
-        self.covariances_ = covariances
-        self.precisions_cholesky_ = U
-        self.precisions_ = self._structure().precisions(U)
-        self._covariance_type = self.covariance_type
 
 
 def _bounds(variance: FloatArray, resolution: Resolution) -> tuple[FloatArray, FloatArray]:
@@ -471,11 +341,3 @@ def _bounds(variance: FloatArray, resolution: Resolution) -> tuple[FloatArray, F
     typical = least[variance > 0].mean() if variance.any() else RELATIVE_LEAST
     hidden = np.minimum(resolution.steps**2 * VARIANCE_OF_STEP, variance / 2)
     return np.where(variance > 0, least, typical), hidden
-
-
-def _known(values: FloatArray, structure: Structure) -> Any:
-    """Return where covariances or precisions are given: an index; None if nowhere."""
-    if structure.shared:
-        return None if np.isnan(values).any() else ...
-    known = ~np.isnan(values.reshape(len(values), -1)).any(axis=1)
-    return known if known.any() else None
