@@ -138,6 +138,9 @@ class ScoredChain(FittedChain):
         sequences = self._open(X, groups, lengths)
         weights = check_sample_weight(sample_weight, len(sequences.X))
         weights = np.ones(len(sequences.X)) if weights is None else weights
+        total, n_rows = self._total(X, groups, lengths, sample_weight)
+        if total == -np.inf:
+            return np.inf
         by_state = sequences.rows(sequences.logs)
         path = sequences.path()
         starts = np.zeros(len(path), dtype=bool)
@@ -148,7 +151,6 @@ class ScoredChain(FittedChain):
         log_joint[after] += logarithm(self.transmat_)[path[after - 1], path[after]]
         log_joint[log_joint < LOG_IMPOSSIBLE] = -np.inf
         total = weighted_mean(log_joint, weights) * float(weights.sum())
-        _, n_rows = self._total(X, groups, lengths, sample_weight)
         return float(-2 * total + self.n_parameters_ * np.log(n_rows))
 
 

@@ -14,11 +14,17 @@ from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.estimators.callbacks import FitTask
 from skem.estimators.holding import all_given
 from skem.estimators.watching import watched
-from skem.mixture.chain_starts import starts
+from skem.mixture.chain_starts import ImpossibleDataError, starts
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import MixtureParameters
 
-__all__ = ["best_fit", "starts_of"]
+__all__ = ["IMPOSSIBLE", "best_fit", "starts_of"]
+
+#: What is wrong where no path of states can have made the rows.
+IMPOSSIBLE = (
+    "X is impossible under the model: zeros that are held (fixed) or were given (startprob_init, "
+    "transmat_init) contradict each other, X or known_labels"
+)
 
 #: What to do where the log-likelihood fell or was no number.
 ON_FALL = (
@@ -58,7 +64,11 @@ def starts_of(
     with warnings.catch_warnings():
         # k-means on fewer distinct rows than clusters: the fit says so itself.
         warnings.filterwarnings("ignore", "Number of distinct clusters")
-        found = starts(model, given, estimator.n_init, check_random_state(estimator.random_state))
+        rng = check_random_state(estimator.random_state)
+        try:
+            found = starts(model, given, estimator.n_init, rng)
+        except ImpossibleDataError:
+            raise ValueError(IMPOSSIBLE) from None
     if not found:
         raise ValueError(
             "No start led to a fit: in each of them some state lost its distribution after a few "
@@ -106,6 +116,9 @@ def _run(
     estimator: Any, model: HiddenChain, start: MixtureParameters, number: int, task: FitTask
 ) -> Run:
     """Run EM from one start."""
+
+    if not model.is_possible(start):
+        raise ValueError(IMPOSSIBLE)
 
     def climb(report: Any) -> Run:
         result = run(

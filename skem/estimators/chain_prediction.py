@@ -59,7 +59,8 @@ class PredictiveChain(ScoredChain):
         Raises
         ------
         ValueError
-            If n_steps is no number of rows, or X is not given and the parameters were not fitted.
+            If n_steps is no number of rows, X is not given and the parameters were not fitted, or
+            no path of states can have made X.
         """
         check_is_fitted(self)
         if not integer(1).accepts(n_steps):

@@ -11,6 +11,7 @@ from skem.chains.expected import LOG_IMPOSSIBLE
 from skem.chains.viterbi import likeliest_path
 from skem.data.blocks import workers
 from skem.data.rows import Rows
+from skem.estimators.warn_once import warn
 from skem.families.base import FloatArray
 from skem.missing import has_missing
 from skem.mixture.labels import MixtureParameters
@@ -41,7 +42,9 @@ class ChainRows:
     Raises
     ------
     ValueError
-        If a row is impossible in the state that is known.
+        If a row is impossible in the state that is known. What says something of states also
+        raises where no path of states can have made the rows, and warns of a row that is
+        impossible in every state, which counts as missing.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class ChainRows:
     ) -> None:
         self.family, self.components = family, params.components
         self.chain: Chain = params.labels
+        self._first_row = first_row
         piece = Piece(Rows(X, labels=labels), ends, self.family.n_components)
         self.X, self.lanes, self._algorithm = X, piece.lanes, piece.algorithm
         family = self.family.for_missing() if has_missing(X) else self.family
@@ -62,18 +66,48 @@ class ChainRows:
             kernel = family.kernel(self.components, np.zeros(family.n_components))
             self.logs, constant = piece.log_densities(kernel, crew)
         if labels is not None:
-            self._check_labels(labels, first_row)
+            self._check_labels(labels)
         self.base = constant + family.log_base_measure(X)
 
-    def _check_labels(self, labels: NDArray[np.intp], first_row: int) -> None:
+    def _check_labels(self, labels: NDArray[np.intp]) -> None:
         """Raise ValueError where a row is impossible in the state that is known."""
         impossible = self.rows(self.logs.max(axis=0)) < LOG_IMPOSSIBLE
         impossible &= labels >= 0
         if impossible.any():
             i = int(impossible.argmax())
+            row = self._first_row + i
             raise ValueError(
-                f"known_labels[{first_row + i}] is {labels[i]}, but row {first_row + i} of X is "
-                "impossible in that state. Set the label to -1"
+                f"known_labels[{row}] is {labels[i]}, but row {row} of X is impossible in that "
+                "state. Set the label to -1"
+            )
+
+    def _check_possible(self) -> None:
+        """Raise ValueError where no path can have made the rows; warn where no state can."""
+        if np.minimum.reduce(self.logs, axis=None) > LOG_IMPOSSIBLE:
+            return
+        impossible = self.rows(~(self.logs.max(axis=0) > LOG_IMPOSSIBLE))
+        if impossible.any():
+            i = int(impossible.argmax())
+            n = int(impossible.sum())
+            others = f" (and {n - 1} others)" if n > 1 else ""
+            warn(
+                f"row {self._first_row + i} of X{others} is impossible in every state: "
+                f"{self.X[i].tolist()}. It counts as a missing row here, and its log-density is "
+                "-inf. Put NaN in its place where that is meant; with a prior for the states no "
+                "row is impossible",
+                UserWarning,
+                stacklevel=6,
+            )
+        if all((values > 0).all() for values in self.chain):
+            return
+        evidence = self.rows(self._algorithm.filter(self.logs.copy(), *self.chain)[1])
+        broken = (evidence == -np.inf) & ~impossible
+        if broken.any():
+            i = int(broken.argmax())
+            raise ValueError(
+                f"row {self._first_row + i} of X, {self.X[i].tolist()}, is impossible after those "
+                "before it in its sequence: zeros among startprob_ and transmat_ leave no path to "
+                "a state that can produce it. Nothing can be said of states in that sequence"
             )
 
     def rows(self, by_column: NDArray[Any]) -> NDArray[Any]:
@@ -101,6 +135,7 @@ class ChainRows:
         posterior : ndarray of shape (n_rows, n_states)
             Rows sum to one.
         """
+        self._check_possible()
         return self.rows(self._algorithm.expect(self.logs, *self.chain).posterior)
 
     def likeliest_states(self) -> NDArray[np.intp]:
@@ -121,6 +156,7 @@ class ChainRows:
         filtered : ndarray of shape (n_rows, n_states)
             Rows sum to one.
         """
+        self._check_possible()
         return self.rows(self._algorithm.filter(self.logs, *self.chain)[0])
 
     def log_densities(self) -> FloatArray:
@@ -141,5 +177,6 @@ class ChainRows:
         states : ndarray of shape (n_rows,)
             Of all sequences, one after another.
         """
+        self._check_possible()
         with workers(self.logs.size * len(self.logs)) as crew:
             return self.rows(likeliest_path(self.lanes, self.logs, *self.chain, crew))

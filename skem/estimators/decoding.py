@@ -167,6 +167,16 @@ class FittedChain(DensityMixin, VersionedEstimator):
         -------
         states : ndarray of shape (n_samples,), int32
             Index of the state.
+
+        Raises
+        ------
+        ValueError
+            If no path of states can have made the rows: it names the row.
+
+        Warns
+        -----
+        UserWarning
+            If a row is impossible in every state: it counts as missing.
         """
         if not DECODINGS.accepts(decoding):
             raise ValueError(f"decoding must be {DECODINGS.description}, got {decoding!r}")
@@ -197,6 +207,16 @@ class FittedChain(DensityMixin, VersionedEstimator):
         -------
         posterior : ndarray of shape (n_samples, n_components)
             Rows sum to one.
+
+        Raises
+        ------
+        ValueError
+            If no path of states can have made the rows: it names the row.
+
+        Warns
+        -----
+        UserWarning
+            If a row is impossible in every state: it counts as missing.
         """
         check_is_fitted(self)
         width = (len(self.transmat_),)
@@ -221,6 +241,16 @@ class FittedChain(DensityMixin, VersionedEstimator):
         -------
         filtered : ndarray of shape (n_samples, n_components)
             Rows sum to one.
+
+        Raises
+        ------
+        ValueError
+            If no path of states can have made the rows: it names the row.
+
+        Warns
+        -----
+        UserWarning
+            If a row is impossible in every state: it counts as missing.
         """
         check_is_fitted(self)
         width = (len(self.transmat_),)
@@ -243,6 +273,7 @@ class FittedChain(DensityMixin, VersionedEstimator):
         -------
         log_density : ndarray of shape (n_samples,)
             ``log p(x_t | x_1 ... x_t-1)`` in nats. The sum over a sequence is its log-likelihood.
+            -inf for a row that is impossible given those before.
         """
         log_density: FloatArray = self._ask(ChainRows.log_densities, X, groups, lengths)
         return log_density

@@ -13,7 +13,7 @@ from skem.data.blocks import workers
 from skem.em.driver import Run
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.chain_doubts import doubts_of_chain
-from skem.estimators.chain_fitting import best_fit, starts_of
+from skem.estimators.chain_fitting import IMPOSSIBLE, best_fit, starts_of
 from skem.estimators.chain_inference import ChainInferenceMixin
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
@@ -271,10 +271,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
             bare, params = self._without_penalty(model), self._params()
             expected, self.lower_bound_ = bare.expect(params)
             if self.lower_bound_ == -np.inf:
-                raise ValueError(
-                    "X is impossible under the model: zeros that are held or were given "
-                    "(startprob_init, transmat_init) contradict each other, X or known_labels"
-                )
+                raise ValueError(IMPOSSIBLE)
             self._last_state = sequences.last_state(bare.kernel(params), params.labels, crew)
             self.doubts_ = doubts_of_chain(self, best, model, expected)
         task.end(best.params)

@@ -20,7 +20,7 @@ from scipy.ndimage import uniform_filter1d
 
 from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.em.model import DegenerateError
-from skem.families.base import DegenerateComponentError, FloatArray
+from skem.families.base import FloatArray
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.markov import Chain
@@ -29,7 +29,7 @@ from skem.mixture.moves import moved
 from skem.mixture.posterior import normalise
 from skem.mixture.starts import SHORT_RUNS, partition, start
 
-__all__ = ["starts"]
+__all__ = ["ImpossibleDataError", "starts"]
 
 #: Windows of moving averages whose clusters make starts.
 WINDOWS = (5, 25)
@@ -48,6 +48,10 @@ RANDOM_STARTS = 1
 MOVES = 3
 
 
+class ImpossibleDataError(ValueError):
+    """No path of the chain can have made the rows, whatever its free parameters."""
+
+
 def starts(
     model: HiddenChain, given: MixtureParameters, n_best: int, rng: Any
 ) -> list[MixtureParameters]:
@@ -63,16 +67,26 @@ def starts(
         How many to return at most.
     rng : RandomState
         Source of randomness.
+
+    Raises
+    ------
+    ImpossibleDataError
+        If what is held, or zeros that are given, leave no path that can have made the rows.
     """
     some = replace(model, sequences=model.sequences.some(rng))
     trials: list[tuple[float, MixtureParameters]] = []
+    is_possible = False
     for candidate in itertools.chain(
         _candidates(some, given.labels, n_best, rng), _moves(some, given.labels, trials, rng)
     ):
         known = [objective for objective, _ in trials]
         goal = known[-1] if len(known) == n_best else -np.inf
+        merged = _merged(some, given, candidate)
+        # Starts differ in what is free, which a step moves to where rows are possible.
+        if not (is_possible := is_possible or some.is_possible(merged)):
+            raise ImpossibleDataError
         try:
-            trial = _trial(some, _merged(some, given, candidate), goal, known)
+            trial = _trial(some, merged, goal, known)
         except (DegenerateError, LikelihoodFellError):
             continue
         if trial.reason != "stopped" and not _is_known(trial.objective, known):
@@ -154,7 +168,7 @@ def _candidates(
     try:
         params = start(SHORT_RUNS, mixture, rng)
         posterior = _posterior(mixture, params)
-    except DegenerateComponentError:
+    except DegenerateError:
         pass
     else:
         yield _from_labels(model, chain, posterior.argmax(axis=0), None)

@@ -96,6 +96,19 @@ class HiddenChain:
         """Return the mean objective of params, in nats per row."""
         return self.expect(params)[1]
 
+    def is_possible(self, params: MixtureParameters) -> bool:
+        """Return whether the chain can have made the rows, at params or a step of EM from there.
+
+        A step moves all that is free to where every row is possible, if it can.
+        """
+        if self.objective(params) > -np.inf:
+            return True
+        try:
+            with np.errstate(invalid="ignore"):
+                return bool(self.objective(self.evaluate(params).params) > -np.inf)
+        except DegenerateComponentError:
+            return True  # a run says what is wrong then
+
     def start(self, posterior: NDArray[Any], chain: Any) -> MixtureParameters:
         """Return the M-step of given state probabilities (n_states, n_rows), and a chain.
 
