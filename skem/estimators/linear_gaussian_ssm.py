@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
 from skem.data.blocks import workers
 from skem.em.driver import Run
@@ -16,7 +14,13 @@ from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callba
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.sequences import refuse_lengths_as_y
-from skem.estimators.state_space_fitting import best_fit, count_parameters, starts_of
+from skem.estimators.state_space_doubts import warn_about_fit
+from skem.estimators.state_space_fitting import (
+    best_fit,
+    count_parameters,
+    doubts_of,
+    starts_of,
+)
 from skem.estimators.state_space_inference import StateSpaceInferenceMixin
 from skem.estimators.state_space_rows import open_series
 from skem.estimators.validation import (
@@ -130,6 +134,10 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         which no cell is observed count nowhere.
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
+    doubts_ : dict of str to str
+        Why the fit cannot be trusted, by a word: 'parameters' (no fewer than numbers in X),
+        'foretold' (a column without innovations: the likelihood has no bound), 'no noise' (R or Q
+        has gone to 0 where EM moves coefficients by it). Without any it is sound.
     trace_, restarts_ : as of all mixtures
         Said once, in MixtureEM.
     n_parameters_ : int
@@ -284,19 +292,13 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         Warns
         -----
         ConvergenceWarning
-            If the best run had something left to gain after ``max_iter`` evaluations.
+            If the best run had something left to gain after ``max_iter`` evaluations, or came to
+            something that cannot be trusted (``doubts_``).
         """
         refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
             best = self._fit(X, y, groups, lengths, sample_weight)
-            if not best.converged:
-                warnings.warn(
-                    f"EM did not converge: after max_iter={self.max_iter} evaluations more than "
-                    f"tol={self.tol:g} nats per row were left to gain. Increase max_iter or tol, "
-                    "hold more of the parameters (fixed), or decrease n_states.",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
+            warn_about_fit(self, best)
         return self
 
     @with_callbacks
@@ -326,6 +328,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         self.lower_bounds_ = list(best.trace)
         self.lower_bound_ = expect(series, best.params).log_likelihood / series.n_known
         self.n_parameters_ = count_parameters(self, given, len(series.ends))
+        self.doubts_ = doubts_of(self, series, given, best.params)
         self._last_state = last_state(series, best.params)
         self._sampler = None
         self._started_from = given_starting_values(self)

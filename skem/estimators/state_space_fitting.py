@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +12,9 @@ from sklearn.utils import check_random_state
 
 from skem.em.driver import Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
+from skem.errors import Doubt
 from skem.estimators.callbacks import FitTask
+from skem.estimators.state_space_doubts import doubts_of_series
 from skem.estimators.state_space_holding import freedom, shapes, undetermined
 from skem.estimators.watching import watched
 from skem.state_space.freedom import COVARIANCES, Freedom
@@ -19,7 +23,7 @@ from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import Series, StateSpace
 from skem.state_space.starts import standardise, start
 
-__all__ = ["best_fit", "count_parameters", "free_parameters", "starts_of"]
+__all__ = ["best_fit", "count_parameters", "doubts_of", "free_parameters", "starts_of"]
 
 #: What to do where the log-likelihood fell or was no number.
 ON_FALL = (
@@ -60,7 +64,11 @@ def best_fit(
         If no start led to a fit.
     """
     model = StateSpaceModel(series, free_parameters(estimator, series, given, starts[0]))
-    attempts = [partial(_run, estimator, model, each, i, task) for i, each in enumerate(starts)]
+    n_parameters = count_parameters(estimator, given, len(series.ends))
+    doubts = partial(doubts_of_series, model, n_parameters=n_parameters, names=_names(estimator))
+    attempts = [
+        partial(_run, estimator, model, each, i, task, doubts) for i, each in enumerate(starts)
+    ]
     try:
         return best_run(attempts, "", estimator.n_jobs, ON_FALL)
     except AllStartsFailedError as error:
@@ -68,7 +76,12 @@ def best_fit(
 
 
 def _run(
-    estimator: Any, model: StateSpaceModel, first: StateSpace, number: int, task: FitTask
+    estimator: Any,
+    model: StateSpaceModel,
+    first: StateSpace,
+    number: int,
+    task: FitTask,
+    doubts: Callable[[StateSpace], list[Doubt]],
 ) -> Run:
     """Run EM from one start."""
 
@@ -82,7 +95,43 @@ def _run(
             report=report,
         )
 
-    return watched(task, number, first, climb, model.decompose)
+    result = watched(task, number, first, climb, model.decompose)
+    return replace(result, spurious=next(iter(doubts(result.params)), None))
+
+
+def _names(estimator: Any) -> list[str]:
+    """Return the names of the columns, quoted; their numbers, where they have none."""
+    names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
+    return [repr(name) if isinstance(name, str) else str(name) for name in names]
+
+
+def doubts_of(
+    estimator: Any, series: Series, given: StateSpace, params: StateSpace
+) -> dict[str, str]:
+    """Return why a fit cannot be trusted, by a word.
+
+    Parameters
+    ----------
+    estimator : LinearGaussianSSM
+        Fitted.
+    series : Series
+        The observations.
+    given : StateSpace
+        Starting values, NaN where not given.
+    params : StateSpace
+        What the fit came to.
+
+    Returns
+    -------
+    doubts : dict of str to str
+        Empty where there is none.
+    """
+    model = StateSpaceModel(series, free_parameters(estimator, series, given, params))
+    found = doubts_of_series(model, params, estimator.n_parameters_, _names(estimator))
+    by_word: dict[str, str] = {}
+    for word, sentence in found:
+        by_word[word] = f"{by_word[word]} {sentence}" if word in by_word else sentence
+    return by_word
 
 
 def starts_of(estimator: Any, series: Series, given: StateSpace) -> list[StateSpace]:

@@ -21,6 +21,7 @@ WORDS = (
     "parameters",
     "no maximum",
     "foretold",
+    "no noise",
 )
 
 

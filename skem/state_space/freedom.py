@@ -74,10 +74,11 @@ class CovarianceForm:
             matrix[block] = (scatter[block] + scatter[block].T) / (2 * counts[free])
             np.linalg.cholesky(matrix[block])  # raises LinAlgError where it is singular
         elif self.kind == "diagonal":
-            matrix[block] = np.diag(np.diag(scatter)[free] / counts[free])
+            variances = np.diag(scatter)[free] / counts[free]
+            matrix[block] = np.diag(np.maximum(variances, 0.0))  # rounding may go beyond
         else:
             variance = np.diag(scatter)[free].sum() / counts[free].sum()
-            matrix[block] = variance * np.eye(free.sum())
+            matrix[block] = max(variance, 0.0) * np.eye(free.sum())
         return matrix
 
     @property

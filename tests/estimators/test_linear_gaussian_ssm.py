@@ -1,5 +1,6 @@
 """LinearGaussianSSM: published figures, special cases with other names, and the conventions."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skem import LinearGaussianSSM
 from skem.datasets import load_nile
+from skem.model_selection.soundness import doubt_of
 from tests.estimators.test_callbacks import Recorder, needs_callbacks
 from tests.state_space.ar1_plus_noise import AR1_PLUS_NOISE
 from tests.state_space.dense import Joint, random_params, simulate
@@ -663,3 +665,69 @@ def test_singular_covariances_can_be_given():
     assert model.fixed["transition_covariance"] is True
     assert model.fixed["transition_matrix"].tolist() == [[False, False], [True, True]]
     assert np.isfinite(model.score(np.random.default_rng(0).normal(size=(20, 1))))
+
+
+# What cannot be trusted.
+
+
+def test_no_more_numbers_than_parameters_are_doubted():
+    X = np.random.default_rng(0).normal(size=(2, 1))
+    with pytest.warns(ConvergenceWarning, match="5 parameters are free, and X has 2 numbers"):
+        model = LinearGaussianSSM().fit(X)
+    assert doubt_of(model) == "parameters"
+    assert model.restarts_[0].spurious in model.doubts_["parameters"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not local_level().fit(load_nile().data).doubts_
+
+
+def walk():
+    return np.cumsum(np.random.default_rng(0).normal(size=200))[:, np.newaxis]
+
+
+def test_an_output_without_noise_is_doubted_where_its_coefficients_are_free():
+    X = walk()
+    with pytest.warns(ConvergenceWarning, match="noise of column 0 has gone to 0"):
+        model = LinearGaussianSSM().fit(X)
+    assert doubt_of(model) == "no noise"
+    # What the warning says: with next to no noise EM does not move C.
+    R = {"observation_covariance_init": [[1e-9]], "fixed": {"observation_covariance": True}}
+    with pytest.warns(ConvergenceWarning, match="noise of column 0 has gone to 0"):
+        stuck = LinearGaussianSSM(**R).fit(X)
+    assert stuck.converged_ and stuck.n_iter_ < 10
+    # And what it recommends works.
+    held = {"observation_matrix": True, "observation_offset": True, "transition_covariance": False}
+    sound = LinearGaussianSSM(
+        observation_matrix_init=[[1]], observation_offset_init=[0.0], fixed=held
+    ).fit(X)
+    assert sound.observation_covariance_[0, 0] < 1e-4 and not sound.doubts_
+    assert sound.score(X) > stuck.score(X) + 0.04
+
+
+def test_a_state_without_noise_is_doubted_where_its_transitions_are_free():
+    X = np.full((60, 1), 3.0) + np.random.default_rng(0).normal(size=(60, 1))
+    with pytest.warns(ConvergenceWarning, match="noise of a state has gone to 0"):
+        model = LinearGaussianSSM(
+            transition_matrix_init=[[1.0]],
+            observation_matrix_init=[[1.0]],
+            transition_covariance_init=[[1e-12]],
+            fixed={"observation_matrix": True, "transition_covariance": False},
+        ).fit(X)
+    assert "no noise" in model.doubts_
+
+
+def test_what_is_foretold_exactly_is_doubted():
+    pd = pytest.importorskip("pandas")
+    with pytest.warns(ConvergenceWarning, match="foretell column 'level' exactly"):
+        model = local_level(max_iter=200).fit(pd.DataFrame({"level": np.ones(50)}))
+    assert doubt_of(model) == "foretold"
+
+
+def test_variances_do_not_become_negative_by_rounding():
+    """One column is the other, a row later: its noise goes to 0."""
+    x = np.random.default_rng(0).normal(size=120)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LinearGaussianSSM(3, max_iter=1500).fit(np.column_stack([x[1:], x[:-1]]))
+    assert (np.diag(model.observation_covariance_) >= 0).all()
+    assert "no noise" in model.doubts_
