@@ -48,7 +48,10 @@ def given_values(estimator: Any, p: int) -> StateSpace:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name}_init must be an array of numbers: {error}") from None
         if array.shape != shape:
-            raise ValueError(f"{name}_init must have the shape {shape}, but got {array.shape}")
+            raise ValueError(
+                f"{name}_init must have the shape {shape} ({estimator.n_states} states, {p} "
+                f"columns of X), but got {array.shape}"
+            )
         if np.isinf(array).any():
             raise ValueError(f"{name}_init must be finite (NaN where an entry is not given)")
         if name in COVARIANCES:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skem.estimators.continuing import given_starting_values
 from skem.estimators.state_space_fitting import count_parameters
-from skem.estimators.state_space_holding import given_values
+from skem.estimators.state_space_holding import given_values, shapes
 from skem.state_space.scalars import is_diagonal
 from skem.state_space.series import FloatArray, StateSpace
 
@@ -42,22 +42,18 @@ class StateSpaceParameters(BaseEstimator):
         Raises
         ------
         ValueError
-            If one is missing, or does not fit the others.
+            If one is missing, is not finite, or does not fit the others: ``observation_matrix``
+            says how many features and states there are.
+        TypeError
+            If one is no array of numbers.
         """
-        given: dict[str, Any] = dict(parameters)
-        C = np.atleast_2d(np.asarray(given.get("observation_matrix", np.nan), dtype=np.float64))
-        given.setdefault("observation_offset", np.zeros(len(C)))
-        if missing := [name for name in StateSpace._fields if name not in given]:
-            raise ValueError(f"from_parameters needs {', '.join(missing)}")
-        if unknown := sorted(set(given) - set(StateSpace._fields)):
-            raise ValueError(f"from_parameters does not know {', '.join(unknown)}")
+        given = _checked(parameters)
+        C = given["observation_matrix"]
         model = cls(C.shape[1], **{f"{name}_init": value for name, value in given.items()})
-        if not is_diagonal(np.asarray(given["observation_covariance"], dtype=np.float64)):
+        if not is_diagonal(given["observation_covariance"]):
             model.observation_covariance_type = "full"
         model.fixed = _held_by_singular(given) or None
         params = given_values(model, len(C))
-        if any(np.isnan(values).any() for values in params):
-            raise ValueError("from_parameters needs numbers, not NaN")
         model.__dict__.update(cls._as_published(0.0, params))
         model.n_features_in_ = len(C)
         model._started_from = given_starting_values(model)
@@ -90,6 +86,43 @@ class StateSpaceParameters(BaseEstimator):
         return {f"{name}_": np.array(values) for name, values in params._asdict().items()}
 
 
+def _checked(parameters: dict[str, Any]) -> dict[str, FloatArray]:
+    """Return parameters as arrays, all of them; raise where one is not what it should be."""
+    given = {name: _as_numbers(name, value) for name, value in parameters.items()}
+    if unknown := sorted(set(given) - set(StateSpace._fields)):
+        known = ", ".join(StateSpace._fields)
+        raise ValueError(
+            f"from_parameters does not know {', '.join(unknown)}: the parameters are {known}"
+        )
+    needed = [name for name in StateSpace._fields if name != "observation_offset"]
+    if missing := [name for name in needed if name not in given]:
+        raise ValueError(f"from_parameters needs {', '.join(missing)}")
+    C = given["observation_matrix"]
+    if C.ndim != 2 or not C.size:
+        raise ValueError(
+            "observation_matrix must have the shape (n_features, n_states), such as "
+            f"[[1.0]], got {C.tolist()} of shape {C.shape}"
+        )
+    given.setdefault("observation_offset", np.zeros(len(C)))
+    for name, shape in shapes(C.shape[1], len(C)).items():
+        if given[name].shape != shape:
+            raise ValueError(
+                f"{name} must have the shape {shape}, as observation_matrix has "
+                f"{C.shape[0]} features by {C.shape[1]} states, got {given[name].tolist()} of "
+                f"shape {given[name].shape}"
+            )
+        if not np.isfinite(given[name]).all():
+            raise ValueError(f"{name} must be finite numbers, got {given[name].tolist()}")
+    return given
+
+
+def _as_numbers(name: str, value: Any) -> FloatArray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of numbers, got {value!r}") from None
+
+
 #: What cannot be estimated row by row where a covariance is 0.
 _COEFFICIENTS = {
     "transition_covariance": ("transition_matrix",),
@@ -102,16 +135,13 @@ def _held_by_singular(given: dict[str, Any]) -> dict[str, Any]:
     """Return what singular covariances hold, themselves among it, as ``fixed`` takes it."""
     held: dict[str, Any] = {}
     for name, coefficients in _COEFFICIENTS.items():
-        matrix = np.atleast_2d(np.asarray(given[name], dtype=np.float64))
-        square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]
-        if not (square and np.isfinite(matrix).all() and np.linalg.eigvalsh(matrix).min() <= 0):
+        matrix = given[name]
+        if np.linalg.eigvalsh(matrix).min() > 0:
             continue
         held[name] = True
         silent = np.diagonal(matrix) == 0
         for coefficient in coefficients if silent.any() else ():
-            values = np.asarray(given[coefficient], dtype=np.float64)
-            if values.shape[:1] == silent.shape:
-                mask = np.zeros(values.shape, dtype=bool)
-                mask[silent] = True
-                held[coefficient] = mask
+            mask = np.zeros(given[coefficient].shape, dtype=bool)
+            mask[silent] = True
+            held[coefficient] = mask
     return held

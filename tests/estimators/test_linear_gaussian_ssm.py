@@ -731,3 +731,32 @@ def test_variances_do_not_become_negative_by_rounding():
         model = LinearGaussianSSM(3, max_iter=1500).fit(np.column_stack([x[1:], x[:-1]]))
     assert (np.diag(model.observation_covariance_) >= 0).all()
     assert "no noise" in model.doubts_
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"observation_matrix": [1, 0]}, ValueError, r"\(n_features, n_states\).* got .*\(2,\)"),
+        (
+            {"transition_matrix": [[1.0]]},
+            ValueError,
+            r"transition_matrix must have the shape \(2, 2\), as observation_matrix has 1 "
+            r"features by 2 states, got \[\[1.0\]\] of shape \(1, 1\)",
+        ),
+        ({"initial_state_mean": [0, np.nan]}, ValueError, "initial_state_mean must be finite"),
+        ({"observation_covariance": "a"}, TypeError, "observation_covariance must be an array of"),
+        ({"level": 3}, ValueError, "does not know level: the parameters are transition_matrix, "),
+    ],
+)
+def test_parameters_given_by_hand_are_checked(changes, error, message):
+    given = {
+        "transition_matrix": np.eye(2),
+        "observation_matrix": [[1, 0]],
+        "transition_covariance": np.eye(2),
+        "observation_covariance": [[1]],
+        "initial_state_mean": [0, 0],
+        "initial_state_covariance": np.eye(2),
+    }
+    assert LinearGaussianSSM.from_parameters(**given).n_features_in_ == 1
+    with pytest.raises(error, match=message):
+        LinearGaussianSSM.from_parameters(**{**given, **changes})
