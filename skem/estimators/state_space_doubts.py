@@ -109,7 +109,15 @@ def _conditional(covariance: FloatArray) -> NDArray[Any]:
 
 
 def warn_about_fit(estimator: Any, best: Run) -> None:
-    """Warn where a fit has not converged, or cannot be trusted."""
+    """Warn where a fit has not converged, or cannot be trusted.
+
+    Parameters
+    ----------
+    estimator : LinearGaussianSSM
+        Fitted.
+    best : Run
+        The run that led to it.
+    """
     if not best.converged:
         warnings.warn(
             f"EM did not converge: after max_iter={estimator.max_iter} evaluations more than "
