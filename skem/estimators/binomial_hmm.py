@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skem.estimators.binomial import BinomialMixture
+from skem.estimators.constructing import set_parameters
 from skem.estimators.drawing import generator_of
 from skem.estimators.hidden_markov import HiddenMarkovModel
 from skem.families.base import FloatArray
@@ -102,28 +103,7 @@ as of all hidden Markov models
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
-        super().__init__(
-            n_components,
-            stationary_start=stationary_start,
-            startprob_init=startprob_init,
-            transmat_init=transmat_init,
-            startprob_prior=startprob_prior,
-            transmat_prior=transmat_prior,
-            fixed=fixed,
-            tol=tol,
-            max_iter=max_iter,
-            n_init=n_init,
-            acceleration=acceleration,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            warm_start=warm_start,
-            record_trace=record_trace,
-            verbose=verbose,
-            verbose_interval=verbose_interval,
-        )
-        self.n_trials = n_trials
-        self.prior = prior
-        self.probabilities_init = probabilities_init
+        set_parameters(self, locals())
 
     def sample(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skem.estimators.categorical import CategoricalMixture
+from skem.estimators.constructing import set_parameters
 from skem.estimators.hidden_markov import HiddenMarkovModel
 from skem.families.base import FloatArray
 
@@ -100,28 +101,7 @@ as of all hidden Markov models
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
-        super().__init__(
-            n_components,
-            stationary_start=stationary_start,
-            startprob_init=startprob_init,
-            transmat_init=transmat_init,
-            startprob_prior=startprob_prior,
-            transmat_prior=transmat_prior,
-            fixed=fixed,
-            tol=tol,
-            max_iter=max_iter,
-            n_init=n_init,
-            acceleration=acceleration,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            warm_start=warm_start,
-            record_trace=record_trace,
-            verbose=verbose,
-            verbose_interval=verbose_interval,
-        )
-        self.categories = categories
-        self.prior = prior
-        self.probabilities_init = probabilities_init
+        set_parameters(self, locals())
 
     def _rows_ahead(self, states: FloatArray) -> dict[str, FloatArray]:
         return {"probabilities": np.tensordot(states, self.probabilities_, 1)}

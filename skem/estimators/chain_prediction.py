@@ -6,80 +6,32 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skem.chains.markov import forecast
 from skem.data.blocks import workers
 from skem.estimators.chain_criteria import ScoredChain
 from skem.estimators.drawing import generator_of, lengths_to_draw
-from skem.estimators.sequences import outer_index
-from skem.estimators.validation import InvalidParameterError, integer
+from skem.estimators.forecasting import ForecastMixin
 from skem.families.base import FloatArray
 from skem.missing import has_missing
 
 __all__ = ["PredictiveChain"]
 
 
-class PredictiveChain(ScoredChain):
+class PredictiveChain(ForecastMixin, ScoredChain):
     """The part of a hidden Markov model that forecasts, fills in and draws rows."""
 
     random_state: Any
-    _last_state: FloatArray
 
-    def forecast(
-        self,
-        n_steps: int = 1,
-        X: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-    ) -> Bunch:
-        """Return what is known of the rows to come.
+    def _states_at_ends(self, X: Any, groups: Any, lengths: Any) -> FloatArray:
+        sequences = self._open(X, groups, lengths)
+        return sequences.filtered()[sequences.lanes.ends - 1]
 
-        Parameters
-        ----------
-        n_steps : int, default=1
-            How many rows ahead.
-        X : array-like of shape (n_samples, n_features_in), default=None
-            Rows after whose end others come: one sequence, or several. None means the last
-            sequence of the fit.
-        groups, lengths : array-like, default=None
-            Where several sequences are, as in :meth:`fit`.
-
-        Returns
-        -------
-        forecast : Bunch
-            ``means`` (n_steps, n_features_in) and ``covariances`` (n_steps, n_features_in,
-            n_features_in) of the rows, for categories ``probabilities`` (n_steps, n_features_in,
-            n_levels) in their place; ``state_probabilities`` (n_steps, n_components). The
-            parameters are taken for known. Where X holds several sequences (``groups``,
-            ``lengths``, or a frame with an outer index) all have a first axis of sequences.
-
-        Raises
-        ------
-        ValueError
-            If n_steps is no number of rows, X is not given and the parameters were not fitted, or
-            no path of states can have made X.
-        """
-        check_is_fitted(self)
-        if not integer(1).accepts(n_steps):
-            raise InvalidParameterError(
-                f"n_steps must be {integer(1).description}, got {n_steps!r}"
-            )
-        if X is None:
-            if groups is not None or lengths is not None:
-                raise ValueError("groups and lengths belong to X, which is not given")
-            if not hasattr(self, "_last_state"):
-                raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
-            now = self._last_state
-        else:
-            several = groups is not None or lengths is not None or outer_index(X) is not None
-            sequences = self._open(X, groups, lengths)
-            now = sequences.filtered()[sequences.lanes.ends - 1]
-            now = now if several else now[0]
-        states = forecast(now, self.transmat_, n_steps)
-        return Bunch(state_probabilities=states, **self._rows_ahead(states))
+    def _ahead(self, states: Any, n_steps: int) -> dict[str, FloatArray]:
+        ahead = forecast(np.asarray(states), self.transmat_, n_steps)
+        return {"state_probabilities": ahead, **self._rows_ahead(ahead)}
 
     def _rows_ahead(self, states: FloatArray) -> dict[str, FloatArray]:
         """Return what is known of rows of which the states (..., K) have a distribution."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin
-from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skem.data.blocks import workers
 from skem.estimators.documentation import share_documentation
 from skem.estimators.drawing import generator_of, lengths_to_draw
+from skem.estimators.forecasting import ForecastMixin
 from skem.estimators.sequences import (
     outer_index,
     refuse_lengths_as_y,
@@ -20,7 +20,6 @@ from skem.estimators.sequences import (
 )
 from skem.estimators.state_space_parameters import StateSpaceParameters
 from skem.estimators.state_space_rows import open_series
-from skem.estimators.validation import InvalidParameterError, integer
 from skem.state_space.ahead import forecast, imputed, sample
 from skem.state_space.expectation import expect
 from skem.state_space.series import FloatArray
@@ -29,7 +28,7 @@ from skem.state_space.smoothing import rows_of
 __all__ = ["FittedStateSpace"]
 
 
-class FittedStateSpace(DensityMixin, StateSpaceParameters):
+class FittedStateSpace(ForecastMixin, DensityMixin, StateSpaceParameters):
     """The half of a state-space estimator that does not fit."""
 
     random_state: Any
@@ -240,61 +239,16 @@ class FittedStateSpace(DensityMixin, StateSpaceParameters):
         total, weight = self._total(X, sample_weight, groups, lengths)
         return float(self.n_parameters_ * np.log(weight) - 2 * total)
 
-    def forecast(
-        self,
-        n_steps: int = 1,
-        X: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-    ) -> Bunch:
-        """Return what is known of the rows to come.
+    def _states_at_ends(self, X: Any, groups: Any, lengths: Any) -> Any:
+        means, covariances = self.filter(X, groups=groups, lengths=lengths)
+        last = sequence_ends(len(means), groups, lengths, outer_index(X)) - 1
+        return list(zip(means[last], covariances[last], strict=True))
 
-        Parameters
-        ----------
-        n_steps : int, default=1
-            How many rows ahead.
-        X : array-like of shape (n_samples, n_features), default=None
-            Rows after whose end others come: one sequence, or several. None means the last
-            sequence of the fit.
-        groups, lengths : array-like, default=None
-            Where several sequences are, as in :meth:`fit`.
-
-        Returns
-        -------
-        forecast : Bunch
-            ``means`` (n_steps, n_features) and ``covariances`` (n_steps, n_features, n_features)
-            of the rows, ``state_means`` (n_steps, n_states) and ``state_covariances`` of the
-            states. The parameters are taken for known. Where X holds several sequences
-            (``groups``, ``lengths``, or a frame with an outer index) all have a first axis of
-            sequences.
-
-        Raises
-        ------
-        ValueError
-            If n_steps is no number of rows, or X is not given and the parameters were not fitted.
-        """
-        check_is_fitted(self)
-        if not integer(1).accepts(n_steps):
-            raise InvalidParameterError(
-                f"n_steps must be {integer(1).description}, got {n_steps!r}"
-            )
-        several = groups is not None or lengths is not None or outer_index(X) is not None
-        if X is None:
-            if groups is not None or lengths is not None:
-                raise ValueError("groups and lengths belong to X, which is not given")
-            if not hasattr(self, "_last_state"):
-                raise ValueError("forecast needs X: the parameters were given, not fitted to rows")
-            now = [self._last_state]
-        else:
-            means, covariances = self.filter(X, groups=groups, lengths=lengths)
-            ends = sequence_ends(len(means), groups, lengths, outer_index(X))
-            now = [(means[end - 1], covariances[end - 1]) for end in ends]
+    def _ahead(self, states: Any, n_steps: int) -> dict[str, FloatArray]:
         params = self._published()
-        found = zip(*(forecast(params, m, P, n_steps) for m, P in now), strict=True)
+        found = zip(*(forecast(params, m, P, n_steps) for m, P in states), strict=True)
         names = ("state_means", "state_covariances", "means", "covariances")
-        arrays = (np.array(each) if several else each[0] for each in found)
-        return Bunch(**dict(zip(names, arrays, strict=True)))
+        return {name: np.array(each) for name, each in zip(names, found, strict=True)}
 
     def sample(
         self,

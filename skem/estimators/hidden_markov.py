@@ -15,21 +15,19 @@ from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callba
 from skem.estimators.chain_doubts import doubts_of_chain
 from skem.estimators.chain_fitting import IMPOSSIBLE, best_fit, starts_of
 from skem.estimators.chain_inference import ChainInferenceMixin
+from skem.estimators.constructing import set_parameters
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.doubts import warn_about_fit
 from skem.estimators.sequences import refuse_lengths_as_y
 from skem.estimators.validation import (
+    CHECKS_OF_FITS,
     Check,
     array_like,
     boolean,
     check_parameters,
     integer,
-    mapping,
     none,
-    nonzero_integer,
-    one_of,
-    random_state,
     real,
     unchanged_on_error,
 )
@@ -129,17 +127,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         "transmat_init": none | array_like,
         "startprob_prior": real(1.0) | array_like,
         "transmat_prior": real(1.0) | array_like,
-        "fixed": none | mapping,
-        "tol": real(0.0),
-        "max_iter": integer(1),
-        "n_init": integer(1),
-        "acceleration": one_of(["quasi-newton"]) | none,
-        "n_jobs": nonzero_integer | none,
-        "random_state": random_state,
-        "warm_start": boolean,
-        "record_trace": boolean,
-        "verbose": integer(0) | boolean,
-        "verbose_interval": integer(1),
+        **CHECKS_OF_FITS,
     }
 
     # scikit-learn's splitters cut what has a value for each row, and routing brings it here.
@@ -172,23 +160,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
-        self.n_components = n_components
-        self.stationary_start = stationary_start
-        self.startprob_init = startprob_init
-        self.transmat_init = transmat_init
-        self.startprob_prior = startprob_prior
-        self.transmat_prior = transmat_prior
-        self.fixed = fixed
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.acceleration = acceleration
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.record_trace = record_trace
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
+        set_parameters(self, locals())
 
     def fit(
         self,

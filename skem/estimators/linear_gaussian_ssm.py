@@ -11,6 +11,7 @@ from skem.data.blocks import workers
 from skem.em.driver import Run
 from skem.estimators.base import MixtureEM
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skem.estimators.constructing import set_parameters
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.sequences import refuse_lengths_as_y
@@ -24,17 +25,14 @@ from skem.estimators.state_space_fitting import (
 from skem.estimators.state_space_inference import StateSpaceInferenceMixin
 from skem.estimators.state_space_rows import open_series
 from skem.estimators.validation import (
+    CHECKS_OF_FITS,
     Check,
     array_like,
     boolean,
     check_parameters,
     integer,
-    mapping,
     none,
-    nonzero_integer,
     one_of,
-    random_state,
-    real,
     unchanged_on_error,
 )
 from skem.state_space.expectation import expect
@@ -191,17 +189,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         "observation_covariance_type": one_of(KINDS),
         **{f"{name}_init": none | array_like for name in StateSpace._fields},
         "stationary_start": boolean,
-        "fixed": none | mapping,
-        "tol": real(0.0),
-        "max_iter": integer(1),
-        "n_init": integer(1),
-        "acceleration": one_of(["quasi-newton"]) | none,
-        "n_jobs": nonzero_integer | none,
-        "random_state": random_state,
-        "warm_start": boolean,
-        "record_trace": boolean,
-        "verbose": integer(0) | boolean,
-        "verbose_interval": integer(1),
+        **CHECKS_OF_FITS,
     }
 
     def __init__(
@@ -230,28 +218,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
-        self.n_states = n_states
-        self.transition_covariance_type = transition_covariance_type
-        self.observation_covariance_type = observation_covariance_type
-        self.transition_matrix_init = transition_matrix_init
-        self.observation_matrix_init = observation_matrix_init
-        self.transition_covariance_init = transition_covariance_init
-        self.observation_covariance_init = observation_covariance_init
-        self.initial_state_mean_init = initial_state_mean_init
-        self.initial_state_covariance_init = initial_state_covariance_init
-        self.observation_offset_init = observation_offset_init
-        self.stationary_start = stationary_start
-        self.fixed = fixed
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.acceleration = acceleration
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.record_trace = record_trace
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
+        set_parameters(self, locals())
 
     def fit(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skem.estimators.constructing import set_parameters
 from skem.estimators.hidden_markov import HiddenMarkovModel
 from skem.estimators.poisson import PoissonMixture
 from skem.families.base import FloatArray
@@ -95,27 +96,7 @@ as of all hidden Markov models
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
-        super().__init__(
-            n_components,
-            stationary_start=stationary_start,
-            startprob_init=startprob_init,
-            transmat_init=transmat_init,
-            startprob_prior=startprob_prior,
-            transmat_prior=transmat_prior,
-            fixed=fixed,
-            tol=tol,
-            max_iter=max_iter,
-            n_init=n_init,
-            acceleration=acceleration,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            warm_start=warm_start,
-            record_trace=record_trace,
-            verbose=verbose,
-            verbose_interval=verbose_interval,
-        )
-        self.prior = prior
-        self.rates_init = rates_init
+        set_parameters(self, locals())
 
     def _moments(self) -> tuple[FloatArray, FloatArray]:
         return self.rates_, self.rates_[:, np.newaxis] * np.eye(self.rates_.shape[1])

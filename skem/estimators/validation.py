@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from skem.ranges import Range
 
 __all__ = [
+    "CHECKS_OF_FITS",
     "Check",
     "InvalidParameterError",
     "array_like",
@@ -117,6 +118,22 @@ random_state = Check(
     ),
     "None, an int in the range [0, 2**32) or a RandomState instance",
 )
+
+
+#: What models of sequences ask of the constructor parameters that say how to fit.
+CHECKS_OF_FITS = {
+    "fixed": none | mapping,
+    "tol": real(0.0),
+    "max_iter": integer(1),
+    "n_init": integer(1),
+    "acceleration": one_of(["quasi-newton"]) | none,
+    "n_jobs": nonzero_integer | none,
+    "random_state": random_state,
+    "warm_start": boolean,
+    "record_trace": boolean,
+    "verbose": integer(0) | boolean,
+    "verbose_interval": integer(1),
+}
 
 
 def check_parameters(estimator: Any, checks: dict[str, Check]) -> None:

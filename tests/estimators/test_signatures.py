@@ -48,3 +48,21 @@ def test_what_estimators_share_is_documented_in_the_same_words(estimator):
     for name in ("fixed", "assignment", "verbose_interval", "converged_", "restarts_", "classes_"):
         entry = re.search(rf"^{name} : .*\n(?:    .*\n)+", base, re.M)[0]
         assert said.count(entry) == 1
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_constructors_set_what_they_are_given_and_nothing_else(estimator):
+    """scikit-learn's convention, by which clones and searches work; subclasses may add to it."""
+    parameters = inspect.signature(estimator).parameters
+    given = {name: object() for name in parameters}
+    made = estimator(**given)
+    assert vars(made) == given
+
+    class Own(estimator):
+        def __init__(self, *, verbose=0, mine=None):
+            super().__init__(verbose=verbose)
+            self.mine = mine
+
+    own = Own(mine=3)
+    assert own.get_params() == {"verbose": 0, "mine": 3}
+    assert vars(own).keys() == {*parameters, "mine"}
