@@ -15,7 +15,7 @@ class Start(NamedTuple):
 
 
 def gaussian(n: int, d: int, K: int, apart: float = 4.0) -> tuple[np.ndarray, Start]:
-    """Return correlated clusters around centres ``apart`` or so, and a start near them.
+    """Return nearly round clusters around centres ``apart`` or so, and a start near them.
 
     By default they overlap: where they do not, EM is at its end after a step or two.
     """
@@ -26,6 +26,13 @@ def gaussian(n: int, d: int, K: int, apart: float = 4.0) -> tuple[np.ndarray, St
     X += rng.normal(size=(n, d)) @ mixing
     means = centres + 0.5 * rng.normal(size=(K, d)) / np.sqrt(d)
     return X, Start(np.full(K, 1 / K), means, np.full(K, 1.5))
+
+
+def correlated(n: int, d: int, K: int) -> tuple[np.ndarray, Start]:
+    """Return the same with features that a random matrix mixes, and a round start."""
+    X, start = gaussian(n, d, K)
+    mixing = np.random.default_rng(3).normal(size=(d, d))
+    return X @ mixing, Start(start.weights, start.means @ mixing, np.full(K, 1.5 * d))
 
 
 def binomial(n: int, columns: int, K: int) -> tuple[np.ndarray, Start]:

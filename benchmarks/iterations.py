@@ -2,7 +2,7 @@
 
 import statistics
 
-from benchmarks.data import binomial, gaussian
+from benchmarks.data import binomial, correlated, gaussian
 from benchmarks.machine import Machine
 from benchmarks.race import Absent, Race, Settings, Times
 from benchmarks.report import Row, Table, at_least, at_most
@@ -31,9 +31,12 @@ SAME = 1e-3
 def full(settings: Settings, machine: Machine) -> Table:
     """Time an iteration with full covariances, all contenders."""
     table = Table("One EM iteration, full covariances")
-    for n, d, K, faster in settings.some(SHAPES, slice(1, 3)):
-        n, case = settings.size(n), f"{settings.size(n):,} x {d}, K={K}"
-        with Race(settings, *gaussian(n, d, K)) as race:
+    shapes = [(gaussian, "", shape) for shape in settings.some(SHAPES, slice(1, 3))]
+    shapes += [(correlated, "correlated, ", shape) for shape in settings.some(SHAPES[1:])]
+    for data, name, (n, d, K, faster) in shapes:
+        n = settings.size(n)
+        case = f"{name}{n:,} x {d}, K={K}"
+        with Race(settings, *data(n, d, K)) as race:
             times = race.times([SKEM, SCIKIT_LEARN, *PEERS])
         goals = {"scikit-learn": float(faster), "daal4py 2024.7": 1.0}
         table.rows += compared(case, times, goals)
