@@ -256,7 +256,10 @@ class ParametricChain(DescribedChain):
 
 def _dirichlet(name: str, prior: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the parameters of a Dirichlet prior for each entry, or raise ValueError."""
-    values = np.asarray(prior, dtype=np.float64)
+    try:
+        values = np.asarray(prior, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, got {prior!r}") from None
     if values.shape not in ((), shape):
         raise ValueError(f"{name} must be a number or have the shape {shape}, got {values.shape}")
     values = np.broadcast_to(values, shape)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_same_start", "given_starting_values"]
+__all__ = ["check_same_number", "check_same_start", "given_starting_values"]
 
 
 def given_starting_values(estimator: Any) -> dict[str, NDArray[Any]]:
@@ -49,6 +49,25 @@ def check_same_start(estimator: Any) -> None:
                 "from the published parameters and does not read it. Set warm_start=False to "
                 f"begin anew, or {name} to what it was (None will do)"
             )
+
+
+def check_same_number(estimator: Any, name: str, so_far: int) -> None:
+    """Raise ValueError where a fit is to continue with another number of components or states.
+
+    Parameters
+    ----------
+    estimator : object
+        Has that number as a parameter.
+    name : str
+        The parameter.
+    so_far : int
+        What it was.
+    """
+    if (now := getattr(estimator, name)) != so_far:
+        raise ValueError(
+            f"{name} is {now}, but the model so far has {so_far}: set it to {so_far}, or fit anew "
+            "with warm_start=False"
+        )
 
 
 def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:

@@ -16,7 +16,11 @@ from skem.estimators.chain_doubts import doubts_of_chain
 from skem.estimators.chain_fitting import IMPOSSIBLE, best_fit, starts_of
 from skem.estimators.chain_inference import ChainInferenceMixin
 from skem.estimators.constructing import set_parameters
-from skem.estimators.continuing import check_same_start, given_starting_values
+from skem.estimators.continuing import (
+    check_same_number,
+    check_same_start,
+    given_starting_values,
+)
 from skem.estimators.documentation import inherit_documentation
 from skem.estimators.doubts import warn_about_fit
 from skem.estimators.sequences import refuse_lengths_as_y
@@ -221,6 +225,7 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "transmat_")
         if continuing:
+            check_same_number(self, "n_components", len(self.transmat_))
             check_same_start(self)
         X, sequences = self._training_sequences(
             X, **given, known_labels=known_labels, reset=not continuing

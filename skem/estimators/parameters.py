@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.errors import Doubt
-from skem.estimators.continuing import given_starting_values
+from skem.estimators.continuing import check_same_number, given_starting_values
 from skem.estimators.fitted import FittedMixture
 from skem.estimators.holding import check_fixed, with_held
 from skem.estimators.row_validation import (
@@ -161,12 +161,7 @@ class ParametricMixture(FittedMixture):
 
     def _continued(self, family: Any) -> Any:
         """Return the published parameters as parameters of a family to be fitted."""
-        if self.n_components != (K := len(self.weights_)):
-            raise ValueError(
-                f"n_components is {self.n_components}, but the "
-                f"{'model' if self._in_chain else 'mixture'} so far has {K}: "
-                f"set it to {K}, or fit anew with warm_start=False"
-            )
+        check_same_number(self, "n_components", len(self.weights_))
         params = self._published()
         for name, shape in getattr(family, "shapes", {}).items():
             check_shape(params.by_name()[name], shape, f"{name}_ to continue from")

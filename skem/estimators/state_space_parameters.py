@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skem.estimators.continuing import given_starting_values
+from skem.estimators.continuing import check_same_number, given_starting_values
 from skem.estimators.state_space_fitting import count_parameters
 from skem.estimators.state_space_holding import given_values, shapes
 from skem.state_space.scalars import is_diagonal
@@ -67,11 +67,7 @@ class StateSpaceParameters(BaseEstimator):
 
     def _continued(self, centre: Any) -> StateSpace:
         """Return the published parameters as given ones."""
-        if (n := len(self.transition_matrix_)) != self.n_states:
-            raise ValueError(
-                f"n_states is {self.n_states}, but the model so far has {n}: set it to {n}, or "
-                "fit anew with warm_start=False"
-            )
+        check_same_number(self, "n_states", len(self.transition_matrix_))
         return self._published(centre)
 
     def _published(self, centre: Any = 0.0) -> StateSpace:

@@ -585,6 +585,7 @@ class TestForecast:
     ("prior", "message"),
     [
         ({"startprob_prior": [0.5, 1]}, r"at least 1, but startprob_prior\[0\] is 0.5"),
+        ({"startprob_prior": ["a", "b"]}, r"startprob_prior must hold numbers, got \['a'"),
         ({"transmat_prior": [[np.nan, 1], [1, 1]]}, r"transmat_prior\[0, 0\] is nan"),
         ({"transmat_prior": [2, 3]}, r"have the shape \(2, 2\), got \(2,\)"),
         ({"startprob_prior": [3]}, r"have the shape \(2,\), got \(1,\)"),

@@ -353,7 +353,7 @@ def test_pickled_in_mid_stream():
 @pytest.mark.parametrize(
     ("change", "batch", "message"),
     [
-        ({"n_components": 2}, X, "n_components is 2, but the mixture so far has 3"),
+        ({"n_components": 2}, X, "n_components is 2, but the model so far has 3"),
         ({"covariance_type": "diag"}, X, "cannot continue with covariance_type='diag'"),
         ({}, X[:, :1], "1 features, but GaussianMixtureEM is expecting 2"),
         ({}, np.where(X > 3, np.inf, X), "infinity"),

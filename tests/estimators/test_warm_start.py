@@ -191,7 +191,7 @@ def assert_refused(mixture, X, message):
 def test_another_number_of_components_is_refused(mixture, X):
     fitted = clone(mixture).fit(X)
     for K in (1, 2, 4):
-        message = f"n_components is {K}, but the mixture so far has 3: set it to 3"
+        message = f"n_components is {K}, but the model so far has 3: set it to 3"
         assert_refused(fitted.set_params(n_components=K), X, message)
         with pytest.raises(ValueError, match=message):
             fitted.standard_errors(X)
@@ -336,6 +336,20 @@ def test_starting_values_that_changed_are_refused(estimator, name, values):
         begun.set_params(**{name: np.asarray(values)[::-1] + 0.125}).fit(FAITHFUL)
     cold = begun.set_params(warm_start=False, **{name: values}).fit(FAITHFUL)
     assert cold.lower_bound_ > -np.inf
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (GaussianMixtureEM(2, random_state=0, warm_start=True), "n_components"),
+        (GaussianHMM(2, random_state=0, warm_start=True), "n_components"),
+        (clone(SSM).set_params(n_states=2), "n_states"),
+    ],
+)
+def test_another_number_is_refused_by_name(estimator, name):
+    model = clone(estimator).fit(FAITHFUL)
+    with pytest.raises(ValueError, match=f"{name} is 3, but the model so far has 2: set it to 2"):
+        model.set_params(**{name: 3}).fit(FAITHFUL)
 
 
 def test_a_reordered_fit_continues_with_reordered_starting_values():
