@@ -181,7 +181,7 @@ class Densities(ExponentialFamily):
                 raise DegenerateComponentError(k, f"the scale of its {density.name} is zero")
         if np.isnan(density.log_density(X[:1], theta)).any():
             found = ", ".join(map("{}={:.6g}".format, density.names, theta[0]))
-            raise DegenerateComponentError(k, f"there is no {density.name} with {found}")
+            raise DegenerateComponentError(k, f"its {density.name} is no number with {found}")
 
     def n_parameters(self, params: DensityParameters) -> int:
         """Count the parameters that are estimated."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from skem.coordinates import STEP, Coordinates, slope
 from skem.families.density_base import DensityBase
-from skem.families.smoothness import STEPS, is_smooth, still_rises
+from skem.families.smoothness import is_smooth, steps_of, still_rises
 from skem.families.weighted_likelihood import estimate
 from skem.ranges import FloatArray, Mask
 
@@ -159,11 +158,16 @@ class Density(DensityBase):  # numpydoc ignore=PR02
             heights, at = self._heights(x, values, coordinates), coordinates.to_vector(values)
             with np.errstate(all="ignore"):
                 here = self.of_column(x, values)  # at a bound a coordinate may round to beyond it
-            for i, step in product(np.flatnonzero(np.isfinite(at)), STEPS):
-                axis = step * (np.arange(at.size) == i)
-                behind, ahead = ([heights(at + k * axis) for k in ks] for ks in ((-2, -1), (1, 2)))
-                if not is_smooth([*behind, here, *ahead]):
-                    return self.free[i]
+            for i in np.flatnonzero(np.isfinite(at)):
+                unit = np.arange(at.size) == i
+                with np.errstate(invalid="ignore"):  # where a row is impossible
+                    apart = heights(at + STEP * unit) - heights(at - STEP * unit)
+                for step in steps_of(apart):
+                    behind, ahead = (
+                        [heights(at + k * step * unit) for k in ks] for ks in ((-2, -1), (1, 2))
+                    )
+                    if not is_smooth([*behind, here, *ahead]):
+                        return self.free[i]
         return None
 
     def has_few_values(self, X: FloatArray, weights: FloatArray, theta: FloatArray) -> bool:

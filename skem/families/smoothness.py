@@ -5,14 +5,16 @@ import numpy as np
 from skem.coordinates import STEP
 from skem.ranges import FloatArray
 
-__all__ = ["STEPS", "is_smooth", "still_rises"]
+__all__ = ["is_smooth", "steps_of", "still_rises"]
 
 #: Of what a smooth log-density changes by over two steps its fourth difference is a share that
-#: shrinks at least with the square of the step. At a corner it is twice the change.
-LARGEST_FOURTH_DIFFERENCE = 0.05
+#: shrinks at least with the square of the step: 0.035 for a Cauchy distribution of ten rows and
+#: the longest step. At a corner within one and a half steps it is a third or more.
+LARGEST_FOURTH_DIFFERENCE = 0.1
 
-#: Steps of these differences: at a corner between two points those of one step may vanish.
-STEPS = (STEP, 4 * STEP)
+#: Steps of these differences, in standard errors. (At a corner between two points those of one
+#: step may vanish; the longest finds corners between rows.)
+STEPS = (1e-3, 4e-3, 0.25)
 
 #: Square of the mean of slopes over the mean of their squares: at a maximum they cancel, and it is
 #: 0; where all rows want the same it is 1.
@@ -36,6 +38,16 @@ def is_smooth(heights: list[FloatArray]) -> bool:
         # (An infinite difference is no larger than an infinite change.)
         smooth &= np.isfinite(fourth)
     return bool((smooth | np.isneginf(here)).all())
+
+
+def steps_of(apart: FloatArray) -> list[float]:
+    """Return steps to look for corners by, of log-densities (n,) that are two steps apart.
+
+    There are none where these are all the same.
+    """
+    slopes = apart[np.isfinite(apart)] / (2 * STEP)
+    total = float(slopes @ slopes)
+    return [step / np.sqrt(total) for step in STEPS] if total > 0 else []
 
 
 def still_rises(behind: FloatArray, ahead: FloatArray, weights: FloatArray) -> bool:

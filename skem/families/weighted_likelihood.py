@@ -174,8 +174,8 @@ def _normal(x: FloatArray, weights: FloatArray, fixed: Any = None) -> dict[str, 
 
 
 def _log_normal(x: FloatArray, weights: FloatArray, fixed: Any) -> dict[str, float]:
-    with np.errstate(divide="ignore"):
-        of_logs = _normal(np.log(x), weights)
+    within = x > 0  # others are impossible whatever the estimate
+    of_logs = _normal(np.log(x[within]), weights[within] / weights[within].sum())
     return {"s": of_logs["scale"], "scale": float(np.exp(of_logs["loc"]))}
 
 

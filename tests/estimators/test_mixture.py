@@ -243,6 +243,33 @@ def test_corner_or_bound_has_no_standard_error(component, name):
         mixture.standard_errors(TIMES)
 
 
+def triangle(X, centre, width):
+    with np.errstate(divide="ignore"):
+        return np.log(np.maximum(1 - np.abs(X[:, 0] - centre) / width, 0)) - np.log(width)
+
+
+@pytest.mark.parametrize("n", [50, 200])
+def test_a_corner_between_rows_has_no_standard_error(n):
+    """No row is within a hundredth of the steps of differences from the peak."""
+    X = np.random.default_rng(0).triangular(-1, 0, 1, (n, 1))
+    own = Density(triangle, start={"centre": 0.1, "width": 1.5}, ranges={"width": POSITIVE})
+    mixture = Mixture(1, components=own).fit(X)
+    assert np.abs(X - mixture.components_[0]["centre"]).min() > 2e-4
+    with pytest.raises(ValueError, match="that of component 0, triangle, has a corner"):
+        mixture.standard_errors(X)
+
+
+@pytest.mark.parametrize("name", ["logistic", "gamma", "t", "cauchy", "gumbel_r", "nbinom"])
+@pytest.mark.parametrize("n", [10, 500])
+def test_smooth_densities_have_standard_errors(name, n):
+    shapes = {"gamma": (2.5,), "t": (3,), "nbinom": (3, 0.4)}.get(name, ())
+    distribution = getattr(stats, name)
+    X = distribution.rvs(*shapes, size=(n, 1), random_state=1).astype(float)
+    held = dict(zip(Density(distribution).shapes, shapes, strict=True)) if n == 10 else {}
+    mixture = Mixture(1, components=Density(distribution, fixed=held)).fit(X)
+    assert (mixture.standard_errors(X).parameters >= 0).all()
+
+
 def test_standard_errors_of_chunks_are_those_of_the_rows():
     dask = pytest.importorskip("dask.array")
     mixture = Mixture(2, components=[stats.expon, stats.gamma], init_params=LABELS).fit(TIMES)
@@ -404,6 +431,20 @@ def test_a_function_must_return_a_number_for_each_row(shape):
         Mixture(1, components=Density(density, start={"centre": 0.0})).fit(np.zeros((200, 1)))
 
 
+def test_a_function_that_is_noisy_or_no_number_is_told_so():
+    rng = np.random.default_rng(0)
+
+    def noisy(X, centre):
+        return stats.norm.logpdf(X[:, 0], centre, 1) + 0.1 * rng.normal()
+
+    with pytest.raises(ValueError, match=r"fell by .* other values for the same rows") as failure:
+        Mixture(2, components=Density(noisy, start={"centre": 0.0}), random_state=0).fit(TIMES)
+    assert "E-step" not in str(failure.value)
+    nothing = Density(lambda X, centre: np.full(len(X), np.nan), start={"centre": 0.0})
+    with pytest.raises(ValueError, match=r"component 0: its <lambda> is no number with centre=0"):
+        Mixture(1, components=nothing).fit(TIMES)
+
+
 def test_a_function_cannot_change_the_rows():
     def density(X, centre):
         X -= centre
@@ -425,6 +466,7 @@ ONE_ROW = r"X has a row that no component can have produced, \["
         (stats.poisson, -np.ones((20, 1)), "no row that poisson can have .* from 0 to inf with"),
         (stats.poisson, np.r_[np.arange(20.0), 1.5][:, np.newaxis], ONE_ROW),
         (Density(stats.binom, fixed={"n": 3}), np.arange(10.0)[:, np.newaxis], ONE_ROW),
+        (stats.lognorm, np.arange(9.0)[:, np.newaxis], ONE_ROW + "0.0"),
         (stats.beta, np.linspace(0.1, 1.2, 9)[:, np.newaxis], ONE_ROW),
         (stats.pareto, TIMES[:5] / 100, r"from 1 to inf with loc=0, scale=1, X from .* to "),
     ],
@@ -545,7 +587,7 @@ def test_an_estimate_at_a_bound_that_moves_is_doubted():
 
 def test_a_scale_of_zero_by_another_name():
     X = np.append(np.full(10, 2.0), np.arange(1, 11.0))[:, np.newaxis]
-    with pytest.raises(ValueError, match="component 0: there is no lognorm with s=0, loc=0"):
+    with pytest.raises(ValueError, match="component 0: its lognorm is no number with s=0, loc=0"):
         Mixture(2, components=stats.lognorm, init_params=np.repeat([0, 1], 10)).fit(X)
 
 
