@@ -161,7 +161,9 @@ class _Search:
                 self._failure = error
         runs = self._climb_together([Run(each, (), "max_iter") for each in starts])
         for begun in sorted(runs, key=lambda run: -run.objective):
-            if not self._falls_short(begun.trace):
+            if begun.objective == -np.inf:  # still: more steps do not make a row possible
+                self._keep_if_better(begun)
+            elif not self._falls_short(begun.trace):
                 self._climb_alone(begun)
 
     def _climb_together(self, runs: Sequence[Run]) -> Sequence[Run]:
@@ -194,10 +196,7 @@ class _Search:
         return self._is_sound and trace[-1] + remaining_gain(trace) < self.best().objective + TOL
 
     def _climb_alone(self, begun: Run) -> None:
-        """Run EM until little is left to gain, or it cannot overtake the best.
-
-        A spike on few rows is no merit: what is sound comes before what is spurious.
-        """
+        """Run EM until little is left to gain, or it cannot overtake the best."""
         trace = list(begun.trace)
 
         def falls_short(n: int, objective: float, params: Any) -> bool:
@@ -216,7 +215,14 @@ class _Search:
             )
         except (DegenerateComponentError, LikelihoodFellError) as error:
             self._failure = error
-            return
+        else:
+            self._keep_if_better(result)
+
+    def _keep_if_better(self, result: Run) -> None:
+        """Keep a run that is the best so far.
+
+        A spike on few rows is no merit: what is sound comes before what is spurious.
+        """
         is_sound = self.model.spurious(result.params) is None
         if self._best is None or (is_sound, result.objective) > (self._is_sound, self._goal()):
             self._best, self._is_sound, self._posterior = result, is_sound, None
