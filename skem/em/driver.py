@@ -13,8 +13,8 @@ from skem.errors import Doubt
 
 __all__ = ["LikelihoodFellError", "Reason", "Run", "remaining_gain", "run"]
 
-#: A fall of the mean objective by less than this share of it is rounding. It leaves room for the
-#: amplification of rounding errors that the kernels admit.
+#: A fall of the mean objective by less than this share of it is rounding, unless the model has a
+#: ``rounding`` of its own.
 ROUNDING = 1e-9
 
 #: A gain of the mean objective by less than this share of it is none.
@@ -166,6 +166,7 @@ def run(
         Where the objective falls by more than rounding in an EM step.
     """
     pace = _Pace(model, _accelerator(model) if accelerate else None, tol)
+    rounding = getattr(model, "rounding", ROUNDING)
     ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
     trace: list[float] = []  # the same by evaluation
     candidate = image = best = start
@@ -177,7 +178,7 @@ def run(
         if step is not None and not trace and ascent and step.objective < ascent[-1]:
             ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
-            trace.append(_risen(step.objective, ascent, len(trace) + 1))
+            trace.append(_risen(step.objective, ascent, len(trace) + 1, rounding))
             if report is not None:
                 report(len(trace), trace[-1], candidate)
             return Run(candidate, tuple(trace), "max_iter", even=False)
@@ -186,7 +187,7 @@ def run(
             candidate, bold = image, False
         else:
             assert step is not None
-            ascent.append(_risen(step.objective, ascent, len(trace) + 1))
+            ascent.append(_risen(step.objective, ascent, len(trace) + 1, rounding))
             best, image = candidate, step.params
             candidate, bold = pace.accept(candidate, step, ascent)
             if max_iter == 1:
@@ -203,7 +204,7 @@ def run(
     return Run(image, tuple(trace), reason, pace.is_even and not bold)
 
 
-def _risen(objective: float, ascent: list[float], n_evaluations: int) -> float:
+def _risen(objective: float, ascent: list[float], n_evaluations: int, rounding: float) -> float:
     """Return the objective of an EM step's result, which is no lower than the last."""
     if np.isnan(objective):
         raise LikelihoodFellError(
@@ -219,7 +220,7 @@ def _risen(objective: float, ascent: list[float], n_evaluations: int) -> float:
     if not ascent or objective >= ascent[-1]:
         return objective
     fall = ascent[-1] - objective
-    if fall > ROUNDING * max(1.0, abs(ascent[-1])):
+    if fall > rounding * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
             f"the log-likelihood fell by {fall:.3g} nats per unit to {objective:.6g} at "
             f"evaluation {n_evaluations}"

@@ -45,7 +45,11 @@ class Evaluation(NamedTuple):
 
 
 class Model(Protocol):
-    """What plain EM needs."""
+    """What plain EM needs.
+
+    A model may have an attribute ``rounding``: a fall of its objective by less than this share is
+    taken for a rounding error. Without one it is 1e-9.
+    """
 
     def evaluate(self, params: Any) -> Evaluation:
         """Take the two steps of EM at params.

@@ -6,7 +6,7 @@ exactly the usual ``covariance + diag(e)``, so that the penalised log-likelihood
 """
 
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -137,8 +137,8 @@ class Gaussian(GaussianDensity):
             covariances = self.structure.about(covariances, counts, means - free)
         covariances = self.held.put("covariances", covariances)
         try:
-            put = partial(self.held.put, "covariances")
-            params = GaussianParameters(means, *self.least_variance.factor(covariances, put))
+            held = self.held.masks.get("covariances")
+            params = GaussianParameters(means, *self.least_variance.factor(covariances, held))
         except DegenerateComponentError:
             if np.all(exact):
                 raise

@@ -41,6 +41,15 @@ class IncompleteGaussian(Gaussian):
     reference: GaussianParameters | None = None
 
     @property
+    def objective_rounding(self) -> float:
+        """Share of an objective that may be rounding.
+
+        Patterns factor their part of the covariances, of which a direction that the bound has
+        widened, to 1e-10 of the others, is known to ``eps / 1e-10``.
+        """
+        return 1e-5 if self.structure.correlated else 1e-9
+
+    @property
     def n_statistics(self) -> int:
         """Width of T; with correlations, about what a pass costs."""
         d, n_second = self.n_features, self.structure.n_second(self.n_features)

@@ -1,19 +1,15 @@
 """The least variance of Gaussian components: what no direction may be narrower than."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.families.covariance import Structure
 
 __all__ = ["LeastVariance"]
-
-
-def _as_it_is(covariances: FloatArray) -> FloatArray:
-    return covariances
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +31,12 @@ class LeastVariance:
     bounds: FloatArray | None
 
     def factor(
-        self, covariances: FloatArray, put: Callable[[FloatArray], FloatArray] = _as_it_is
+        self, covariances: FloatArray, held: NDArray[np.bool_] | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """Return the covariances of greatest likelihood under the constraint, and their U.
 
-        ``put`` puts those back that are held. Raises DegenerateComponentError where covariances
-        are singular to rounding.
+        Those of components (K,) that are held stay as they are. Raises DegenerateComponentError
+        where covariances are singular to rounding.
         """
         U: Any = None
         try:
@@ -48,27 +44,25 @@ class LeastVariance:
         except DegenerateComponentError:
             if self.bounds is None:
                 raise
-        return self.widen(covariances, U, put)
+        return self.widen(covariances, U, held)
 
     def widen(
         self,
         covariances: FloatArray,
         U: FloatArray | None,
-        put: Callable[[FloatArray], FloatArray] = _as_it_is,
+        held: NDArray[np.bool_] | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Return covariances with their U, None where they are singular, widened where needed."""
         if U is not None and self._is_kept(U):
             return covariances, U
         assert self.bounds is not None
-        wide = put(self.structure.widen(covariances, self.bounds))
-        if U is not None and np.array_equal(wide, covariances, equal_nan=True):
-            return covariances, U
-        try:
-            return wide, self.structure.factor(wide, self.floor)
-        except DegenerateComponentError:
-            if U is None:
-                raise
-            return covariances, U
+        wide, narrow, of_narrow = self.structure.widen(covariances, self.bounds)
+        free = narrow if held is None else narrow & ~held[: len(narrow)]
+        if free.any():
+            covariances = _replaced(covariances, free, wide[free])
+        if U is None:
+            U = self.structure.factor(covariances, self.floor)
+        return covariances, _replaced(U, free, of_narrow[free[narrow]])
 
     def _is_kept(self, U: FloatArray) -> bool:
         """Say whether no direction is too narrow, at a glance: False means perhaps.
@@ -77,3 +71,10 @@ class LeastVariance:
         if their sum is.
         """
         return self.bounds is None or bool(self.structure.trace(U, self.bounds).max() <= 1.0)
+
+
+def _replaced(values: FloatArray, which: NDArray[np.bool_], some: FloatArray) -> FloatArray:
+    """Return values, one for each of some groups, of which some are others."""
+    values = values.copy()
+    values.reshape(len(which), -1)[which] = some.reshape(len(some), values.size // len(which))
+    return values

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from skem.data.blocks import SERIAL, Workers
+from skem.em.driver import ROUNDING
 from skem.em.model import Evaluation
 from skem.errors import Doubt
 from skem.families.base import (
@@ -67,6 +68,11 @@ class HiddenChain:
     def n_units(self) -> float:
         """Number of rows of which something is known, by weight."""
         return self.sequences.n_known
+
+    @property
+    def rounding(self) -> float:
+        """Share of the objective by which rounding may make it fall."""
+        return getattr(self.components, "objective_rounding", ROUNDING)
 
     def evaluate(self, params: MixtureParameters) -> Evaluation:
         """Return the next parameters, and the objective and statistics of these ones.

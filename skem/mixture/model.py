@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
+from skem.em.driver import ROUNDING
 from skem.em.model import Evaluation, has
 from skem.errors import Doubt
 from skem.families.base import (
@@ -66,6 +67,11 @@ class MixtureModel:
     def n_units(self) -> float:
         """Number of rows, by weight."""
         return self.rows.total_weight
+
+    @property
+    def rounding(self) -> float:
+        """Share of the objective by which rounding may make it fall."""
+        return getattr(self.components, "objective_rounding", ROUNDING)
 
     def n_parameters(self, params: MixtureParameters) -> int:
         """Count the free parameters."""

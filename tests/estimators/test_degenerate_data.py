@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful
@@ -441,17 +442,49 @@ def test_default_does_not_change_what_is_wide_enough(covariance_type):
 def test_constant_data_have_the_least_variance(covariance_type):
     mixture = GaussianMixtureEM(covariance_type=covariance_type)
     fitted, said = outcome(mixture, np.full((20, 2), 3.0))
-    assert_allclose(np.max(fitted.covariances_), 1e-6)
+    assert_allclose(np.max(fitted.covariances_), 1e-10)
     assert "column 0 is constant" in said
 
 
-def test_components_are_not_narrower_than_a_thousandth_of_the_spread():
+def test_components_are_not_narrower_than_a_share_of_the_spread():
     """As the quartiles have it, whatever the row far away."""
     X = np.r_[np.random.default_rng(0).standard_normal(200), np.zeros(40), 1e9][:, np.newaxis]
     first, third = np.quantile(X, [0.25, 0.75], method="inverted_cdf")
     fitted, said = outcome(GaussianMixtureEM(2, init_params=(X[:, 0] == 0) * 1), X)
-    assert fitted.covariances_.min() == pytest.approx(1e-6 * ((third - first) / 1.349) ** 2)
+    assert fitted.covariances_.min() == pytest.approx(
+        1e-10 * ((third - first) / 1.349) ** 2, rel=1e-6
+    )
     assert "hardly differ in column 0" in said
+
+
+def thin(seed, n=1000):
+    """Return rows of two groups, one of which lies near a plane: to 2e-4 of the spread."""
+    rng = np.random.default_rng(seed)
+    A = np.linalg.qr(rng.normal(size=(4, 4)))[0] * [1.0, 1.0, 1.0, 1e-3]
+    return np.r_[rng.normal(size=(n, 4)) @ A.T, rng.normal(3, 2, (n, 4))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_near_a_plane_is_no_collapse(seed):
+    X = thin(seed)
+    fitted, said = outcome(GaussianMixtureEM(2, random_state=0), X)
+    peer = GaussianMixture(2, reg_covar=0.0, tol=1e-8, max_iter=1000, random_state=0).fit(X)
+    assert fitted.score(X) > peer.score(X) - 1e-6
+    assert np.linalg.eigvalsh(fitted.covariances_)[:, 0].min() == pytest.approx(1e-6, rel=0.2)
+    assert said == "" and fitted.doubts_ == {}
+
+
+def test_a_group_in_a_plane_ends_at_the_bound_whatever_cells_miss():
+    """There the slope is not 0, so that a factor of the covariance would know too few digits."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 6))
+    X[:200, 3] = X[:200, 0] + X[:200, 1]
+    X[200:] += 5
+    for share in (0, 0.05):
+        X[rng.random(X.shape) < share] = np.nan
+        fitted, _ = outcome(GaussianMixtureEM(2, random_state=0), X)
+        assert fitted.converged_ and list(fitted.doubts_) == ["flat"]
+        assert (np.diff(fitted.lower_bounds_) >= 0).all()
 
 
 def answers(seed, n=250):

@@ -17,7 +17,8 @@ def test_eigenvalues_are_raised_to_one_whatever_the_rank(n_rows):
     eigenvalues, V = np.linalg.eigh(C / np.outer(unit, unit))
     assert eigenvalues[0] < 0.5 < 2 < eigenvalues[-1]
     expected = (V * np.maximum(eigenvalues, 1)) @ V.T * np.outer(unit, unit)
-    wide = widened(np.array([C, 2 * C]), unit)
+    wide, narrow, _ = widened(np.array([C, 2 * C]), unit)
+    assert narrow.all()
     np.testing.assert_allclose(wide[0], expected, rtol=1e-9, atol=1e-11)
     assert np.linalg.eigvalsh(wide[1] / np.outer(unit, unit))[0] == pytest.approx(1, abs=1e-9)
 
@@ -25,6 +26,25 @@ def test_eigenvalues_are_raised_to_one_whatever_the_rank(n_rows):
 @pytest.mark.parametrize("d", [3, LOW_RANK_FROM])
 def test_wide_matrices_stay_as_they_are_to_the_bit(d):
     C = np.array([np.eye(d) * 4, np.eye(d) / 4])
-    wide = widened(C, np.ones(d))
-    assert np.array_equal(wide[0], C[0])
+    wide, narrow, U = widened(C, np.ones(d))
+    assert np.array_equal(wide[0], C[0]) and narrow.tolist() == [False, True]
     np.testing.assert_allclose(wide[1], np.eye(d), rtol=1e-14)
+    np.testing.assert_allclose(U, [np.eye(d)], rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("d", [4, LOW_RANK_FROM])
+def test_triangles_know_narrow_directions_better_than_a_factor_does(d):
+    """``|U'v|^2`` is the precision along v: 1 where the variance was raised to 1."""
+    rng = np.random.default_rng(0)
+    V = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    wide_ones = np.arange(d) < d // 4
+    C = (V * np.where(wide_ones, 1e10, 1e-3)) @ V.T
+    wide, _, (U,) = widened(np.array([C]), np.ones(d))
+    assert np.array_equal(U, np.triu(U)) and (np.diag(U) > 0).all()
+
+    def deviation(U):
+        return np.abs(np.square(U.T @ V[:, ~wide_ones]).sum(axis=0) - 1).max()
+
+    of_factor = np.linalg.inv(np.linalg.cholesky(wide[0])).T
+    assert deviation(U) < 1e-9 < 1e-7 < deviation(of_factor)
+    np.testing.assert_allclose(U @ U.T @ wide[0], np.eye(d), atol=1e-4)

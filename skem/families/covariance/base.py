@@ -155,12 +155,23 @@ class Structure(ABC):
         """Return the covariances with ridge (d,) added to the variances."""
 
     @abstractmethod
-    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+    def widen(
+        self, covariances: FloatArray, least: FloatArray
+    ) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
         """Return the covariances C of greatest likelihood for which ``C - diag(least)`` >= 0.
 
         That is ``D^1/2 V max(L, 1) V' D^1/2``, if ``V L V'`` is ``D^-1/2 C D^-1/2`` and D is
         ``diag(least)``, of shape (d,) and positive: no direction has less variance than D gives
         it. Covariances that are wide enough stay as they are, to the bit.
+
+        Returns
+        -------
+        covariances : ndarray
+            One for each group that has one in common.
+        narrow : bool ndarray of shape (n_groups,)
+            Which were not wide enough.
+        U : ndarray
+            That of those, more accurate than a factor of theirs.
         """
 
     def keep(

@@ -208,13 +208,16 @@ class Dense(Structure):
         """Add ridge to the diagonals."""
         return covariances + np.diag(ridge)
 
-    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+    def widen(
+        self, covariances: FloatArray, least: FloatArray
+    ) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
         """Raise the eigenvalues, in units of ``least``, to one."""
+        C = self._by_group(covariances)
         try:
-            np.linalg.cholesky(covariances - np.diag(least))
-            return covariances
+            np.linalg.cholesky(C - np.diag(least))
         except np.linalg.LinAlgError:
-            return self._as_given(widened(self._by_group(covariances), np.sqrt(least)))
+            return widened(C, np.sqrt(least))
+        return C, np.zeros(len(C), dtype=bool), C[:0]
 
     def keep(
         self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]

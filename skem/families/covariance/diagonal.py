@@ -102,9 +102,13 @@ class Diagonal(Structure):
         """Add ridge, or its mean, to every variance."""
         return covariances + (np.mean(ridge) if self.equal else ridge)
 
-    def widen(self, covariances: FloatArray, least: FloatArray) -> FloatArray:
+    def widen(
+        self, covariances: FloatArray, least: FloatArray
+    ) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
         """Raise variances to the least, or the mean of it."""
-        return np.maximum(covariances, np.mean(least) if self.equal else least)
+        wide = np.maximum(covariances, np.mean(least) if self.equal else least)
+        narrow = np.asarray(self._columns(wide - covariances).max(axis=1) > 0)
+        return wide, narrow, 1 / np.sqrt(wide[narrow])
 
     def keep(
         self, covariances: FloatArray, previous: FloatArray, unseen: NDArray[np.bool_]

@@ -1,6 +1,9 @@
 """Covariance matrices that are wide enough in every direction."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.lapack import dpstrf
 
 from skem.families.base import FloatArray
@@ -12,29 +15,66 @@ __all__ = ["widened"]
 LOW_RANK_FROM = 64
 
 
-def widened(C: FloatArray, unit: FloatArray) -> FloatArray:
-    """Return the covariances (K, d, d) with no eigenvalue, in units (d,), below one."""
+def widened(C: FloatArray, unit: FloatArray) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+    """Return covariances with no eigenvalue, in units of the features, below one.
+
+    A factor of the widened matrix would know the directions that were too narrow to a share of
+    ``eps / least`` alone, and the likelihood with them: a bound is no place where its slope is 0.
+    So U comes from the eigenvectors.
+
+    Parameters
+    ----------
+    C : ndarray of shape (K, d, d)
+        Covariances.
+    unit : ndarray of shape (d,)
+        Units of the features.
+
+    Returns
+    -------
+    C : ndarray of shape (K, d, d)
+        Covariances; those that are wide enough are as they were.
+    narrow : bool ndarray of shape (K,)
+        Which were not.
+    U : ndarray of shape (n_narrow, d, d)
+        Upper triangles of those: their inverses are ``U U'``.
+    """
     if not np.isfinite(C).all():
-        return C
+        return C, np.zeros(len(C), dtype=bool), C[:0]
     if len(unit) < LOW_RANK_FROM:
         return _by_eigenvalues(C, unit)
-    return np.array([_by_rank(matrix, unit) for matrix in C])
+    parts = zip(*(_by_rank(matrix, unit) for matrix in C), strict=True)
+    wide, narrow, U = (np.concatenate(part) for part in parts)
+    return wide, narrow, U
 
 
-def _by_eigenvalues(C: FloatArray, unit: FloatArray) -> FloatArray:
-    """Raise the eigenvalues of (K, d, d); matrices that are wide enough stay as they are."""
+def _by_eigenvalues(
+    C: FloatArray, unit: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+    """Raise the eigenvalues."""
     L, V = np.linalg.eigh(C / np.outer(unit, unit))
     narrow = L[:, 0] < 1.0
-    V = unit[:, np.newaxis] * V[narrow] * np.sqrt(np.maximum(L[narrow], 1.0))[:, np.newaxis]
-    wide = C.copy()
-    wide[narrow] = V @ V.swapaxes(1, 2)
-    return wide
+    roots = np.sqrt(np.maximum(L[narrow], 1.0))[:, np.newaxis]
+    wide, V = C.copy(), V[narrow]
+    F = unit[:, np.newaxis] * V * roots
+    wide[narrow] = F @ F.swapaxes(1, 2)
+    return wide, narrow, _triangles_of((V / roots).swapaxes(1, 2) / unit)
 
 
-def _by_rank(C: FloatArray, unit: FloatArray) -> FloatArray:
+def _by_rank(C: FloatArray, unit: FloatArray) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
     """Do the same for one matrix (d, d), by a root of few columns where it has one."""
     F = _root_of_low_rank(C / np.outer(unit, unit))
-    return _by_eigenvalues(C[np.newaxis], unit)[0] if F is None else _widened_root(F, unit)
+    return _by_eigenvalues(C[np.newaxis], unit) if F is None else _widened_root(F, unit)
+
+
+def _triangles_of(A: FloatArray) -> FloatArray:
+    """Return the upper triangles U with ``U U' = A'A`` and a positive diagonal, (..., d, d).
+
+    If R is the triangle of A, with its columns in the opposite order, U is R' turned around.
+    """
+    R: Any = np.linalg.qr(A[..., ::-1], mode="r")
+    U = R.swapaxes(-1, -2)[..., ::-1, ::-1]
+    signs: FloatArray = np.sign(np.einsum("...ii->...i", U))
+    return U * signs[..., np.newaxis, :]
 
 
 def _root_of_low_rank(C: FloatArray) -> FloatArray | None:
@@ -48,14 +88,18 @@ def _root_of_low_rank(C: FloatArray) -> FloatArray | None:
     return F
 
 
-def _widened_root(F: FloatArray, unit: FloatArray) -> FloatArray:
-    """Return ``F F'`` with no eigenvalue below one, in units (d,) of its features.
+def _widened_root(
+    F: FloatArray, unit: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+    """Widen ``F F'``.
 
-    Where ``F'F q = L q``, ``F F'`` has the eigenvalue L, with the eigenvector ``F q / sqrt(L)``.
+    Where ``F'F q = L q``, it has the eigenvalue L, with the eigenvector ``v = F q / sqrt(L)``. The
+    root of the inverse of what is widened is ``I - sum_v (1 - 1 / sqrt(L)) v v'``.
     """
     L, V = np.linalg.eigh(F.T @ F)
-    wide = L > 1.0
-    V = unit[:, np.newaxis] * (F @ (V[:, wide] * np.sqrt(1 - 1 / L[wide])))
-    C: FloatArray = V @ V.T
+    L, V = L[L > 1.0], F @ V[:, L > 1.0]  # sqrt(L) v
+    wide = unit[:, np.newaxis] * (V * np.sqrt(1 - 1 / L))
+    C: FloatArray = wide @ wide.T
     np.einsum("ii->i", C)[...] += unit**2
-    return C
+    root = np.eye(len(unit)) - (V * (1 / L - L**-1.5)) @ V.T
+    return C[np.newaxis], np.ones(1, dtype=bool), _triangles_of(root[np.newaxis] / unit)
