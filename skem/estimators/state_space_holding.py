@@ -49,8 +49,8 @@ def given_values(estimator: Any, p: int) -> StateSpace:
             raise ValueError(f"{name}_init must be an array of numbers: {error}") from None
         if array.shape != shape:
             raise ValueError(
-                f"{name}_init must have the shape {shape} ({estimator.n_states} states, {p} "
-                f"columns of X), but got {array.shape}"
+                f"{name}_init must have the shape {shape} (n_states={estimator.n_states}, "
+                f"columns of X: {p}), but got {array.shape}"
             )
         if np.isinf(array).any():
             raise ValueError(f"{name}_init must be finite (NaN where an entry is not given)")
@@ -65,7 +65,9 @@ def _check_covariance(name: str, matrix: NDArray[Any]) -> None:
         raise ValueError(f"{name}_init must be given as a whole, but it contains NaN")
     least = -1e-10 * max(np.abs(matrix).max(), 1e-300)
     if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() < least:
-        raise ValueError(f"{name}_init must be symmetric and positive semi-definite")
+        raise ValueError(
+            f"{name}_init must be symmetric and positive semi-definite, but got {matrix.tolist()}"
+        )
     if name == "observation_covariance" and not is_diagonal(matrix):
         COVARIANCE.check(f"{name}_init", matrix)
 
