@@ -160,7 +160,8 @@ class _Search:
             except DegenerateComponentError as error:
                 self._failure = error
         runs = self._climb_together([Run(each, (), "max_iter") for each in starts])
-        for begun in sorted(runs, key=lambda run: -run.objective):
+        # Rounding, which differs with how rows are stored, does not say which of two comes first.
+        for begun in sorted(runs, key=lambda run: -round(run.objective, DECIMALS)):
             if begun.objective == -np.inf:  # still: more steps do not make a row possible
                 self._keep_if_better(begun)
             elif not self._falls_short(begun.trace):
