@@ -1,16 +1,20 @@
 """Which optimum a fit of a hidden Markov model finds by itself, and how long it takes to.
 
 Chains are simulated, of 2 to 6 states that overlap and last differently; and real. The best known
-is the best of many starts, from the truth among them. Times are of the processor.
+is the best of many starts, from the truth among them. Times are of the processor. E/M steps are
+those of whole fits, of all starts that are tried.
 """
 
+import itertools
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 
@@ -19,10 +23,13 @@ from benchmarks.race import Settings
 from benchmarks.report import Row, Table, at_least
 from skem import GaussianHMM, PoissonHMM
 from skem.datasets import load_earthquakes, load_old_faithful
+from skem.mixture.hidden_chain import HiddenChain
 
 #: As good as the best that any fit found, in nats in total.
 NEAR = 0.01
-N_CHAINS, SEEDS_OF_DATA = 40, 5
+N_CHAINS, N_LONG_CHAINS, SEEDS_OF_DATA = 40, 8, 5
+#: Rows of the long chains.
+LONG = 10_000
 #: Starts of hmmlearn until it has found the same optimum, at most.
 MOST_STARTS = 5
 FAST = "hmmlearn, starts until it finds it"
@@ -40,10 +47,11 @@ class Task(NamedTuple):
     covariance: str = "diag"
 
 
-def simulated(seed: int) -> Task:
+def simulated(seed: int, n_rows: int = 0) -> Task:
     """Return a chain of 2 to 6 states and 1 to 5 features; every fourth is of counts."""
     rng = np.random.default_rng(seed)
     K, d, n = 2 + seed % 5, 1 + seed // 5 % 5, int(rng.integers(1000, 3000))
+    n = n_rows or n
     counts, covariance = seed % 4 == 3, ("diag", "full")[seed % 2]
     stay = rng.uniform(0.6, 0.98, K)
     A = rng.dirichlet(np.ones(K), K)
@@ -94,15 +102,42 @@ def of_hmmlearn(task: Task, seed: int) -> Any:
     return model.fit(task.X)
 
 
-def timed(fit: Callable[[], Any], X: Any, is_mean: bool) -> tuple[float, float]:
-    """Return the total log-likelihood of a fit, and its time."""
+class Outcome(NamedTuple):
+    """What a fit came to: total log-likelihood, processor's time and E/M steps."""
+
+    total: float
+    seconds: float
+    steps: int
+
+
+@contextmanager
+def counted(steps: list[int]) -> Iterator[None]:
+    """Append the number of E/M steps over chains that skem takes meanwhile."""
+    evaluate = HiddenChain.evaluate
+    calls = itertools.count()
+
+    def counting(model: HiddenChain, params: Any) -> Any:
+        next(calls)
+        return evaluate(model, params)
+
+    with mock.patch.object(HiddenChain, "evaluate", counting):
+        yield
+    steps.append(next(calls))
+
+
+def outcome(fit: Callable[[], Any], X: Any) -> Outcome:
+    """Fit by skem or hmmlearn, and return what came of it."""
+    steps: list[int] = []
     began = time.process_time()
     try:
-        model = fit()
+        with counted(steps):
+            model = fit()
     except ValueError:  # a state of hmmlearn that has collapsed
-        return -np.inf, time.process_time() - began
-    seconds = time.process_time() - began
-    return float(model.score(X)) * (len(X) if is_mean else 1), seconds
+        return Outcome(-np.inf, time.process_time() - began, 0)
+    seconds, total = time.process_time() - began, float(model.score(X))
+    if hasattr(model, "monitor_"):
+        return Outcome(total, seconds, model.monitor_.iter)
+    return Outcome(total * len(X), seconds, steps[0])
 
 
 def best_known(task: Task) -> float:
@@ -120,31 +155,30 @@ class Study:
     def __init__(self, has_peer: bool) -> None:
         self.has_peer = has_peer
         self.found: dict[str, list[bool]] = {}
-        self.seconds: dict[str, float] = {}
+        self.spent: dict[str, list[Outcome]] = {}
         self.missed: list[str] = []
 
     def add(self, task: Task, seed: int, best: float) -> None:
         """Fit a task by each contender; the best known may be bettered."""
-        total, seconds = timed(partial(of_skem, task, seed), task.X, True)
-        best = max(best, total)
-        self._note("skem", best - total < NEAR, seconds)
-        if best - total >= NEAR:
-            self.missed.append(f"{task.name} K={task.K} seed {seed} by {best - total:.2g}")
+        ours = outcome(partial(of_skem, task, seed), task.X)
+        best = max(best, ours.total)
+        self._note("skem", best, [ours])
+        if best - ours.total >= NEAR:
+            short = best - ours.total
+            self.missed.append(f"{task.name} K={task.K} seed {seed} by {short:.2g}")
         if not self.has_peer:
             return
-        spent, is_found = 0.0, False
+        theirs: list[Outcome] = []
         for n in range(MOST_STARTS):
-            total, seconds = timed(partial(of_hmmlearn, task, seed + 100 * n), task.X, False)
-            is_found, spent = best - total < NEAR, spent + seconds
-            if not n:
-                self._note(ONCE, is_found, seconds)
-            if is_found:
+            theirs.append(outcome(partial(of_hmmlearn, task, seed + 100 * n), task.X))
+            if best - theirs[-1].total < NEAR:
                 break
-        self._note(FAST, is_found, spent)
+        self._note(ONCE, best, theirs[:1])
+        self._note(FAST, best, theirs)
 
-    def _note(self, name: str, is_found: bool, seconds: float) -> None:
-        self.found.setdefault(name, []).append(is_found)
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+    def _note(self, name: str, best: float, outcomes: list[Outcome]) -> None:
+        self.found.setdefault(name, []).append(best - outcomes[-1].total < NEAR)
+        self.spent.setdefault(name, []).extend(outcomes)
 
     def rows(self, case: str) -> list[Row]:
         """Return the rows of the table."""
@@ -153,10 +187,15 @@ class Study:
             n, note = len(found), "; ".join(self.missed) if name == "skem" else ""
             goal = at_least(sum(found), np.ceil(0.95 * n), f"of {n}") if name == "skem" else {}
             rows.append(Row(f"{case}: found", name, sum(found), f"of {n}", note=note, **goal))
-        for name, seconds in self.seconds.items():
-            ratio = None if name == "skem" else seconds / self.seconds["skem"]
+        all_seconds = {name: sum(one.seconds for one in all) for name, all in self.spent.items()}
+        for name, seconds in all_seconds.items():
+            ratio = None if name == "skem" else seconds / all_seconds["skem"]
             goal = at_least(ratio, 5) if name == FAST and ratio else {}
-            rows.append(Row(f"{case}: time of all", name, seconds, "s", ratio=ratio, **goal))
+            steps = sum(one.steps for one in self.spent[name])
+            case_of_time = f"{case}: time of all"
+            rows.append(
+                Row(case_of_time, name, seconds, "s", ratio=ratio, evaluations=steps, **goal)
+            )
         return rows
 
 
@@ -166,11 +205,12 @@ def table(settings: Settings, machine: Machine) -> Table:
     has_peer = find_spec("hmmlearn") is not None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        study = Study(has_peer)
-        for seed in range(settings.few(N_CHAINS, 1)):
-            task = simulated(seed)
-            study.add(task, seed, best_known(task))
-        result.rows += study.rows("simulated")
+        for n_rows, n_chains in ((0, N_CHAINS), (settings.size(LONG), N_LONG_CHAINS)):
+            study = Study(has_peer)
+            for seed in range(settings.few(n_chains, 1)):
+                task = simulated(seed, n_rows)
+                study.add(task, seed, best_known(task))
+            result.rows += study.rows(f"simulated, {n_rows:,} rows" if n_rows else "simulated")
         for task in settings.some(real()):
             study = Study(has_peer)
             best = best_known(task)

@@ -11,7 +11,7 @@ class Row:
     """One figure of one contender.
 
     ``ratio`` is the contender's value over skem's: how many times skem is better. ``goal`` is
-    what was aimed at, and ``met`` whether it was reached.
+    what was aimed at, and ``met`` whether it was reached. ``evaluations`` are the E/M steps taken.
     """
 
     case: str
@@ -23,6 +23,7 @@ class Row:
     goal: str = ""
     met: bool | None = None
     note: str = ""
+    evaluations: float | None = None
 
     def cells(self) -> list[str]:
         """Return the row as text."""
@@ -33,13 +34,14 @@ class Row:
             "missing" if self.value is None else f"{number(self.value)} {self.unit}".strip(),
             "" if self.median is None else number(self.median),
             "" if self.ratio is None else number(self.ratio),
+            "" if self.evaluations is None else number(self.evaluations),
             self.goal,
             verdict if self.goal else "",
             self.note,
         ]
 
 
-HEADINGS = ["case", "contender", "best", "median", "times skem", "target", "", "note"]
+HEADINGS = ["case", "contender", "best", "median", "times skem", "steps", "target", "", "note"]
 
 
 @dataclass
