@@ -2,18 +2,20 @@
 
 Both start from the same parameters and make the same number of EM steps, by turns in one process;
 the time of a step is that of many less that of one, over their number. Times are of the processor,
-so that neither gains from further cores nor loses by what else the machine does. The likeliest
-path is timed by itself.
+so that neither gains from further cores nor loses by what else the machine does; what two threads
+gain is told by the clock, from FOR_THREADS rows on. The likeliest path is timed by itself.
 """
 
 import logging
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import Machine
 from benchmarks.race import Settings
@@ -25,9 +27,12 @@ from skem.chains.viterbi import likeliest_path
 __all__ = ["CASES", "Chain", "table"]
 
 SCALING, LOG = "hmmlearn, scaling", "hmmlearn, log (default)"
+ONE_THREAD, TWO_THREADS = "skem by the clock, one thread", "skem by the clock, two threads"
 TURNS = 5
 #: Rows that the steps of one turn pass over together, at most, and steps at most.
 ROWS_OF_TURN, MOST_STEPS = 10**6, 200
+#: Rows from which threads are timed.
+FOR_THREADS = 100_000
 #: Rows and states from which hmmlearn's default takes half a minute and more for a turn.
 TOO_LONG = 10**6 * 20
 
@@ -125,14 +130,19 @@ def of_hmmlearn(case: Chain, start: dict[str, Any], implementation: str, n_steps
     return model
 
 
-def milliseconds(fits: dict[str, Callable[[int], Any]], n_steps: int, turns: int) -> Any:
+def milliseconds(
+    fits: dict[str, Callable[[int], Any]],
+    n_steps: int,
+    turns: int,
+    clock: Callable[[], float] = time.process_time,
+) -> Any:
     """Return the least time of a step by contender, and its median, of some turns."""
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in fits}
     for fit in fits.values():
         fit(1)  # what is done but once is left out
     for _ in range(turns):
         for name, fit in fits.items():
-            spent[name].append((seconds(fit, 1), seconds(fit, 1 + n_steps)))
+            spent[name].append((seconds(fit, 1, clock), seconds(fit, 1 + n_steps, clock)))
     unit = n_steps / 1e3
     return {
         name: tuple((of(times[1]) - of(times[0])) / unit for of in (min, np.median))
@@ -142,11 +152,23 @@ def milliseconds(fits: dict[str, Callable[[int], Any]], n_steps: int, turns: int
     }
 
 
-def seconds(fit: Callable[[int], Any], n_steps: int) -> float:
-    """Return the processor's time of a fit."""
-    began = time.process_time()
+def seconds(
+    fit: Callable[[int], Any], n_steps: int, clock: Callable[[], float] = time.process_time
+) -> float:
+    """Return the time of a fit."""
+    began = clock()
     fit(n_steps)
-    return time.process_time() - began
+    return clock() - began
+
+
+def by_threads(fit: Callable[[int], Any]) -> dict[str, Callable[[int], Any]]:
+    """Return the same on one thread and on two."""
+
+    def limited(n_threads: int, n_steps: int) -> None:
+        with threadpool_limits(n_threads):
+            fit(n_steps)
+
+    return {TWO_THREADS: partial(limited, 2), ONE_THREAD: partial(limited, 1)}
 
 
 def contenders(case: Chain) -> dict[str, Callable[[int], Any]]:
@@ -174,24 +196,31 @@ def table(settings: Settings, machine: Machine) -> Table:
         for case in settings.some(CASES, slice(1)):
             n_steps = min(MOST_STEPS, max(1, ROWS_OF_TURN // case.n_rows // 4))
             turns = settings.few(TURNS if case.n_rows < 10**6 else 2, 1)
-            times = milliseconds(contenders(case), settings.few(n_steps, 5), turns)
+            n_steps, fits = settings.few(n_steps, 5), contenders(case)
+            times = milliseconds(fits, n_steps, turns)
             result.rows += rows(str(case), times, {SCALING: case.goal, LOG: 1})
+            if case.n_rows >= FOR_THREADS:
+                both = by_threads(fits["skem"])
+                times = milliseconds(both, n_steps, turns, time.perf_counter)
+                result.rows += rows(str(case), times, {ONE_THREAD: 0}, TWO_THREADS)
         for n_states in settings.some((2, 5, 10)):
             case, times = paths(settings.size(10**6), n_states, settings.few(TURNS, 1))
             result.rows += rows(case, times, {"hmmlearn": 1})
     return result
 
 
-def rows(case: str, times: dict[str, Any], goals: dict[str, float]) -> list[Row]:
-    """Return a row for each contender."""
+def rows(
+    case: str, times: dict[str, Any], goals: dict[str, float], ours: str = "skem"
+) -> list[Row]:
+    """Return a row for each contender; ratios are to ours."""
     found = []
-    for name in ("skem", *goals):
+    for name in (ours, *goals):
         if name not in times:
             why = "not run: half a minute a step" if find_spec("hmmlearn") else "not installed"
             found.append(Row(case, name, None, note=why))
             continue
         best, median = times[name]
-        ratio = None if name == "skem" else best / times["skem"][0]
+        ratio = None if name == ours else best / times[ours][0]
         target = at_least(ratio, goals[name]) if ratio and goals[name] else {}
         found.append(Row(case, name, best, "ms", median, ratio, **target))
     return found
