@@ -53,28 +53,40 @@ class LeastVariance:
         held: NDArray[np.bool_] | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Return covariances with their U, None where they are singular, widened where needed."""
-        if U is not None and self._is_kept(U):
+        suspects = self._suspects(covariances, U)
+        if U is not None and not suspects.any():
             return covariances, U
         assert self.bounds is not None
-        wide, narrow, of_narrow = self.structure.widen(covariances, self.bounds)
-        free = narrow if held is None else narrow & ~held[: len(narrow)]
-        if free.any():
-            covariances = _replaced(covariances, free, wide[free])
+        some = covariances if self.structure.shared else covariances[suspects]
+        wide, narrow, of_narrow = self.structure.widen(some, self.bounds)
+        which, wide = np.flatnonzero(suspects)[narrow], wide[narrow]
+        if held is not None:
+            free = ~held[which]
+            which, wide, of_narrow = which[free], wide[free], of_narrow[free]
+        covariances = _replaced(covariances, len(suspects), which, wide)
         if U is None:
             U = self.structure.factor(covariances, self.floor)
-        return covariances, _replaced(U, free, of_narrow[free[narrow]])
+        return covariances, _replaced(U, len(suspects), which, of_narrow)
 
-    def _is_kept(self, U: FloatArray) -> bool:
-        """Say whether no direction is too narrow, at a glance: False means perhaps.
+    def _suspects(self, covariances: FloatArray, U: FloatArray | None) -> NDArray[np.bool_]:
+        """Say which groups may be too narrow in some direction, at a glance: all without U.
 
         ``C - D`` is positive semidefinite if all eigenvalues of ``U'DU`` are at most 1; they are
         if their sum is.
         """
-        return self.bounds is None or bool(self.structure.trace(U, self.bounds).max() <= 1.0)
+        if U is None:
+            return np.ones(1 if self.structure.shared else len(covariances), dtype=bool)
+        if self.bounds is None:
+            return np.zeros(1, dtype=bool)
+        return np.asarray(~(self.structure.trace(U, self.bounds) <= 1.0))
 
 
-def _replaced(values: FloatArray, which: NDArray[np.bool_], some: FloatArray) -> FloatArray:
+def _replaced(
+    values: FloatArray, n_groups: int, which: NDArray[np.intp], some: FloatArray
+) -> FloatArray:
     """Return values, one for each of some groups, of which some are others."""
-    values = values.copy()
-    values.reshape(len(which), -1)[which] = some.reshape(len(some), values.size // len(which))
+    if which.size:
+        values = values.copy()
+        by_group = values.reshape(n_groups, -1)
+        by_group[which] = some.reshape(len(some), by_group.shape[1])
     return values
