@@ -65,7 +65,8 @@ class LeastVariance:
             which, wide, of_narrow = which[free], wide[free], of_narrow[free]
         covariances = _replaced(covariances, len(suspects), which, wide)
         if U is None:
-            U = self.structure.factor(covariances, self.floor)
+            all_are = which.size == len(suspects)  # nothing is left to be factored
+            U = covariances if all_are else self.structure.factor(covariances, self.floor)
         return covariances, _replaced(U, len(suspects), which, of_narrow)
 
     def _suspects(self, covariances: FloatArray, U: FloatArray | None) -> NDArray[np.bool_]:
