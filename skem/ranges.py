@@ -28,8 +28,8 @@ __all__ = [
 FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
-#: An estimate nearer than this to the edge of its range is on its way there if a step of EM takes
-#: it nearer by more than this share: EM gets to the edge in no number of steps.
+#: An estimate tends to an edge, at which EM never arrives, if it is nearer than the first, and a
+#: further step of EM takes away more than the second, as a share, of the distance.
 NEAR_EDGE, NEARER = 1e-6, 0.01
 
 #: By how much rounding may carry sums, probabilities and symmetric entries beyond their bounds.
@@ -49,6 +49,9 @@ class Range(ABC):
     #: What is accepted, for a person.
     accepted: ClassVar[str]
 
+    #: Where the range ends, if an estimate may be there.
+    edges: ClassVar[tuple[float, ...]] = ()
+
     @abstractmethod
     def contains(self, values: FloatArray) -> Mask:
         """Say of each entry, row or matrix whether it is in the range."""
@@ -67,8 +70,12 @@ class Range(ABC):
     def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
         """Count the coordinates of what is not held in an array of some shape."""
 
-    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
-        """Return estimates, at the edge where the next ones say that they are on their way."""
+    def move_to_edges(self, values: FloatArray, following: FloatArray) -> FloatArray:
+        """Return estimates; those that tend to an edge, as the following ones tell, are on it."""
+        for edge in self.edges:
+            distance, next_distance = np.abs(values - edge), np.abs(following - edge)
+            tends = (distance < NEAR_EDGE) & (next_distance < (1 - NEARER) * distance)
+            values = np.where(tends, edge, values)
         return values
 
     def check(self, name: str, values: Any) -> None:
@@ -78,19 +85,18 @@ class Range(ABC):
             raise TypeError(f"{name} must be {self.accepted}, got {values!r}")
         if array.ndim < self.core:
             raise ValueError(
-                f"{name} must be {self.accepted}, got {values!r}, of {array.ndim} axes in place "
-                f"of {self.core}"
+                f"{name} must be {self.accepted}, got {values!r}, which has {array.ndim} axes, "
+                f"not {self.core} or more"
             )
         within = self.contains(array)
         if not within.all():
             index = tuple(map(int, np.argwhere(~within)[0]))
             where = f" at index {index if len(index) > 1 else index[0]}" if index else ""
             raise ValueError(
-                f"{name} must be {self.accepted}, got {self._described(array[index])}{where}"
+                f"{name} must be {self.accepted}, got {self._in_words(array[index])}{where}"
             )
 
-    def _described(self, values: FloatArray) -> str:
-        """Return values that are outside, in words."""
+    def _in_words(self, values: FloatArray) -> str:
         return str(values)
 
 
@@ -151,17 +157,14 @@ class Real(_Entries):
 
 
 class _Positive(_Entries):
-    """Numbers from 0 on, which is the edge; coordinates are logarithms."""
+    """Numbers from 0 on; coordinates are logarithms."""
 
     accepted = "finite and not negative"
+    edges = (0.0,)
 
     def contains(self, values: FloatArray) -> Mask:
         """Say whether entries are neither negative nor infinite."""
         return (values >= 0) & np.isfinite(values)
-
-    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
-        """Return 0 for what is on its way there."""
-        return np.where(_approaches_zero(values, following), 0.0, values)
 
     def _to_line(self, values: FloatArray) -> FloatArray:
         return np.log(values)
@@ -174,15 +177,11 @@ class _Probability(_Entries):
     """Numbers from 0 to 1; coordinates are log-odds."""
 
     accepted = "between 0 and 1"
+    edges = (0.0, 1.0)
 
     def contains(self, values: FloatArray) -> Mask:
         """Say whether entries are between 0 and 1, but for rounding."""
         return (values >= -ROUNDING) & (values <= 1 + ROUNDING)
-
-    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
-        """Return 0 or 1 for what is on its way there."""
-        values = np.where(_approaches_zero(values, following), 0.0, values)
-        return np.where(_approaches_zero(1.0 - values, 1.0 - following), 1.0, values)
 
     def _to_line(self, values: FloatArray) -> FloatArray:
         return logit(values)
@@ -201,13 +200,14 @@ class _Simplex(Range):
 
     core = 1
     accepted = "not negative, with a sum of 1 along the last axis"
+    edges = (0.0,)
 
     def contains(self, values: FloatArray) -> Mask:
         """Say whether rows are not negative and sum to one, but for rounding."""
         positive = (values >= -ROUNDING).all(axis=-1)
         return positive & (np.abs(values.sum(axis=-1) - 1) <= ROUNDING)
 
-    def _described(self, values: FloatArray) -> str:
+    def _in_words(self, values: FloatArray) -> str:
         return f"{values}, with a sum of {values.sum():.9g}"
 
     def to_vector(self, values: FloatArray, held: Mask | None = None) -> FloatArray:
@@ -237,10 +237,6 @@ class _Simplex(Range):
         shares = np.exp(logs - logs.max(axis=-1, keepdims=True, initial=np.finfo(float).min))
         totals = shares.sum(axis=-1, keepdims=True)
         return np.where(free, np.divide(shares, totals, where=free, out=shares) * rest, like)
-
-    def arrived(self, values: FloatArray, following: FloatArray) -> FloatArray:
-        """Return 0 for what is on its way there."""
-        return np.where(_approaches_zero(values, following), 0.0, values)
 
     def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
         """Count the free entries of each row, less one."""
@@ -335,10 +331,6 @@ class Covariance(Range):
     def _units(self, d: int) -> FloatArray:
         """Return the unit of each row of a factor, as a column."""
         return np.broadcast_to(np.asarray(self.scale, dtype=np.float64), d)[:, np.newaxis]
-
-
-def _approaches_zero(values: FloatArray, following: FloatArray) -> Mask:
-    return (values < NEAR_EDGE) & (following < (1 - NEARER) * values)
 
 
 def _is_covariance(C: FloatArray) -> bool:

@@ -139,7 +139,7 @@ def test_simplex_whose_last_entry_is_zero_has_coordinates(held):
             r"a sum of 1 .* got \[0.5 0.6\], with a sum of 1.1 at index 1",
         ),
         (SIMPLEX, [1.5, -0.5], "not negative"),
-        (SIMPLEX, 1.0, "got 1.0, of 0 axes in place of 1"),
+        (SIMPLEX, 1.0, "got 1.0, which has 0 axes, not 1 or more"),
         (COVARIANCE, [[1.0, 2.0], [2.0, 1.0]], "symmetric and positive definite"),
         (COVARIANCE, [[1.0, 0.5], [0.2, 1.0]], "symmetric and positive definite"),
         (COVARIANCE, [[1.0, np.nan], [np.nan, 1.0]], "symmetric and positive definite"),

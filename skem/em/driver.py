@@ -160,8 +160,8 @@ def run(
     Raises
     ------
     DegenerateError
-        Where the M-step has no solution before the last evaluation allowed, or the objective is
-        infinite: upwards once, or downwards after an EM step too.
+        Where the M-step has no solution before the last evaluation allowed, where the objective
+        is inf, or where it is -inf and an EM step has not changed that.
     LikelihoodFellError
         Where the objective falls by more than rounding in an EM step.
     """
@@ -288,7 +288,7 @@ class _Pace:
             self._em_steps += 1
             return step.params, False
         if climb.gain < self._tol and self._climbs >= self._patience:
-            if not self.is_even or len(ascent) < 3:
+            if not self.is_even or len(ascent) < 3:  # two gains tell what remains
                 self._em_steps += 1
                 return step.params, False
             if _nothing_left(ascent, self._tol):

@@ -202,8 +202,8 @@ def fit(
     Raises
     ------
     AllStartsFailedError
-        Where every start fails: the log-likelihood falls, is no number or infinite (-inf after
-        an EM step, too), or parameters leave their range. It is a ValueError.
+        Where every start fails: the log-likelihood falls, is no number, is inf, or is -inf and
+        stays so after an EM step, or parameters leave their range. It is a ValueError.
     TypeError, ValueError
         Where arguments, or what the model returns, have another form than they should.
 

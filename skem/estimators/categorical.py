@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
+from skem.estimators.column_name import column_name
 from skem.estimators.parameters import Estimate
 from skem.estimators.priors import dirichlet_prior
 from skem.estimators.validation import array_like, mapping, none, one_of
@@ -218,7 +219,7 @@ verbose_interval : as of all mixtures
             found, levels = levels, _checked(self.categories, m)
             for j, each in enumerate(found):
                 if (others := np.setdiff1d(each, levels[j])).size:
-                    name = getattr(self, "feature_names_in_", {j: j})[j]
+                    name = column_name(self, j)
                     raise ValueError(
                         f"Column {name!r} of X holds {others[0]:g}, which is not among "
                         f"categories[{j}]. Add it there, or put NaN in its place"
@@ -231,7 +232,7 @@ verbose_interval : as of all mixtures
     def _check_codes(self, levels: list[NDArray[Any]]) -> None:
         """Raise ValueError for -1 among whole numbers, and warn of fractions."""
         for j, each in enumerate(levels):
-            name = getattr(self, "feature_names_in_", {j: j})[j]
+            name = column_name(self, j)
             broken = each != np.floor(each)
             if not broken.any() and (each < 0).any():
                 raise ValueError(

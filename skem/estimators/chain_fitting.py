@@ -26,12 +26,6 @@ IMPOSSIBLE = (
     "transmat_init) contradict each other, X or known_labels"
 )
 
-#: What to do where the log-likelihood fell or was no number.
-ON_FALL = (
-    "Rounding errors are larger than the gains: scale the columns of X to like spreads, leave out "
-    "those that follow from others, or decrease n_components."
-)
-
 
 def starts_of(
     estimator: Any, model: HiddenChain, given: MixtureParameters, continuing: bool
@@ -107,7 +101,7 @@ def best_fit(
     """
     attempts = [partial(_run, estimator, model, each, i, task) for i, each in enumerate(starts)]
     try:
-        return best_run(attempts, "", estimator.n_jobs, ON_FALL)
+        return best_run(attempts, "", estimator.n_jobs, estimator._mixture()._on_fall)
     except AllStartsFailedError as error:
         raise ValueError(str(error)) from None
 
@@ -116,7 +110,6 @@ def _run(
     estimator: Any, model: HiddenChain, start: MixtureParameters, number: int, task: FitTask
 ) -> Run:
     """Run EM from one start."""
-
     if not model.is_possible(start):
         raise ValueError(IMPOSSIBLE)
 

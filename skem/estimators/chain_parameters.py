@@ -39,9 +39,6 @@ from skem.mixture.stationary import StationaryMarkov
 
 __all__ = ["ParametricChain"]
 
-#: Attributes of a mixture that its components do not have as states.
-NOT_OF_STATES = ("weights_", "n_parameters_", "_in_chain")
-
 
 class ParametricChain(DescribedChain):
     """What a hidden Markov model makes of the parameters and the data that it is given.

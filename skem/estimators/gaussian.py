@@ -13,6 +13,7 @@ from skem.data.rows import Rows
 from skem.errors import Doubt
 from skem.estimators.advice import doubts_about
 from skem.estimators.base import MixtureEM
+from skem.estimators.column_name import column_name
 from skem.estimators.gaussian_attributes import GaussianAttributes
 from skem.estimators.priors import conjugate_prior
 from skem.estimators.validation import (
@@ -328,9 +329,8 @@ verbose_interval : as of all mixtures
     def _explain(
         self, doubt: Doubt | None, family: Any, params: Any, counts: FloatArray, rows: Rows
     ) -> dict[str, str]:
-        n_columns = params.means.shape[1]
-        names = getattr(self, "feature_names_in_", np.arange(n_columns)).tolist()
-        return doubts_about(doubt, family, params, counts, rows, list(map(repr, names)))
+        names = [repr(column_name(self, j)) for j in range(params.means.shape[1])]
+        return doubts_about(doubt, family, params, counts, rows, names)
 
 
 def _bounds(variance: FloatArray, resolution: Resolution) -> tuple[FloatArray, FloatArray]:

@@ -98,7 +98,7 @@ class InferenceMixin(ParametricMixture):
 
 
 def at_edges(model: Any, params: Any) -> Any:
-    """Return estimates, those at the edge of their range that tend to it.
+    """Return estimates; those that tend to an edge of their range are on it.
 
     Parameters
     ----------
@@ -110,14 +110,14 @@ def at_edges(model: Any, params: Any) -> Any:
     Returns
     -------
     params : MixtureParameters
-        Those have no standard error, and the others have that of a model which holds those.
+        What is on an edge has no standard error; the others have that of a model that holds it.
     """
     values, following = params.by_name(), model.evaluate(params).params.by_name()
     ranges = dict.fromkeys(params.labels._fields, SIMPLEX) | getattr(
         model.components, "ranges", {}
     )
     return params.with_arrays(
-        **{name: ranges[name].arrived(values[name], following[name]) for name in ranges}
+        **{name: ranges[name].move_to_edges(values[name], following[name]) for name in ranges}
     )
 
 

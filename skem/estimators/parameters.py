@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from skem.data.blocks import workers
 from skem.data.rows import Rows
 from skem.errors import Doubt
+from skem.estimators.column_name import column_name
 from skem.estimators.continuing import check_same_number, given_starting_values
 from skem.estimators.fitted import FittedMixture
 from skem.estimators.holding import check_fixed, with_held
@@ -229,7 +230,7 @@ class ParametricMixture(FittedMixture):
             )
         if rows.has_missing and (nothing := rows.summary.nothing).any():
             column = int(nothing.argmax())
-            name = getattr(self, "feature_names_in_", {column: column})[column]
+            name = column_name(self, column)
             raise ValueError(
                 f"X has no observed value in column {name!r}: all of its cells are missing. "
                 "Leave it out"

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
+from skem.estimators.column_name import column_name
 from skem.estimators.priors import gamma_prior
 from skem.estimators.validation import array_like, mapping, none, one_of
 from skem.estimators.warn_once import warn
@@ -200,7 +201,7 @@ verbose_interval : as of all mixtures
         broken = (X != np.floor(X)) & ~np.isnan(X)
         if broken.any():
             row, column = (int(i) for i in np.argwhere(broken)[0])
-            name = getattr(self, "feature_names_in_", {column: column})[column]
+            name = column_name(self, column)
             warn(
                 f"Column {name!r} of X holds fractions (the first is {X[row, column]:g}), but "
                 "each cell is read as a count. Give counts as they were made: a rate or a mean of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -49,52 +48,64 @@ def doubts_of_series(
     doubts : list of Doubt
         Empty where there is none.
     """
-    series, masks = model.series, model.freedom.masks
-    observed = series.observed
-    n_numbers = series.values.size if observed is None else int(observed.sum())
-    found = []
-    if n_parameters >= n_numbers:
-        found.append(
-            Doubt(
-                "parameters",
-                f"{n_parameters} parameters are free, and X has {n_numbers} numbers. Hold more of "
-                "them (fixed), or decrease n_states.",
-            )
-        )
-    _, states, _, outputs = forecast(params, *last_state(series, params), 1)
-    ahead, spread = _conditional(outputs[0]), np.mean(series.values**2, axis=0)
-    R = np.diag(params.observation_covariance)
+    found = _few_numbers(model, n_parameters)
+    _, states, _, outputs = forecast(params, *last_state(model.series, params), 1)
+    foretold = _foretold(model, outputs[0], names)
+    # Where the likelihood has no bound noise vanishes, too: that would be said twice.
+    return found + (foretold or _without_noise(model, params, states[0], outputs[0], names))
+
+
+def _few_numbers(model: StateSpaceModel, n_parameters: int) -> list[Doubt]:
+    """Return the doubt about a model of as many parameters as there are numbers, if it is one."""
+    observed = model.series.observed
+    n_numbers = model.series.values.size if observed is None else int(observed.sum())
+    if n_parameters < n_numbers:
+        return []
+    sentence = (
+        f"{n_parameters} parameters are free, and X has {n_numbers} numbers. Hold more of them "
+        "(fixed), or decrease n_states."
+    )
+    return [Doubt("parameters", sentence)]
+
+
+def _foretold(model: StateSpaceModel, ahead: FloatArray, names: Any) -> list[Doubt]:
+    """Return the doubt about a column without innovations, of which ahead is the covariance."""
+    spread = np.mean(model.series.values**2, axis=0)
     noisy = model.freedom.forms["observation_covariance"].free
-    if (exact := np.flatnonzero(noisy & ((ahead <= FORETOLD * spread) | (spread == 0)))).size:
-        found.append(
-            Doubt(
-                "foretold",
-                f"the rows before foretell column {names[exact[0]]} exactly: the likelihood has "
-                "no bound. Leave the column out, decrease n_states, or hold "
-                "observation_covariance.",
-            )
-        )
-        return found
+    exact = np.flatnonzero(noisy & ((_conditional(ahead) <= FORETOLD * spread) | (spread == 0)))
+    if not exact.size:
+        return []
+    sentence = (
+        f"the rows before foretell column {names[exact[0]]} exactly: the likelihood has no bound. "
+        "Leave the column out, decrease n_states, or hold observation_covariance."
+    )
+    return [Doubt("foretold", sentence)]
+
+
+def _without_noise(
+    model: StateSpaceModel, params: StateSpace, states: FloatArray, ahead: FloatArray, names: Any
+) -> list[Doubt]:
+    """Return doubts about coefficients that EM no longer moves.
+
+    The covariances of the next state and of the next row, states and ahead, are the measure.
+    """
+    masks, found = model.freedom.masks, []
+    R, Q = np.diag(params.observation_covariance), np.diag(params.transition_covariance)
     moves = masks["observation_matrix"].any(axis=1) | masks["observation_offset"]
-    if (silent := np.flatnonzero(moves & (R <= NO_NOISE * ahead))).size:
-        found.append(
-            Doubt(
-                "no noise",
-                f"the noise of column {names[silent[0]]} has gone to 0, where EM no longer moves "
-                "observation_matrix and observation_offset: these may be far from the best. Hold "
-                "them (fixed) and let transition_covariance go, or change n_states.",
-            )
+    if (silent := np.flatnonzero(moves & (R <= NO_NOISE * _conditional(ahead)))).size:
+        sentence = (
+            f"the noise of column {names[silent[0]]} has gone to 0, where EM no longer moves "
+            "observation_matrix and observation_offset: these may be far from the best. Hold "
+            "them (fixed) and let transition_covariance go, or change n_states."
         )
-    lowest = NO_NOISE * np.diag(states[0])
-    still = np.diag(params.transition_covariance) <= lowest
+        found.append(Doubt("no noise", sentence))
+    still = Q <= NO_NOISE * np.diag(states)
     if (masks["transition_matrix"].any(axis=1) & still).any():
-        found.append(
-            Doubt(
-                "no noise",
-                "the noise of a state has gone to 0, where EM no longer moves transition_matrix: "
-                "it may be far from the best. Hold it (fixed), or change n_states.",
-            )
+        sentence = (
+            "the noise of a state has gone to 0, where EM no longer moves transition_matrix: it "
+            "may be far from the best. Hold it (fixed), or change n_states."
         )
+        found.append(Doubt("no noise", sentence))
     return found
 
 
@@ -119,7 +130,7 @@ def warn_about_fit(estimator: Any, best: Run) -> None:
         The run that led to it.
     """
     if not best.converged:
-        warnings.warn(
+        warn(
             f"EM did not converge: after max_iter={estimator.max_iter} evaluations more than "
             f"tol={estimator.tol:g} nats per row were left to gain. Increase max_iter or tol, "
             "hold more of the parameters (fixed), or decrease n_states.",

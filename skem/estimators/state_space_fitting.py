@@ -14,6 +14,7 @@ from skem.em.driver import Run, run
 from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.errors import Doubt
 from skem.estimators.callbacks import FitTask
+from skem.estimators.column_name import column_name
 from skem.estimators.state_space_doubts import doubts_of_series
 from skem.estimators.state_space_holding import freedom, shapes, undetermined
 from skem.estimators.watching import watched
@@ -100,9 +101,8 @@ def _run(
 
 
 def _names(estimator: Any) -> list[str]:
-    """Return the names of the columns, quoted; their numbers, where they have none."""
-    names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
-    return [repr(name) if isinstance(name, str) else str(name) for name in names]
+    """Return what to call the columns."""
+    return [repr(column_name(estimator, j)) for j in range(estimator.n_features_in_)]
 
 
 def doubts_of(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.estimators.column_name import column_name
 from skem.estimators.number_validation import validate_numbers
 from skem.estimators.sequences import outer_index, sequence_ends, sequence_weights
 from skem.state_space.series import FloatArray, Series
@@ -81,7 +82,7 @@ def _check_columns(estimator: Any, counts: NDArray[np.intp]) -> None:
     """Raise where a column has no cell."""
     if not counts.all():
         column = int(np.argmin(counts > 0))
-        name = getattr(estimator, "feature_names_in_", {column: column})[column]
+        name = column_name(estimator, column)
         raise ValueError(
             f"X has no observed value in column {name!r}: all of its cells are missing. "
             "Leave it out"

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
+from skem.estimators.column_name import column_name
 from skem.estimators.row_validation import check_cells
 from skem.estimators.validation import InvalidParameterError
 from skem.estimators.warn_once import warn
@@ -116,7 +117,7 @@ class SuccessesOutOfTrials(MixtureEM):
             return
         column = int(shares_only.argmax())
         row = int(broken[:, column].argmax())
-        name = getattr(self, "feature_names_in_", {column: column})[column]
+        name = column_name(self, column)
         warn(
             f"Column {name!r} of X holds fractions (the first is {X[row, column]:g}) and nothing "
             "above 1, but each cell is read as a count, of less than one success or failure. "

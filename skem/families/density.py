@@ -107,21 +107,30 @@ class Density(DensityBase):  # numpydoc ignore=PR02
         else:
             estimates = previous.copy()
         for j, (x, begin) in enumerate(self._columns(X, estimates)):
-            seen = self._seen(x, weights)
-            if not seen.any() and previous is not None:
+            if previous is None:
+                seen, share = self._reached(x, weights)
+                found = estimate(self, x[seen], share[seen] / share[seen].sum(), None)
+            elif (seen := self._seen(x, weights)).any():
+                found = estimate(self, x[seen], weights[seen] / weights[seen].sum(), begin)
+            else:
                 continue
-            if previous is None:  # what it cannot reach is for other components
-                lower, upper = self.reach if self.is_scipy else (-np.inf, np.inf)
-                within = (x >= lower) & (x <= upper) if self.is_scipy else np.full(len(x), True)
-                if not (seen & within).any():  # as in all components together
-                    seen, weights = self._seen(x, np.ones(len(X))), np.ones(len(X))
-                if not (seen & within).any():
-                    raise ValueError(self._out_of_reach(x[seen]))
-                seen &= within
-            share = weights[seen] / weights[seen].sum()
-            found = estimate(self, x[seen], share, None if previous is None else begin)
             estimates[j] = [found[name] for name in self.names]
         return estimates
+
+    def _reached(self, x: FloatArray, weights: FloatArray) -> tuple[Mask, FloatArray]:
+        """Return which rows a start is made of, and weights: those within reach.
+
+        If a component has none, they are those of all components together.
+        """
+        within = np.full(len(x), True)
+        if self.is_scipy:
+            lower, upper = self.reach
+            within = (x >= lower) & (x <= upper)
+        alike = np.ones(len(x))
+        for each in (weights, alike):
+            if (seen := self._seen(x, each) & within).any():
+                return seen, each
+        raise ValueError(self._out_of_reach(x[self._seen(x, alike)]))
 
     def slope(
         self, X: FloatArray, weights: FloatArray, theta: FloatArray, units: FloatArray

@@ -19,10 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skem.families.amplification import MAX_AMPLIFICATION
-from skem.families.base import (
-    FloatArray,
-    Kernel,
-)
+from skem.families.base import FloatArray, Kernel
 from skem.families.centred import CentredKernel
 from skem.families.covariance import Structure
 from skem.families.exponential import LinearKernel
@@ -141,7 +138,7 @@ class GaussianDensity:
         return out
 
     def log_peaks(self, params: GaussianParameters, bias: FloatArray) -> FloatArray:
-        """Return the largest log-joint of each component, penalty included."""
+        """Return the largest log-density of each component, plus its bias, less the penalty."""
         U, d = params.precisions_cholesky, self.n_features
         peaks: FloatArray = bias + (self.structure.log_det(U, d) - d / 2 * LOG_2PI)
         return peaks - self.structure.trace(U, self.ridges) / 2 if self.has_ridge else peaks
@@ -159,12 +156,8 @@ class GaussianDensity:
 
     def wide_kernel(self, params: GaussianParameters, bias: FloatArray) -> WideKernel:
         """Return the kernel for many features."""
-        return WideKernel(
-            self.origin,
-            params.means,
-            params.precisions_cholesky,
-            self.log_peaks(params, bias),
-        )
+        U = params.precisions_cholesky
+        return WideKernel(self.origin, params.means, U, self.log_peaks(params, bias))
 
     def expanded_kernel(self, params: GaussianParameters, bias: FloatArray) -> LinearKernel:
         """Return the kernel ``eta @ T``."""
@@ -182,7 +175,7 @@ class GaussianDensity:
             total, second = self.pooled
             common = self.log_peaks(params, np.zeros(self.n_components))
             squares = (quadratic * second).sum(axis=1)
-            # Of all rows alike the mean: only their sum is right.
+            # The mean over all rows stands for each: the sum is right, a single row's is not.
             offset = float(common[0] + squares[0] / total)
             eta[:, 0] = bias - half_norms
         return LinearKernel(self, eta, self.n_statistics, offset)

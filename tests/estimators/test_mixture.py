@@ -326,6 +326,13 @@ def test_column_that_a_component_has_not_seen():
     assert_array_equal(poisson.maximize(X, weights, previous)[:, 0], [91, 7])
 
 
+def test_a_column_out_of_reach_leaves_the_other_columns_to_their_own_rows():
+    X = np.array([[-1.0, 1.0], [-2.0, 3.0], [5.0, 100.0]])
+    exponential = Density(stats.expon)
+    found = exponential.maximize(X, np.array([1.0, 1.0, 0.0]), None)
+    assert_allclose(found[:, exponential.names.index("scale")], [5, 2])
+
+
 def test_function_cannot_do_without_a_cell():
     own = Density(laplace, start={"centre": 1.0, "width": 1.0}, ranges={"width": POSITIVE})
     X = np.where(TIMES > 9, np.nan, TIMES)

@@ -141,10 +141,7 @@ class Structure(ABC):
         crosses = points[:, :, np.newaxis] * first[:, np.newaxis]
         squares = counts[:, np.newaxis, np.newaxis] * points[:, :, np.newaxis]
         shifts = squares * points[:, np.newaxis] - crosses - crosses.swapaxes(1, 2)
-        return (
-            first - counts[:, np.newaxis] * points,
-            second + self.pack(shifts),
-        )
+        return first - counts[:, np.newaxis] * points, second + self.pack(shifts)
 
     @abstractmethod
     def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
