@@ -136,22 +136,23 @@ def objective_is_the_mean_penalised_log_likelihood(case: Case) -> None:
     assert_allclose(case.model().evaluate(case.params).objective, expected, rtol=1e-12, atol=1e-12)
 
 
-def totals_add_up_over_any_split(case: Case) -> None:
-    """Objective and totals of A and B make those of A and B together."""
+def statistics_add_up_over_any_split(case: Case) -> None:
+    """Objective and statistics of A and B make those of A and B together."""
     kernel = case.model().kernel(case.params)
 
     def swept(X: np.ndarray) -> tuple[float, np.ndarray]:
         return sweep(kernel, Rows(X), EStep(case.params.labels.weights), Workers())
 
-    objective, totals = swept(case.X)
+    objective, statistics = swept(case.X)
 
     @settings(max_examples=20, deadline=None, database=None, phases=[Phase.generate])
     @given(st.integers(1, len(case.X) - 1), st.integers(0, 2**32 - 1))
     def check(cut: int, seed: int) -> None:
         X = np.random.default_rng(seed).permutation(case.X)
-        (objective_a, totals_a), (objective_b, totals_b) = swept(X[:cut]), swept(X[cut:])
+        (objective_a, statistics_a), (objective_b, statistics_b) = swept(X[:cut]), swept(X[cut:])
         assert_allclose(objective_a + objective_b, objective, rtol=1e-12, atol=1e-10)
-        assert_allclose(totals_a + totals_b, totals, rtol=1e-12, atol=1e-12 * np.abs(totals).max())
+        atol = 1e-12 * np.abs(statistics).max()
+        assert_allclose(statistics_a + statistics_b, statistics, rtol=1e-12, atol=atol)
 
     check()
 
@@ -163,7 +164,7 @@ def passes_leave_loaded_rows_as_they_are(case: Case) -> None:
     before = [each.copy() for each in _arrays(block)]
     r = np.ones((case.family.n_components, len(case.X)))
     kernel.log_density(block, np.empty_like(r))
-    kernel.totals(block, r)
+    kernel.statistics(block, r)
     for now, then in zip(_arrays(block), before, strict=True):
         assert_array_equal(now, then)
 
@@ -266,7 +267,7 @@ def single_precision_and_memory_order_change_nothing(case: Case) -> None:
 
 
 def gradient_is_the_slope_of_the_objective(case: Case) -> None:
-    """In unconstrained coordinates, from the totals of one E-step."""
+    """In unconstrained coordinates, from the statistics of one E-step."""
     model, params = case.model(), case.start(seed=9)
     step, vector = model.evaluate(params), model.to_vector(params)
     gradient = len(case.X) * model.gradient(params, step)
@@ -322,7 +323,7 @@ OF_COORDINATES = (
 LAWS: tuple[Callable[[Case], None], ...] = (
     log_density_is_that_of_the_reference,
     objective_is_the_mean_penalised_log_likelihood,
-    totals_add_up_over_any_split,
+    statistics_add_up_over_any_split,
     passes_leave_loaded_rows_as_they_are,
     nothing_near_beats_the_m_step,
     bound_touches_the_log_likelihood_and_lifts_it,

@@ -73,10 +73,10 @@ class DegenerateComponentError(DegenerateError):
 
 
 class LossOfPrecision(Exception):
-    """The totals cancel too much to be trusted; sweep again with ``kernel(bias)``."""
+    """The statistics cancel too much to be trusted; sweep again with ``kernel(bias)``."""
 
     def __init__(self, kernel: "Callable[[FloatArray], Kernel]") -> None:
-        super().__init__("the totals have lost too many digits")
+        super().__init__("the statistics have lost too many digits")
         self.kernel = kernel
 
 
@@ -106,8 +106,8 @@ class Kernel(Protocol):
         value where one is known, so that exponentials neither overflow nor vanish.
         """
 
-    def totals(self, block: Any, responsibilities: FloatArray) -> FloatArray:
-        """Sum the statistics of the block by component, weighted: an array (K, n_totals).
+    def statistics(self, block: Any, responsibilities: FloatArray) -> FloatArray:
+        """Sum the statistics of the block by component, weighted: an array (K, n_statistics).
 
         The first column is the total responsibility of each component.
         """
@@ -132,15 +132,15 @@ class Components(Protocol):
     def n_statistics(self) -> int: ...
 
     def kernel(self, params: Any, bias: FloatArray) -> Kernel:
-        """Return the kernel to sweep with at params; None means that only totals are wanted.
+        """Return the kernel to sweep with at params; None means that only statistics are wanted.
 
         ``bias`` (K,) is added to the log-density of each component.
         """
 
-    def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
+    def maximize(self, statistics: FloatArray, kernel: Kernel, previous: Any) -> Any:
         """M-step: the parameters that maximise the expected complete-data log-likelihood.
 
-        ``previous`` are the parameters behind the totals, from which an empty component keeps
+        ``previous`` are the parameters behind the statistics, from which an empty component keeps
         its own; None at a start. Raises LossOfPrecision where the sums cancel and another kernel
         would not, and DegenerateComponentError where no maximum exists.
         """
@@ -167,11 +167,11 @@ class Smooth(Protocol):
     def from_vector(self, vector: FloatArray, like: Any) -> Any:
         """Rebuild parameters of the shapes of like from unconstrained coordinates."""
 
-    def gradient(self, params: Any, new: Any, totals: FloatArray) -> FloatArray:
+    def gradient(self, params: Any, new: Any, statistics: FloatArray) -> FloatArray:
         """Return the gradient of the total objective at params, in those coordinates.
 
         By Fisher's identity it is that of the expected complete-data log-likelihood, so that the
-        totals, or what the M-step made of them (``new``), determine it.
+        statistics, or what the M-step made of them (``new``), determine it.
         """
 
 
@@ -191,15 +191,16 @@ class Streamed(Protocol):
     """What ``partial_fit`` asks of a family."""
 
     def for_streams(self) -> "Family":
-        """Return this family for batches of rows: their totals can be added whatever they miss."""
+        """Return this family for batches of rows, whose statistics add up whatever they miss."""
 
-    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
-        """Return the totals of a kernel in a form that does not depend on its parameters."""
+    def about_origin(self, statistics: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the statistics of a kernel in a form that does not depend on its parameters."""
 
-    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
-        """Return what the M-step gives params for: totals of one row of each component.
+    def mean_statistics(self, params: Any, like: FloatArray) -> FloatArray:
+        """Return what the M-step gives params for: statistics of one row of each component.
 
-        What params leave open, such as how many trials there are, is as in the totals ``like``.
+        What params leave open, such as how many trials there are, is as in ``like``, which are
+        statistics.
         """
 
 

@@ -75,7 +75,7 @@ class Binomial(ExponentialFamily):
         """Return the family for which cells may be missing."""
         return replace(self, incomplete=True)
 
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, s, f) of each row to out."""
         m = self.n_columns
         out[0] = 1.0
@@ -117,7 +117,7 @@ class Binomial(ExponentialFamily):
         missing = np.isnan(successes)
         return np.where(missing, 0.0, successes), np.where(missing, 0.0, failures)
 
-    def mean_totals(self, params: BinomialParameters, like: FloatArray) -> FloatArray:
+    def mean_statistics(self, params: BinomialParameters, like: FloatArray) -> FloatArray:
         """Return successes and failures in as many trials per row as in ``like``.
 
         A prior is left out.
@@ -144,7 +144,7 @@ class Binomial(ExponentialFamily):
         return np.where(observed, angles, means)
 
     def maximize(
-        self, totals: FloatArray, kernel: Kernel, previous: BinomialParameters | None
+        self, statistics: FloatArray, kernel: Kernel, previous: BinomialParameters | None
     ) -> BinomialParameters:
         """Return each component's share of the rows, and of its trials that succeeded.
 
@@ -153,7 +153,7 @@ class Binomial(ExponentialFamily):
         where there is no trial at all.
         """
         m = self.n_columns
-        successes, failures = self._with_prior(totals[:, 1 : m + 1], totals[:, m + 1 :])
+        successes, failures = self._with_prior(statistics[:, 1 : m + 1], statistics[:, m + 1 :])
         trials = successes + failures
         if previous is None:
             pooled = np.divide(
@@ -205,10 +205,10 @@ class Binomial(ExponentialFamily):
         return self.n_trials.astype(np.int64)
 
     def gradient(
-        self, params: BinomialParameters, new: BinomialParameters, totals: FloatArray
+        self, params: BinomialParameters, new: BinomialParameters, statistics: FloatArray
     ) -> FloatArray:
         """Return ``s - (s + f) p``."""
         m, p = self.n_columns, params.probabilities
-        successes, failures = self._with_prior(totals[:, 1 : m + 1], totals[:, m + 1 :])
+        successes, failures = self._with_prior(statistics[:, 1 : m + 1], statistics[:, m + 1 :])
         by_log_odds = successes * (1 - p) - failures * p
         return by_log_odds[self.held.free("probabilities")].ravel()

@@ -79,7 +79,7 @@ class Categorical(ExponentialFamily):
         """Return the family itself."""
         return self
 
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T of each row to out."""
         out[0], out[-1] = 1.0, 0.0
         indicators = out[1:-1].reshape(self.n_columns, self.n_levels, -1)
@@ -104,14 +104,14 @@ class Categorical(ExponentialFamily):
         return float(self.prior.log_density(params.probabilities).sum())
 
     def maximize(
-        self, totals: FloatArray, kernel: Kernel, previous: CategoricalParameters | None
+        self, statistics: FloatArray, kernel: Kernel, previous: CategoricalParameters | None
     ) -> CategoricalParameters:
         """Return the shares of the levels, what the prior stands for included.
 
         Where a component has seen no cell of a column it keeps its probabilities, or takes those
         of all components together at a start.
         """
-        counts = self._counts(totals)
+        counts = self._counts(statistics)
         if previous is None:
             pooled = counts.sum(axis=0)
             pooled[pooled.sum(axis=-1) == 0] = self._levels[pooled.sum(axis=-1) == 0]
@@ -124,9 +124,9 @@ class Categorical(ExponentialFamily):
         p = np.divide(counts, cells, out=fallback, where=cells > 0)
         return CategoricalParameters(self.held.put("probabilities", p))
 
-    def _counts(self, totals: FloatArray) -> FloatArray:
+    def _counts(self, statistics: FloatArray) -> FloatArray:
         """Return how much was seen of each level (K, m, n_levels), with that of the prior."""
-        counts = totals[:, 1:-1].reshape(-1, self.n_columns, self.n_levels)
+        counts = statistics[:, 1:-1].reshape(-1, self.n_columns, self.n_levels)
         return counts if self.prior is None else counts + self.prior.counts
 
     @property
@@ -144,22 +144,23 @@ class Categorical(ExponentialFamily):
         return Coordinates(self.ranges, {"probabilities": mask})
 
     def gradient(
-        self, params: CategoricalParameters, new: CategoricalParameters, totals: FloatArray
+        self, params: CategoricalParameters, new: CategoricalParameters, statistics: FloatArray
     ) -> FloatArray:
         """Return ``n_l - n p_l``, of the levels that have coordinates."""
-        counts = self._counts(totals)
+        counts = self._counts(statistics)
         slopes = counts - counts.sum(axis=-1, keepdims=True) * params.probabilities
         held = self._free(params).held["probabilities"]
         return SIMPLEX.select(slopes, params.probabilities, held)
 
-    def mean_totals(self, params: CategoricalParameters, like: FloatArray) -> FloatArray:
-        """Return the totals of one complete row of each component."""
+    def mean_statistics(self, params: CategoricalParameters, like: FloatArray) -> FloatArray:
+        """Return the statistics of one complete row of each component."""
         p = params.probabilities
         return np.hstack([np.ones((len(p), 1)), p.reshape(len(p), -1), np.zeros((len(p), 1))])
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the indicators of the levels; of a missing cell, how often each occurs."""
-        places = np.array(self.statistics(X, np.empty((self.n_statistics, len(X))))[1:-1].T)
+        T = self.sufficient_statistics(X, np.empty((self.n_statistics, len(X))))
+        places = np.array(T[1:-1].T)
         means = weights @ places / weights.sum()
         missing = np.repeat(np.isnan(X), self.n_levels, axis=1)
         return np.where(missing, means, places)

@@ -32,9 +32,9 @@ class CentredKernel:
     origin : ndarray of shape (n_features,)
         Subtracted from every row first.
     centres : ndarray of shape (n_components, n_features)
-        Points, about the origin, about which totals are taken; the means or near them.
+        Points, about the origin, about which statistics are taken; the means or near them.
     params : GaussianParameters or None
-        Parameters at which to evaluate; None where only totals are wanted.
+        Parameters at which to evaluate; None where only statistics are wanted.
     log_peaks : ndarray of shape (n_components,) or None
         Largest log-density of each component, plus its bias.
     """
@@ -45,7 +45,7 @@ class CentredKernel:
     params: Any
     log_peaks: FloatArray | None
 
-    #: Nothing cancels in its totals: there is no kernel to be had that is more accurate.
+    #: Nothing cancels in its statistics: there is no kernel to be had that is more accurate.
     exact = True
 
     @property
@@ -70,7 +70,7 @@ class CentredKernel:
         out += (self.log_peaks - offset)[:, np.newaxis]
         return offset
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts, first and second moments about the centres."""
         rows = []
         for centre, r in zip(self.centres, responsibilities, strict=True):
@@ -110,7 +110,7 @@ class CellKernel(CentredKernel):
         out += (self.log_peaks - offset)[:, np.newaxis]
         return offset
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts of rows and of cells, first and second moments about the centres."""
         rows, missing = [], np.isnan(block)
         for centre, r in zip(self.centres, responsibilities, strict=True):

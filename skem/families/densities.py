@@ -103,7 +103,7 @@ class DensityKernel:
         np.fmax(out, LOG_ZERO, out=out)
         return 0.0
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> Any:
+    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> Any:
         """Return the sample."""
         return Sample([(block.copy(), responsibilities.copy())])
 
@@ -140,7 +140,7 @@ class Densities(ExponentialFamily):
         """Work for each row and component, in multiplications: a density is some logarithms."""
         return 50 * self.n_columns
 
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Return the rows: no less than these is sufficient."""
         out[:] = X.T
         return out
@@ -154,10 +154,10 @@ class Densities(ExponentialFamily):
         return DensityKernel(self, params, bias)
 
     def maximize(
-        self, totals: Any, kernel: Kernel, previous: DensityParameters | None
+        self, statistics: Any, kernel: Kernel, previous: DensityParameters | None
     ) -> DensityParameters:
         """Return the weighted maximum-likelihood estimate of each density."""
-        X, responsibilities = totals.joined()
+        X, responsibilities = statistics.joined()
         most = max(len(density.names) for density in self.densities)
         parameters = np.full((self.n_components, self.n_columns, most), np.nan)
         for k, (density, r) in enumerate(zip(self.densities, responsibilities, strict=True)):
@@ -201,9 +201,9 @@ class Densities(ExponentialFamily):
             parameters[k, :, : len(density.names)], start = moved, stop
         return DensityParameters(parameters)
 
-    def gradient(self, params: DensityParameters, new: Any, totals: Any) -> FloatArray:
+    def gradient(self, params: DensityParameters, new: Any, statistics: Any) -> FloatArray:
         """Return the slopes of the weighted log-likelihoods, by differences."""
-        X, responsibilities = totals.joined()
+        X, responsibilities = statistics.joined()
         return np.concatenate(
             [
                 density.slope(X, r, theta, self._units)
@@ -211,9 +211,9 @@ class Densities(ExponentialFamily):
             ]
         )
 
-    def unsettled(self, params: DensityParameters, totals: Any) -> Doubt | None:
+    def unsettled(self, params: DensityParameters, statistics: Any) -> Doubt | None:
         """Say which component rests on few values, or has no maximum here; None of none."""
-        X, responsibilities = totals.joined()
+        X, responsibilities = statistics.joined()
         pairs = zip(self.pairs(params), responsibilities, strict=True)
         for k, ((density, theta), r) in enumerate(pairs):
             if self.n_components > 1 and density.has_few_values(X, r, theta):

@@ -27,7 +27,7 @@ class LinearKernel:
     family : ExponentialFamily
         Supplies the sufficient statistics.
     natural_parameters : ndarray of shape (n_components, width) or None
-        ``eta``, biases included; None where only totals are wanted.
+        ``eta``, biases included; None where only statistics are wanted.
     width : int
         Number of sufficient statistics.
     offset : float, default=0.0
@@ -41,7 +41,7 @@ class LinearKernel:
 
     def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T(x) of each row to the columns of out."""
-        return self.family.statistics(X, out)
+        return self.family.sufficient_statistics(X, out)
 
     def log_density(self, block: FloatArray, out: FloatArray) -> float:
         """Write ``eta @ T`` to out."""
@@ -50,7 +50,7 @@ class LinearKernel:
             multiply(self.natural_parameters, block, out)
         return self.offset
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return ``responsibilities @ T'``."""
         return weighted_sums(responsibilities, block)
 
@@ -96,7 +96,7 @@ class ExponentialFamily(ABC):
         """Number of sufficient statistics, the constant 1 included."""
 
     @abstractmethod
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T(x) of each row of X (b, n_features) to out (n_statistics, b)."""
 
     @abstractmethod
@@ -104,7 +104,7 @@ class ExponentialFamily(ABC):
         """Return eta (K, n_statistics)."""
 
     @abstractmethod
-    def maximize(self, totals: FloatArray, kernel: Kernel, previous: Any) -> Any:
+    def maximize(self, statistics: FloatArray, kernel: Kernel, previous: Any) -> Any:
         """M-step; see :meth:`~skem.families.base.Components.maximize`."""
 
     def log_base_measure(self, X: FloatArray) -> FloatArray | float:
@@ -127,13 +127,13 @@ class ExponentialFamily(ABC):
         """Return the family itself."""
         return self
 
-    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
-        """Return the totals as they are."""
-        return totals
+    def about_origin(self, statistics: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the statistics as they are."""
+        return statistics
 
-    def mean_totals(self, params: Any, like: FloatArray) -> FloatArray:
-        """Return totals of which the M-step makes params; optional."""
-        raise self._lacks("partial_fit", "mean_totals")
+    def mean_statistics(self, params: Any, like: FloatArray) -> FloatArray:
+        """Return statistics of which the M-step makes params; optional."""
+        raise self._lacks("partial_fit", "mean_statistics")
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return X; a subclass may know better."""
@@ -178,7 +178,7 @@ class ExponentialFamily(ABC):
         """Undo :meth:`to_vector`; what is held is as in like."""
         return self._free(like).from_vector(vector, like)
 
-    def gradient(self, params: Any, new: Any, totals: FloatArray) -> FloatArray:
+    def gradient(self, params: Any, new: Any, statistics: FloatArray) -> FloatArray:
         """Return the gradient in those coordinates; optional."""
         raise self._lacks("acceleration and standard errors", "gradient")
 

@@ -74,22 +74,22 @@ class Gaussian(GaussianDensity):
     def for_streams(self) -> "Gaussian":
         """Return the family that trusts the expanded form, since rows are not seen again.
 
-        Without correlations it is that for missing cells, whose totals are wider.
+        Without correlations it is that for missing cells, whose statistics are wider.
         """
         mine = {each.name: getattr(self, each.name) for each in fields(Gaussian)}
         family = Gaussian(**{**mine, "pooled": None, "max_amplification": np.inf})
         return family if self.structure.correlated else family.for_missing()
 
-    def about_origin(self, totals: FloatArray, kernel: Kernel) -> FloatArray:
-        """Return the totals about the origin, if they are about other centres."""
+    def about_origin(self, statistics: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the statistics about the origin, if they are about other centres."""
         centres = getattr(kernel, "centres", None)
         if centres is None:
-            return totals
-        responsible, _, first, second = self._parts(totals)
+            return statistics
+        responsible, _, first, second = self._parts(statistics)
         moments = self.structure.moments_about(-centres, responsible, first, second)
         return np.column_stack([responsible, *moments])
 
-    def mean_totals(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
+    def mean_statistics(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
         """Return first and second moments of a row of each component; a prior is left out."""
         means = params.means
         spreads = self.structure.expand(params.covariances, *means.shape) - np.diag(self.ridges)
@@ -110,18 +110,18 @@ class Gaussian(GaussianDensity):
         return self.for_missing().impute(params, X, posterior, rng)
 
     def maximize(
-        self, totals: FloatArray, kernel: Kernel, previous: GaussianParameters | None
+        self, statistics: FloatArray, kernel: Kernel, previous: GaussianParameters | None
     ) -> GaussianParameters:
         """Return weighted means and covariances, the ridge added.
 
         An empty component keeps its mean and covariance.
-        Raises LossOfPrecision, with a centred kernel, where the totals are those of the expanded
+        Raises LossOfPrecision, with a centred kernel, where statistics are those of the expanded
         form and their difference would have lost its digits; DegenerateComponentError where a
         centred covariance is singular to rounding.
         """
         exact: Any = getattr(kernel, "exact", False)  # for all components, or by component
         centres: FloatArray = getattr(kernel, "centres", np.zeros((1, self.n_features)))
-        responsible, counts, first, second = self._moments(totals, centres)
+        responsible, counts, first, second = self._moments(statistics, centres)
         deltas = first / counts.mean
         means: FloatArray = centres + deltas
         covariances = self.structure.estimate(second, counts, deltas)
@@ -158,10 +158,10 @@ class Gaussian(GaussianDensity):
         return LossOfPrecision(lambda bias: self.centred_kernel(previous, bias, centres, narrow))
 
     def _moments(
-        self, totals: FloatArray, centres: FloatArray
+        self, statistics: FloatArray, centres: FloatArray
     ) -> tuple[FloatArray, Counts, FloatArray, FloatArray]:
         """Return total responsibilities (K,), counts, first and second moments about centres."""
-        responsible, cells, first, second = self._parts(totals)
+        responsible, cells, first, second = self._parts(statistics)
         if self.pooled is not None and not second.size:
             second = self.pooled[1]
         cells = np.maximum(cells, np.finfo(np.float64).tiny)
@@ -171,11 +171,13 @@ class Gaussian(GaussianDensity):
             first, second = self.prior.moments(self.structure, first, second, centres)
         return responsible, counts, first, second
 
-    def _parts(self, totals: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Cut totals into responsibilities (K,), and those of cells, and the moments (K, .)."""
+    def _parts(
+        self, statistics: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Cut statistics: responsibilities of rows (K,) and of cells, and moments (K, .)."""
         d = self.n_features
-        responsible, first, second = totals[:, 0], totals[:, 1 : 1 + d], totals[:, 1 + d :]
-        return responsible, totals[:, :1] + np.zeros(d), first, second
+        responsible, first, second = np.split(statistics, [1, 1 + d], axis=1)
+        return responsible[:, 0], responsible + np.zeros(d), first, second
 
     def n_parameters(self, params: GaussianParameters) -> int:
         """Count K d means and what the structure has, less what is held."""
@@ -200,8 +202,8 @@ class Gaussian(GaussianDensity):
         return like._replace(**self._coordinates.from_vector(vector, like))
 
     def gradient(
-        self, params: GaussianParameters, new: GaussianParameters, totals: FloatArray
+        self, params: GaussianParameters, new: GaussianParameters, statistics: FloatArray
     ) -> FloatArray:
         """Return the gradient of the total objective in those coordinates."""
-        _, counts, _, _ = self._moments(totals, np.zeros((1, self.n_features)))
+        _, counts, _, _ = self._moments(statistics, np.zeros((1, self.n_features)))
         return self._coordinates.gradient(params, new, counts)

@@ -128,7 +128,7 @@ class GaussianDensity:
         U = self.structure.factor(covariances, self.floor)
         return GaussianParameters(means, covariances, U)
 
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, z, second moments) of each row to out."""
         d = self.n_features
         out[0] = 1.0

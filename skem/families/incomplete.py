@@ -72,14 +72,14 @@ class IncompleteGaussian(Gaussian):
             return replace(self, reference=params)
         for _ in range(STEPS_OF_REFERENCE):
             kernel = one.pattern_kernel(params, np.zeros(1))
-            totals = rows.fold(partial(_completed_totals, kernel), 1024)
-            _, counts, first, second = one._moments(totals, params.means)
+            statistics = rows.fold(partial(_completed_statistics, kernel), 1024)
+            _, counts, first, second = one._moments(statistics, params.means)
             deltas = first / counts.mean
             C = one.structure.estimate(second, counts, deltas) + smallest
             params = one.parameters(params.means + deltas, C)
         return replace(self, reference=params)
 
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, o, o z, second moments of o z) of each row to out."""
         d = self.n_features
         Z = np.subtract(X.T, self.origin[:, np.newaxis], out=out[1 + d : 1 + 2 * d])
@@ -172,24 +172,26 @@ class IncompleteGaussian(Gaussian):
         return (np.log(precisions) - LOG_2PI - precisions * np.einsum("kii->ki", ridges)) / 2
 
     def maximize(
-        self, totals: FloatArray, kernel: Kernel, previous: GaussianParameters | None
+        self, statistics: FloatArray, kernel: Kernel, previous: GaussianParameters | None
     ) -> GaussianParameters:
         """M-step; what no component has seen yet is as in all rows together."""
         return super().maximize(
-            totals, kernel, self._of_reference() if previous is None else previous
+            statistics, kernel, self._of_reference() if previous is None else previous
         )
 
-    def mean_totals(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
-        """Return the totals of complete rows, whose cells are all seen."""
-        totals = super().mean_totals(params, like)
-        cells = np.repeat(totals[:, :1], self.n_features, axis=1)
-        return np.hstack([totals[:, :1], cells, totals[:, 1:]])
+    def mean_statistics(self, params: GaussianParameters, like: FloatArray) -> FloatArray:
+        """Return the statistics of complete rows, whose cells are all seen."""
+        statistics = super().mean_statistics(params, like)
+        cells = np.repeat(statistics[:, :1], self.n_features, axis=1)
+        return np.hstack([statistics[:, :1], cells, statistics[:, 1:]])
 
-    def _parts(self, totals: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def _parts(
+        self, statistics: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         d = self.n_features
-        if totals.shape[1] < 1 + 2 * d + self.structure.n_second(d):
-            return super()._parts(totals)
-        responsible, cells, first, second = np.split(totals, [1, 1 + d, 1 + 2 * d], axis=1)
+        if statistics.shape[1] < 1 + 2 * d + self.structure.n_second(d):
+            return super()._parts(statistics)
+        responsible, cells, first, second = np.split(statistics, [1, 1 + d, 1 + 2 * d], axis=1)
         return responsible[:, 0], cells, first, second
 
     def _of_reference(self) -> GaussianParameters:
@@ -239,9 +241,9 @@ class IncompleteGaussian(Gaussian):
         return _expected(self.pattern_kernel(params, np.zeros(len(params.means))), X, posterior)
 
 
-def _completed_totals(kernel: PatternKernel, X: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the totals of rows that all belong to the one component."""
-    return kernel.totals(kernel.load(X, X), weights[np.newaxis])
+def _completed_statistics(kernel: PatternKernel, X: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the statistics of rows that all belong to the one component."""
+    return kernel.statistics(kernel.load(X, X), weights[np.newaxis])
 
 
 def _expected(kernel: PatternKernel, X: FloatArray, posterior: NDArray[Any]) -> FloatArray:

@@ -27,7 +27,7 @@ class PartlyCentredKernel:
     centred : CentredKernel
         For the narrow ones.
     exact : bool ndarray of shape (n_components,)
-        Which these are: nothing cancels in their totals.
+        Which these are: nothing cancels in their statistics.
     """
 
     linear: LinearKernel
@@ -41,7 +41,7 @@ class PartlyCentredKernel:
 
     @property
     def centres(self) -> FloatArray:
-        """Points about which totals are taken: the origin, or the narrow components' own."""
+        """Points about which statistics are taken: the origin, or the narrow components' own."""
         centres = np.zeros((len(self.exact), self.centred.centres.shape[1]))
         centres[self.exact] = self.centred.centres
         return centres
@@ -58,11 +58,12 @@ class PartlyCentredKernel:
         out[self.exact] = of_narrow + (other - constant)
         return constant
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts, first and second moments about the centres."""
-        totals = self.linear.totals(block, responsibilities)
-        totals[self.exact] = self.centred.totals(self._rows(block), responsibilities[self.exact])
-        return totals
+        statistics = self.linear.statistics(block, responsibilities)
+        of_exact = self.centred.statistics(self._rows(block), responsibilities[self.exact])
+        statistics[self.exact] = of_exact
+        return statistics
 
     def _rows(self, block: FloatArray) -> FloatArray:
         """Return the rows about the origin, (d, b), which are among the statistics."""

@@ -25,7 +25,7 @@ class _Block(NamedTuple):
     span : slice
         The rows from the first complete one to the last.
     statistics : ndarray of shape (n_statistics, b)
-        Those of the rows of the span, 0 where a row is not complete: they add nothing to totals.
+        Those of the rows of the span, 0 where a row is not complete: they add nothing to a sum.
     others : integer ndarray of shape (n_others,)
         Rows that are not complete.
     patterns : object
@@ -48,7 +48,7 @@ class PartlyCompleteKernel:
     ----------
     linear : LinearKernel
         For the rows without a missing cell; its statistics are ``(1, z, second moments)``, about
-        the origin. Totals are about it, too.
+        the origin. Statistics are about it, too.
     patterns : PatternKernel
         For the others.
     """
@@ -81,10 +81,11 @@ class PartlyCompleteKernel:
             out[:, block.others] = of_others + (other - constant)
         return constant
 
-    def totals(self, block: _Block, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: _Block, responsibilities: FloatArray) -> FloatArray:
         """Return counts, and expected first and second moments about the origin."""
-        totals = self.linear.totals(block.statistics, responsibilities[:, block.span])
+        statistics = self.linear.statistics(block.statistics, responsibilities[:, block.span])
         if block.others.size:
             shares = responsibilities[:, block.others]
-            totals += self.patterns.totals_about(self.patterns.means, block.patterns, shares)
-        return totals
+            patterns = self.patterns
+            statistics += patterns.statistics_about(patterns.means, block.patterns, shares)
+        return statistics

@@ -169,7 +169,7 @@ class PatternKernel:
     covariances: FloatArray
     log_heights: FloatArray
 
-    #: Nothing cancels in its totals: there is no kernel to be had that is more accurate.
+    #: Nothing cancels in its statistics: there is no kernel to be had that is more accurate.
     exact = True
 
     @property
@@ -180,7 +180,7 @@ class PatternKernel:
 
     @property
     def centres(self) -> FloatArray:
-        """Points about which totals are taken: the means."""
+        """Points about which statistics are taken: the means."""
         return self.means
 
     def load(self, X: FloatArray, out: FloatArray) -> _Patterns:
@@ -215,14 +215,14 @@ class PatternKernel:
         """Return V, of the shape of W: rows of observed, columns of missing cells."""
         return np.where(block.explaining, block.at(self).W @ self.covariances, 0.0)
 
-    def totals(self, block: _Patterns, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: _Patterns, responsibilities: FloatArray) -> FloatArray:
         """Return counts, and expected first and second moments about the means."""
-        return self.totals_about(np.zeros((1, self.means.shape[1])), block, responsibilities)
+        return self.statistics_about(np.zeros((1, self.means.shape[1])), block, responsibilities)
 
-    def totals_about(
+    def statistics_about(
         self, shifts: FloatArray, block: _Patterns, responsibilities: FloatArray
     ) -> FloatArray:
-        """Return the totals about points that the means are further than by shifts (K, d)."""
+        """Return the statistics about points that the means are further than by shifts (K, d)."""
         K, d = self.means.shape
         V = self._regressions(block)
         rows = self._completed(block, V)

@@ -72,7 +72,7 @@ class Poisson(ExponentialFamily):
         """Return the same: batches with missing cells and without add up."""
         return self.for_missing()
 
-    def statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
+    def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T of each row to out."""
         out[0] = 1.0
         counts = out[-self.n_columns :]
@@ -101,14 +101,14 @@ class Poisson(ExponentialFamily):
         return -np.nan_to_num(gammaln(np.asarray(X, dtype=np.float64) + 1)).sum(axis=1)
 
     def maximize(
-        self, totals: FloatArray, kernel: Kernel, previous: PoissonParameters | None
+        self, statistics: FloatArray, kernel: Kernel, previous: PoissonParameters | None
     ) -> PoissonParameters:
         """Return the mean counts, those that the prior stands for included.
 
         Where a component has seen no cell of a column it keeps its rate, or takes that of all
         components together at a start.
         """
-        cells, sums = self._with_prior(*self._parts(totals))
+        cells, sums = self._with_prior(*self._parts(statistics))
         if previous is None:
             fallback = sums.sum(axis=0) / np.maximum(cells.sum(axis=0), np.finfo(float).tiny)
         else:
@@ -117,10 +117,10 @@ class Poisson(ExponentialFamily):
         np.divide(sums, cells, out=rates, where=cells > 0)
         return PoissonParameters(self.held.put("rates", rates))
 
-    def _parts(self, totals: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _parts(self, statistics: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return how much was seen of each cell, and the sum of its counts, both (K, m)."""
-        sums = totals[:, -self.n_columns :]
-        cells = totals[:, 1 : 1 + self.n_columns] if self.incomplete else totals[:, :1]
+        sums = statistics[:, -self.n_columns :]
+        cells = statistics[:, 1 : 1 + self.n_columns] if self.incomplete else statistics[:, :1]
         return np.broadcast_to(cells, sums.shape), sums
 
     def _with_prior(self, cells: FloatArray, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -130,14 +130,14 @@ class Poisson(ExponentialFamily):
         return cells + self.prior.rows, sums + self.prior.counts
 
     def gradient(
-        self, params: PoissonParameters, new: PoissonParameters, totals: FloatArray
+        self, params: PoissonParameters, new: PoissonParameters, statistics: FloatArray
     ) -> FloatArray:
         """Return ``sum r x - l sum r``, by log-rates."""
-        cells, sums = self._with_prior(*self._parts(totals))
+        cells, sums = self._with_prior(*self._parts(statistics))
         return (sums - cells * params.rates)[self.held.free("rates")].ravel()
 
-    def mean_totals(self, params: PoissonParameters, like: FloatArray) -> FloatArray:
-        """Return the totals of one complete row of each component."""
+    def mean_statistics(self, params: PoissonParameters, like: FloatArray) -> FloatArray:
+        """Return the statistics of one complete row of each component."""
         ones = np.ones((len(params.rates), self.n_statistics - self.n_columns))
         return np.hstack([ones, params.rates])
 

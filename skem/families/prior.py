@@ -110,7 +110,7 @@ class ConjugatePrior(NamedTuple):
     def moments(
         self, structure: Structure, first: FloatArray, second: FloatArray, centres: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return totals about some centres with those that the prior stands for."""
+        """Return statistics about some centres with those that the prior stands for."""
         K = len(first)
         offsets = np.broadcast_to(self.mean - centres, first.shape)
         ones = np.ones(1)

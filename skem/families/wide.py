@@ -2,10 +2,10 @@
 
 With rows ``y = (1, z)`` about the origin, ``A = (-U'm, U')`` and ``r`` the responsibilities::
 
-    log f_k(x) = peak_k - |A_k y|^2 / 2,      totals_k = sum_i r_i y_i y_i'
+    log f_k(x) = peak_k - |A_k y|^2 / 2,      statistics_k = sum_i r_i y_i y_i'
 
-A has as many zeros above its diagonal as below, and the totals are a symmetric product: half the
-work of the expanded form each, with nothing subtracted from rows.
+A has as many zeros above its diagonal as below, and the statistics are a symmetric product: half
+the work of the expanded form each, with nothing subtracted from rows.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class WideKernel:
     origin : ndarray of shape (n_features,)
         Subtracted from every row first.
     means : ndarray of shape (n_components, n_features) or None
-        Means, about the origin; None where only totals are wanted.
+        Means, about the origin; None where only statistics are wanted.
     precisions_cholesky : ndarray of shape (n_components, n_features, n_features) or None
         Upper triangles U.
     log_peaks : ndarray of shape (n_components,) or None
@@ -73,7 +73,7 @@ class WideKernel:
         out += (self.log_peaks - offset)[:, np.newaxis]
         return offset
 
-    def totals(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
+    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
         """Return counts, first and second moments about the origin."""
         scaled, upper = np.empty_like(block), upper_triangle(len(block))
         rows = []

@@ -1,6 +1,6 @@
 """A mixture as a model for EM: hidden labels, components, and rows of data joined.
 
 Each block of rows becomes a log-joint, that becomes responsibilities (:mod:`.posterior`), those
-become totals (:mod:`.sweep`), the totals new parameters (:mod:`.model`). :mod:`.starts` says
-where EM begins.
+become expected statistics (:mod:`.sweep`), and these new parameters (:mod:`.model`).
+:mod:`.starts` says where EM begins.
 """

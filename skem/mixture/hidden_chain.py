@@ -35,12 +35,12 @@ class ChainStatistics(NamedTuple):
     ----------
     counts : ndarray of shape (n_states + 1, n_states)
         Starts in each state, then transitions from each.
-    totals : ndarray of shape (n_states, n_totals)
+    statistics : ndarray of shape (n_states, n_statistics)
         Statistics of the rows, summed by state.
     """
 
     counts: FloatArray
-    totals: FloatArray
+    statistics: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class HiddenChain:
             sums, objective = self._expect(kernel, params)
             counts = self.labels.table(sums.starts, sums.transitions)
             try:
-                components = self.components.maximize(sums.totals, kernel, params.components)
+                components = self.components.maximize(sums.statistics, kernel, params.components)
             except LossOfPrecision as loss:
                 kernel = loss.kernel(self._no_bias)
                 continue
@@ -92,7 +92,7 @@ class HiddenChain:
                 error.objective = objective
                 raise
             new = MixtureParameters(self.labels.maximize(counts, params.labels), components)
-            return Evaluation(new, objective, ChainStatistics(counts, sums.totals))
+            return Evaluation(new, objective, ChainStatistics(counts, sums.statistics))
 
     def expect(self, params: MixtureParameters) -> tuple[Sums, float]:
         """Return what the E-step expects, and the mean objective of params."""
@@ -125,9 +125,9 @@ class HiddenChain:
         posterior = posterior[:, piece.lanes.order]
         kernel = self.components.kernel(None, self._no_bias)
         while True:
-            totals = piece.totals(kernel, posterior, self.workers)
+            statistics = piece.statistics(kernel, posterior, self.workers)
             try:
-                return MixtureParameters(chain, self.components.maximize(totals, kernel, None))
+                return MixtureParameters(chain, self.components.maximize(statistics, kernel, None))
             except LossOfPrecision as loss:
                 kernel = loss.kernel(self._no_bias)
 
@@ -154,9 +154,9 @@ class HiddenChain:
 
     def gradient(self, params: MixtureParameters, evaluation: Evaluation) -> FloatArray:
         """Return the gradient of the mean objective at params, in those coordinates."""
-        new, _, (counts, totals) = evaluation
+        new, _, (counts, statistics) = evaluation
         of_labels = self.labels.gradient(params.labels, counts)
-        of_components = self.components.gradient(params.components, new.components, totals)
+        of_components = self.components.gradient(params.components, new.components, statistics)
         return np.concatenate([of_labels, of_components]) / self.n_units
 
     def contributions(self, params: MixtureParameters, units: slice) -> FloatArray:

@@ -52,16 +52,16 @@ class MixtureModel:
     share: Share = normalise
 
     def evaluate(self, params: MixtureParameters) -> Evaluation:
-        """Return the next parameters, and the objective and totals of these ones.
+        """Return the next parameters, and the objective and statistics of these ones.
 
         Raises DegenerateComponentError where the M-step has no solution.
         """
         try:
-            new, total, totals = self.maximize(params, self.e_step(params))
+            new, total, statistics = self.maximize(params, self.e_step(params))
         except DegenerateComponentError as error:
             error.objective = self.objective(params)
             raise
-        return Evaluation(new, self.mean(total), totals)
+        return Evaluation(new, self.mean(total), statistics)
 
     @property
     def n_units(self) -> float:
@@ -93,10 +93,10 @@ class MixtureModel:
 
     def gradient(self, params: MixtureParameters, evaluation: Evaluation) -> FloatArray:
         """Return the gradient of the mean objective at params, in those coordinates."""
-        new, _, totals = evaluation
-        of_labels = self.labels.gradient(params.labels, totals[:, 0])
-        of_components = self.components.gradient(params.components, new.components, totals)
-        return np.concatenate([of_labels, of_components]) / totals[:, 0].sum()
+        new, _, statistics = evaluation
+        of_labels = self.labels.gradient(params.labels, statistics[:, 0])
+        of_components = self.components.gradient(params.components, new.components, statistics)
+        return np.concatenate([of_labels, of_components]) / statistics[:, 0].sum()
 
     def contributions(self, params: MixtureParameters, units: slice) -> FloatArray:
         """Return what some of the rows add to the total objective, less their base measure."""
@@ -119,8 +119,8 @@ class MixtureModel:
         components: Any = self.components
         doubt: Doubt | None = components.spurious(params.components, counts)
         if doubt is None and has(components, "unsettled"):
-            _, totals = self._sweep(self.kernel(params), self.e_step(params))
-            doubt = components.unsettled(params.components, totals)
+            _, statistics = self._sweep(self.kernel(params), self.e_step(params))
+            doubt = components.unsettled(params.components, statistics)
         return doubt
 
     def e_step(self, params: MixtureParameters) -> EStep:
@@ -129,7 +129,7 @@ class MixtureModel:
         return EStep(weights if n == 1 else weights.reshape(n, -1), self.share, self.rows.labels)
 
     def kernel(self, params: MixtureParameters | None) -> Kernel:
-        """Return the components' kernel at params; at None that for totals alone."""
+        """Return the components' kernel at params; at None that for statistics alone."""
         if params is None:
             return self.components.kernel(None, np.zeros(self.components.n_components))
         return self.components.kernel(params.components, self.labels.bias(params.labels))
@@ -150,26 +150,26 @@ class MixtureModel:
     def maximize(
         self, params: MixtureParameters | None, assignment: Assignment
     ) -> tuple[MixtureParameters, Any, FloatArray]:
-        """Sweep, and return new parameters, the total objective and the totals."""
+        """Sweep, and return new parameters, the total objective and the statistics."""
         kernel = self.kernel(params)
         while True:
-            total, totals = self._sweep(kernel, assignment)
+            total, statistics = self._sweep(kernel, assignment)
             if params is not None:
                 total = total + self.components.log_prior(params.components)
             try:
-                return self.m_step(totals, kernel, params), total, totals
+                return self.m_step(statistics, kernel, params), total, statistics
             except LossOfPrecision as loss:
                 nothing = np.zeros(self.components.n_components)
                 bias = nothing if params is None else self.labels.bias(params.labels)
                 kernel = loss.kernel(bias)
 
     def m_step(
-        self, totals: FloatArray, kernel: Kernel, previous: MixtureParameters | None
+        self, statistics: FloatArray, kernel: Kernel, previous: MixtureParameters | None
     ) -> MixtureParameters:
         """Return the parameters that maximise the expected complete-data log-likelihood."""
-        labels = self.labels.maximize(totals[:, 0])
+        labels = self.labels.maximize(statistics[:, 0])
         before = None if previous is None else previous.components
-        return MixtureParameters(labels, self.components.maximize(totals, kernel, before))
+        return MixtureParameters(labels, self.components.maximize(statistics, kernel, before))
 
     def _sweep(self, kernel: Kernel, assignment: Assignment) -> tuple[Any, FloatArray]:
         """Pass once over all rows; over their loaded form, where that is kept."""

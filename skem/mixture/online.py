@@ -40,7 +40,7 @@ class Online:
         The distributions, made for streams.
     total_weight : float, default=0.0
         Rows that the parameters come from, by weight; 0 where they are but a start.
-    statistics : ndarray of shape (n_components, n_totals) or None, default=None
+    statistics : ndarray of shape (n_components, n_statistics) or None, default=None
         Running means over those rows. None stands for what rows drawn from the parameters have.
     n_steps : int, default=0
         Batches seen.
@@ -99,15 +99,15 @@ def advance(state: Online, model: MixtureModel, params: Any) -> tuple[Online, An
     seen = family.for_missing() if rows.has_missing else family
     kernel = replace(model, components=seen).kernel(params)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
-        _, totals = sweep(kernel, rows, model.e_step(params), model.workers)
-        means = family.about_origin(totals, kernel) / rows.total_weight
+        _, statistics = sweep(kernel, rows, model.e_step(params), model.workers)
+        means = family.about_origin(statistics, kernel) / rows.total_weight
     if not np.isfinite(means).all():
         raise ValueError("X is too large: its squares overflow. Scale it")
     if state.total_weight:
         before = state.statistics
         if before is None:
             weights = params.labels.weights[:, np.newaxis]
-            before = weights * family.mean_totals(params.components, means)
+            before = weights * family.mean_statistics(params.components, means)
         step = step_size(state.total_weight, rows.total_weight)
         means = (1 - step) * before + step * means
     total = state.total_weight + rows.total_weight

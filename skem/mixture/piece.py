@@ -30,19 +30,19 @@ class Sums(NamedTuple):
         Expected number of sequences that start in each state.
     transitions : ndarray of shape (n_states, n_states)
         Expected numbers of transitions.
-    totals : ndarray of shape (n_states, n_totals)
-        The kernel's totals.
+    statistics : ndarray of shape (n_states, n_statistics)
+        The kernel's statistics.
     """
 
     evidence: Any
     starts: FloatArray
     transitions: FloatArray
-    totals: FloatArray
+    statistics: FloatArray
 
     @property
     def counts(self) -> FloatArray:
         """Expected number of rows in each state."""
-        return self.totals[:, 0]
+        return self.statistics[:, 0]
 
 
 class Piece:
@@ -70,8 +70,8 @@ class Piece:
         expected = self.expect(kernel, chain, workers)
         weights = self.rows.weights
         evidence = expected.evidence if weights is None else expected.evidence * weights
-        totals = self.totals(kernel, expected.posterior, workers)
-        return Sums(np.add.reduce(evidence), expected.starts, expected.transitions, totals)
+        statistics = self.statistics(kernel, expected.posterior, workers)
+        return Sums(np.add.reduce(evidence), expected.starts, expected.transitions, statistics)
 
     def expect(self, kernel: Kernel, chain: Chain, workers: Workers = SERIAL) -> Expected:
         """Return what the chain expects; posteriors, in the order of the lanes, are weighted."""
@@ -136,26 +136,26 @@ class Piece:
             constant = each  # the same of all
         return out, constant
 
-    def totals(
+    def statistics(
         self, kernel: Kernel, posterior: FloatArray, workers: Workers = SERIAL
     ) -> FloatArray:
-        """Return the kernel's totals of given weights by state (n_states, n_rows)."""
+        """Return the kernel's statistics of given weights by state (n_states, n_rows)."""
         rows = self.rows
         if (one := self._block(kernel)) is not None:
-            return kernel.totals(one, posterior)
+            return kernel.statistics(one, posterior)
 
         def sums(starts: range) -> FloatArray:
-            totals: FloatArray = np.zeros(())
+            statistics: FloatArray = np.zeros(())
             for these, block, work in load_blocks(kernel, self.n_states, rows.X, starts):
                 work[1] = posterior[:, these]
-                totals = totals + kernel.totals(block, work[1])
-            return totals
+                statistics = statistics + kernel.statistics(block, work[1])
+            return statistics
 
         block = block_rows(kernel.width, self.n_states, rows.n_rows)
-        totals: FloatArray = np.zeros(())
+        statistics: FloatArray = np.zeros(())
         for part in workers.map(sums, rows.n_rows, block):
-            totals = totals + part
-        return totals
+            statistics = statistics + part
+        return statistics
 
     def _block(self, kernel: Kernel) -> Any:
         """Return the loaded form of all rows, None where it is not kept.

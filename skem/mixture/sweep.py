@@ -1,4 +1,4 @@
-"""One E/M pass over the data: log-joint, responsibilities, totals."""
+"""One E/M pass over the data: log-joint, responsibilities, statistics."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -154,21 +154,21 @@ def sweep(
     -------
     objective : float
         Total contribution of the rows, by weight, in nats.
-    totals : ndarray of shape (n_components, n_totals)
+    statistics : ndarray of shape (n_components, n_statistics)
         Statistics summed by component, by weight and responsibility.
     """
 
     objective: Any = 0.0
-    totals = np.zeros(())
+    statistics = np.zeros(())
     K = assignment.n_components
     block = block_rows(kernel.width, K, rows.n_rows)
     workers = workers.for_work(rows.n_rows * kernel.width * K)
-    for segment_objective, segment_totals in rows.sweep(
+    for segment_objective, segment_statistics in rows.sweep(
         partial(sweep_segment, kernel), assignment, block, workers
     ):
         objective = objective + segment_objective
-        totals = totals + segment_totals
-    return objective, totals
+        statistics = statistics + segment_statistics
+    return objective, statistics
 
 
 def load_blocks(
@@ -208,13 +208,13 @@ def load_blocks(
 def sweep_segment(
     kernel: Kernel, X: Any, weights: FloatArray | None, assignment: Assignment, starts: range
 ) -> tuple[Any, FloatArray]:
-    """Return objective and totals of a segment of rows."""
+    """Return objective and statistics of a segment of rows."""
     objective: Any = 0.0
-    totals = np.zeros(())
+    statistics = np.zeros(())
     for these, block, work in load_blocks(kernel, assignment.n_components, X, starts):
         of_block = sweep_block(kernel, block, weights, assignment, these, work)
-        objective, totals = objective + of_block[0], totals + of_block[1]
-    return objective, totals
+        objective, statistics = objective + of_block[0], statistics + of_block[1]
+    return objective, statistics
 
 
 def sweep_block(
@@ -225,9 +225,9 @@ def sweep_block(
     rows: slice,
     work: FloatArray,
 ) -> tuple[Any, FloatArray]:
-    """Return objective and totals of a block of rows."""
+    """Return objective and statistics of a block of rows."""
     contribution, r = assignment.assign(kernel, block, rows, work)
     if weights is not None:
         r *= weights[rows]
         contribution = contribution * weights[rows]
-    return np.add.reduce(contribution, axis=-1), kernel.totals(block, r)
+    return np.add.reduce(contribution, axis=-1), kernel.statistics(block, r)

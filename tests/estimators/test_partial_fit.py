@@ -117,17 +117,17 @@ CASES = [
 
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_mean_totals_are_what_the_m_step_makes_the_parameters_of(case, streams):
+def test_mean_statistics_are_what_the_m_step_makes_the_parameters_of(case, streams):
     family = case.family.for_streams() if streams else case.family
     model = replace(case.model(), components=family)
     weights = case.params.labels.weights
     K, width = len(weights), model.kernel(None).width
     like = np.random.default_rng(0).uniform(1, 2, (K, width))
-    of_rows = family.mean_totals(case.params.components, like)
-    totals = 1000 * weights[:, np.newaxis] * of_rows
+    of_rows = family.mean_statistics(case.params.components, like)
+    statistics = 1000 * weights[:, np.newaxis] * of_rows
     arrays = case.params.by_name()
     elsewhere = case.params.with_arrays(**{name: 0 * arrays[name] for name in arrays})
-    assert_same(model.m_step(totals, model.kernel(None), elsewhere), case.params)
+    assert_same(model.m_step(statistics, model.kernel(None), elsewhere), case.params)
 
 
 # Where it leads.

@@ -27,8 +27,8 @@ def noisy(scale):
     """Return an M-step that misses the maximum by a little, elsewhere each time."""
     rng = np.random.default_rng(0)
 
-    def replacement(family, totals, kernel, previous):
-        answer = family.maximize(totals, kernel, previous)
+    def replacement(family, statistics, kernel, previous):
+        answer = family.maximize(statistics, kernel, previous)
         vector = family.to_vector(answer)
         return family.from_vector(vector + scale * rng.standard_normal(vector.size), answer)
 

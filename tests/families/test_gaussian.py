@@ -89,8 +89,9 @@ def test_kernels_agree(case):
         kernels.append(case.family.wide_kernel(params, bias))
     for kernel in kernels:
         log_densities.append(kernel_log_densities(kernel, case.X, case.family.n_components))
-        totals = kernel.totals(kernel.load(case.X, np.empty((kernel.width, len(case.X)))), r)
-        answers.append(case.family.maximize(totals, kernel, params))
+        block = kernel.load(case.X, np.empty((kernel.width, len(case.X))))
+        statistics = kernel.statistics(block, r)
+        answers.append(case.family.maximize(statistics, kernel, params))
     for log_density, answer in zip(log_densities[1:], answers[1:], strict=True):
         assert_allclose(log_density, log_densities[0], rtol=1e-12, atol=1e-12)
         for expanded, other in zip(answers[0], answer, strict=True):
@@ -305,12 +306,12 @@ def test_complete_rows_among_others_come_to_the_same_by_their_own_kernel(structu
     mixed = model.kernel(case.params)
     assert isinstance(mixed, PartlyCompleteKernel)
     patterns = mixed.patterns
-    (a, totals), (b, expected) = (
+    (a, statistics), (b, expected) = (
         sweep(kernel, rows, model.e_step(case.params), Workers()) for kernel in (mixed, patterns)
     )
     assert_allclose(a, b, rtol=1e-12)
     expected = family.about_origin(expected, patterns)
-    assert_allclose(totals, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert_allclose(statistics, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
 def test_tight_components_among_incomplete_rows_are_left_to_the_patterns():

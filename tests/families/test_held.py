@@ -111,10 +111,10 @@ def test_what_is_left_keeps_the_laws(case):
         law(case)
 
 
-def without_its_shift(family, totals, kernel, previous):
+def without_its_shift(family, statistics, kernel, previous):
     """M-step of held means that takes covariances about the means that it would have found."""
     held = family.held
-    free = replace(family, held=Held()).maximize(totals, kernel, previous)
+    free = replace(family, held=Held()).maximize(statistics, kernel, previous)
     return family.parameters(held.put("means", free.means), free.covariances)
 
 

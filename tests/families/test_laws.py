@@ -22,8 +22,8 @@ def test_family_keeps_law(law, case):
     law(case)
 
 
-def partial_to_the_first(family, totals, kernel, previous):
-    answer = family.maximize(totals, kernel, previous)
+def partial_to_the_first(family, statistics, kernel, previous):
+    answer = family.maximize(statistics, kernel, previous)
     name, values = answer._fields[0], answer[0].copy()
     values[0] *= 0.99
     return answer._replace(**{name: values})
@@ -35,19 +35,22 @@ def biased_log_density(kernel, block, out):
     return constant
 
 
-def in_place_totals(kernel, block, responsibilities):
+def in_place_statistics(kernel, block, responsibilities):
     block *= np.sqrt(responsibilities[0]) + 1
-    return kernel.totals(block, responsibilities)
+    return kernel.statistics(block, responsibilities)
 
 
 TAMPERINGS = {
     laws.log_density_is_that_of_the_reference: ("log_density", biased_log_density),
     laws.objective_is_the_mean_penalised_log_likelihood: ("log_density", biased_log_density),
-    laws.totals_add_up_over_any_split: ("totals", lambda k, b, r: k.totals(b, r) + 1e-6),
-    laws.passes_leave_loaded_rows_as_they_are: ("totals", in_place_totals),
+    laws.statistics_add_up_over_any_split: (
+        "statistics",
+        lambda k, b, r: k.statistics(b, r) + 1e-6,
+    ),
+    laws.passes_leave_loaded_rows_as_they_are: ("statistics", in_place_statistics),
     laws.nothing_near_beats_the_m_step: ("maximize", noisy(1e-2)),
     laws.bound_touches_the_log_likelihood_and_lifts_it: ("maximize", noisy(1.0)),
-    laws.integer_weights_are_repeated_rows: ("totals", lambda k, b, r: k.totals(b, r * r)),
+    laws.integer_weights_are_repeated_rows: ("statistics", lambda k, b, r: k.statistics(b, r * r)),
     laws.permuting_components_permutes_the_answer: ("maximize", partial_to_the_first),
     laws.parameters_are_counted: ("n_parameters", lambda f, params: f.n_parameters(params) + 1),
     laws.coordinates_round_trip: ("to_vector", lambda f, params: f.to_vector(params) * (1 + 1e-6)),

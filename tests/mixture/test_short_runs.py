@@ -188,7 +188,7 @@ def test_default_start_is_better_than_one_partition():
 class Doomed(Gaussian):
     """Gaussian of which every mixture collapses."""
 
-    def maximize(self, totals, kernel, previous):
+    def maximize(self, statistics, kernel, previous):
         """Refuse."""
         raise DegenerateComponentError(0, "it is doomed")
 
@@ -202,11 +202,11 @@ def test_what_went_wrong_is_told_where_every_run_collapses():
 class Choosy(Gaussian):
     """Gaussian that collapses where a component has more than half of the rows."""
 
-    def maximize(self, totals, kernel, previous):
+    def maximize(self, statistics, kernel, previous):
         """Refuse some."""
-        if (totals[:, 0] > totals[:, 0].sum() / 2).any():
+        if (statistics[:, 0] > statistics[:, 0].sum() / 2).any():
             raise DegenerateComponentError(0, "it is too large")
-        return super().maximize(totals, kernel, previous)
+        return super().maximize(statistics, kernel, previous)
 
 
 def test_mixture_that_collapses_is_dropped_and_the_others_go_on():

@@ -24,16 +24,16 @@ def test_pass_over_many_blocks_is_the_pass_over_one(case):
     rows, kernel = repeated(case), case.model().kernel(case.params)
     n, K = rows.n_rows, case.family.n_components
     assert n > 2 * block_rows(kernel.width, K, n)
-    objective, totals = sweep(kernel, rows, EStep(case.params.labels.weights), Workers())
+    objective, statistics = sweep(kernel, rows, EStep(case.params.labels.weights), Workers())
 
     block = kernel.load(rows.X, np.empty((kernel.width, n)))
     log_joint = np.empty((K, n))
     constant = kernel.log_density(block, out=log_joint)
     r = softmax(log_joint, axis=0) * rows.weights
     evidence = logsumexp(log_joint, axis=0) + constant
-    expected = kernel.totals(block, r)
+    expected = kernel.statistics(block, r)
     assert_allclose(objective, rows.weights @ evidence, rtol=1e-12)
-    assert_allclose(totals, expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
+    assert_allclose(statistics, expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

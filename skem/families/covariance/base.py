@@ -119,12 +119,12 @@ class Structure(ABC):
 
     @abstractmethod
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
-        """M-step: the covariances, given totals about an origin and means about the same origin.
+        """M-step: the covariances, given second moments and means about one origin.
 
         Parameters
         ----------
         second : ndarray of shape (n_components, n_second), or (1, n_second) where pooled
-            Totals of the second moments.
+            Statistics of the second moments.
         counts : Counts
             Total responsibilities.
         means : ndarray of shape (n_components, n_features)
