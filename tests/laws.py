@@ -6,7 +6,7 @@ family against is computed from ``Case.log_densities``, which knows nothing of s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -171,10 +171,11 @@ def passes_leave_loaded_rows_as_they_are(case: Case) -> None:
 
 def _arrays(block: Any) -> list[np.ndarray]:
     """Return the arrays that loaded rows are made of."""
-    if block is None or isinstance(block, np.ndarray):
-        return [] if block is None else [block]
-    parts = block if isinstance(block, tuple) else [getattr(block, f.name) for f in fields(block)]
-    return [array for part in parts for array in _arrays(part)]
+    if isinstance(block, np.ndarray):
+        return [block]
+    if is_dataclass(block):
+        block = tuple(getattr(block, each.name) for each in fields(block))
+    return [a for part in block for a in _arrays(part)] if isinstance(block, tuple) else []
 
 
 def nothing_near_beats_the_m_step(case: Case) -> None:
