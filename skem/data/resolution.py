@@ -11,8 +11,8 @@ __all__ = ["Resolution", "resolution_of"]
 
 FloatArray = NDArray[np.float64]
 
-#: Rows to look at. Where so many hold no ties, the spread has thousands of steps, and a component
-#: of half a step is as narrow as a thousandth of the spread anyway.
+#: Rows to look at. Where a grid is too fine to be seen in so many, the spread has thousands of
+#: steps, and a component of half a step is as narrow as a thousandth of the spread anyway.
 ENOUGH_ROWS = 4096
 
 #: Values nearer than this share of the largest are the same, but for arithmetic.
@@ -21,15 +21,11 @@ SAME = 4 * float(np.finfo(np.float64).eps)
 #: Values this near to a whole number of steps are on the grid, in steps.
 OFF_GRID = 0.01
 
-#: Share of the values, by count, that have to be on the grid: a few filled in may be beside it.
+#: Share of the rows that have to be on the grid: a few values filled in may be beside it.
 ON_GRID = 3 / 4
 
-#: A value that occurs as often has neighbours, one step away, if rounding made it.
-OFTEN = 4
-
-#: Weights are multiples of a common one, that of a single row, if it is no smaller a share of the
-#: least of them. Otherwise they are no counts.
-COMMON = 1e-3
+#: A value with this share of the rows that a distinct one has on average is frequent.
+FREQUENT = 1 / 8
 
 #: Interquartile range of a Gaussian, in standard deviations.
 QUARTILES_APART = 1.349
@@ -41,12 +37,12 @@ class Resolution(NamedTuple):
     Attributes
     ----------
     steps : ndarray of shape (n_features,)
-        Step of the grid that rounded values lie on; 0 where they are not rounded. Rounded values
-        have many ties, at least two rows to each distinct one on average; nearly all lie on one
-        grid, whose step is the weighted median, over the rows, of the distance of a value from
-        the nearest other one, so that a few values beside the grid (filled-in means, say) do not
-        hide it; and where values are frequent, most are one step apart. Doses of 5, 50 and 500
-        are tied, but not rounded.
+        Step of the grid that rounded values lie on; 0 where they are not rounded. Of rounded
+        values three in four at least lie on one grid, so that a few beside it (filled-in means,
+        say) do not hide it, and of neighbouring frequent ones most are one step apart: doses of
+        5, 50 and 500 repeat, but are not rounded. The step is the median, over the distinct
+        values, of the distance from the nearest other one; or else the median over the rows, or
+        the third quartile, which few values beside the grid do not change.
     spreads : ndarray of shape (n_features,)
         Standard deviation as the quartiles have it, which rows far away do not change; inf where
         they are equal.
@@ -59,71 +55,49 @@ class Resolution(NamedTuple):
 def resolution_of(rows: Rows) -> Resolution:
     """Return the resolution of rows; beyond some thousand a sample of them is enough.
 
-    The scale of weights does not matter, nor whether a row is repeated or weighs more: how often
-    rows occur is counted in multiples of their greatest common divisor. Rows that all occur twice
-    are as good as once, because a copy of a whole row tells nothing of how it was recorded.
+    A weight of two is the same as two rows, and the scale of all weights does not matter.
     """
     some = rows.sample(ENOUGH_ROWS, np.random.RandomState(0))
     X: NDArray[Any] = some.X
-    counts = _counts(X, some.each_weight)
-    columns = [
-        _column(X[:, j].astype(np.float64), some.each_weight, counts) for j in range(X.shape[1])
-    ]
+    columns = [_column(X[:, j].astype(np.float64), some.each_weight) for j in range(X.shape[1])]
     return Resolution(*np.array(columns).T)
 
 
-def _counts(X: NDArray[Any], weights: FloatArray) -> FloatArray:
-    """Return how many rows each row stands for; one each, if weights are no counts."""
-    rows = np.ascontiguousarray(X + 0.0)  # without a minus before zero
-    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
-    _, index = np.unique(keys, return_inverse=True)
-    one = _common_divisor(np.unique(np.bincount(index.ravel(), weights)))
-    return weights / one if one else np.ones(len(weights))
-
-
-def _common_divisor(numbers: FloatArray) -> float:
-    """Return the greatest number that divides all, to rounding; 0 if it is far below the least."""
-    rounding, least = 1e-9 * numbers.max(), COMMON * numbers.min()
-    divisor = float(numbers[0])
-    for number in numbers[1:]:
-        rest = float(number)
-        while rest > rounding:
-            if rest < least:
-                return 0.0
-            divisor, rest = rest, abs(divisor - rest * round(divisor / rest))
-    return divisor
-
-
-def _column(
-    values: FloatArray, weights: FloatArray, counts: FloatArray
-) -> tuple[float, float]:
+def _column(values: FloatArray, weights: FloatArray) -> tuple[float, float]:
     """Return step and spread of a column."""
     observed = ~np.isnan(values)
     order = np.argsort(values[observed], kind="stable")
-    values, weights, counts = (each[observed][order] for each in (values, weights, counts))
+    values, weights = values[observed][order], weights[observed][order]
     if not values.size:
         return 0.0, np.inf
     first, third = _quantile(values, weights, 1 / 4), _quantile(values, weights, 3 / 4)
     spread = (third - first) / QUARTILES_APART if third > first else np.inf
     new = np.diff(values, prepend=-np.inf) > SAME * np.abs(values[[0, -1]]).max()
-    return _step(values[new], np.add.reduceat(counts, np.flatnonzero(new))), spread
+    return _step(values[new], np.add.reduceat(weights, np.flatnonzero(new))), spread
 
 
 def _step(distinct: FloatArray, counts: FloatArray) -> float:
-    """Return the step of increasing distinct values, which occur so often; 0 if they have none."""
-    if not 2 <= len(distinct) <= counts.sum() / 2:
+    """Return the step of increasing values, with the weight of each; 0 if they are on no grid."""
+    if len(distinct) < 2:
         return 0.0
     gaps = np.diff(distinct, prepend=-np.inf, append=np.inf)
     nearest = np.minimum(gaps[:-1], gaps[1:])
     order = np.argsort(nearest, kind="stable")
-    step = _quantile(nearest[order], counts[order], 1 / 2)
+    nearest, by_row, once = nearest[order], counts[order], np.ones(len(nearest))
+    tries = [(once, 1 / 2), (by_row, 1 / 2), (by_row, 3 / 4)]
+    candidates = (_quantile(nearest, weights, share) for weights, share in tries)
+    return next((step for step in candidates if _is_grid(step, distinct, counts)), 0.0)
+
+
+def _is_grid(step: float, distinct: FloatArray, counts: FloatArray) -> bool:
+    """Say whether nearly all lie on a grid, and neighbours that are frequent a step apart."""
     places = (distinct - distinct[counts.argmax()]) / step
     on_grid = np.abs(places - places.round()) <= OFF_GRID
     if counts[on_grid].sum() < ON_GRID * counts.sum():
-        return 0.0
-    places, often = places[on_grid].round(), counts[on_grid] >= OFTEN
-    apart = np.diff(places)[often[:-1] & often[1:]]
-    return step if not apart.size or (apart == 1).mean() > 1 / 2 else 0.0
+        return False
+    places, frequent = places[on_grid].round(), counts[on_grid] >= FREQUENT * counts.mean()
+    apart = np.diff(places)[frequent[:-1] & frequent[1:]]
+    return not apart.size or bool((apart == 1).mean() > 1 / 2)
 
 
 def _quantile(ordered: FloatArray, weights: FloatArray, share: float) -> float:

@@ -21,6 +21,12 @@ __all__ = ["doubts_about"]
 #: Columns take part in a direction that have at least this share of the largest part.
 NOTABLE = 0.1
 
+#: A column of so few distinct values, at most, holds levels.
+MOST_LEVELS = 12
+
+#: First rows in which to count them.
+ROWS_TO_LOOK_AT = 10_000
+
 #: A reg_covar that is more than this share of a column's variance belongs to other units.
 LARGE_RIDGE = 1e-3
 
@@ -108,7 +114,19 @@ def _cause_of_flatness(
             f"columns {', '.join(most)} and {last} are collinear. Leave one of them out, or set "
             "covariance_type='diag'."
         )
+    if (n := _n_levels(rows, one)) is not None:
+        return (
+            f"its rows hardly differ in column {names[one]}, which has only {n} distinct values. "
+            "Leave it out, decrease n_components, or set prior='conjugate'."
+        )
     return (
         f"its rows hardly differ in column {names[one]}. Decrease n_components, give more starts "
         "(n_init), or set prior='conjugate'."
     )
+
+
+def _n_levels(rows: Rows, column: int) -> int | None:
+    """Count the distinct values of a column, None where they are many; of the first rows."""
+    values = rows.first(ROWS_TO_LOOK_AT)[:, column]
+    n = len(np.unique(values[~np.isnan(values)]))
+    return n if n <= MOST_LEVELS else None

@@ -126,7 +126,7 @@ def test_default_says_the_same_but_of_values_on_a_grid(name, covariance_type):
     X, K, flat = SITUATIONS[name]
     options = {"covariance_type": covariance_type, "random_state": 0}
     fitted, said = outcome(GaussianMixtureEM(K, **options), X)
-    on_a_grid = "distinct rows" in name  # two or three values, each many times
+    on_a_grid = "fewer distinct rows" in name  # two values, each many times
     doubts = set(fitted.doubts_) - {"empty"}
     assert bool(doubts) == (covariance_type in flat and not on_a_grid)
     assert said.count("The fit cannot be trusted") == bool(fitted.doubts_)
@@ -156,6 +156,11 @@ CAUSES = {
         {"reg_covar": 1e-6},
         ("flat", "column 0 are rounded, to steps of 1. .*'scale'"),
     ),
+    "levels": (
+        np.column_stack([np.repeat([5.0, 50.0, 500.0], 30), FEW[:90, 0]]),
+        {"n_components": 3},
+        ("flat", "column 0, which has only 3 distinct values. Leave it out"),
+    ),
     "zeros": (
         np.where(np.arange(91) % 2, np.exp(np.random.default_rng(0).normal(size=91)), 0.0)[
             :, None
@@ -171,6 +176,7 @@ REMEDIES = {
     "columns": lambda X: (X, {"prior": "conjugate"}),
     "units": lambda X: (X, {"reg_covar": "scale"}),
     "rounding": lambda X: (X, {"reg_covar": "scale"}),
+    "levels": lambda X: (X[:, 1:], {"n_components": 2}),
     "zeros": lambda X: (X, {"prior": "conjugate"}),
 }
 
@@ -511,6 +517,20 @@ def test_answers_on_a_scale_are_not_fitted_by_spikes(covariance_type):
     assert "rounded, to steps of 1" in said
     if covariance_type != "spherical":  # of which sound fits come first, at a lower likelihood
         assert spikes.bic(X) < fits[2].bic(X)  # which is why
+
+
+@pytest.mark.parametrize("reg_covar", ["scale", 1e-6])
+@pytest.mark.parametrize("levels", [[5, 50, 500], [10, 50, 200], [1, 10, 100], [1, 2, 4]])
+def test_levels_far_apart_are_not_merged_and_are_in_doubt(levels, reg_covar):
+    """Their components are as narrow as the bound: the likelihood rests on it."""
+    level = np.repeat([0, 1, 2], 60)
+    noise = np.random.default_rng(0).normal(size=180)
+    X = np.column_stack([np.array(levels)[level], noise])
+    mixture = GaussianMixtureEM(3, n_init=5, reg_covar=reg_covar, random_state=0)
+    fitted, said = outcome(mixture, X)
+    assert adjusted_rand_score(level, fitted.labels_) == 1
+    assert list(fitted.doubts_) == ["flat"]
+    assert "column 0, which has only 3 distinct values" in said and "rounded" not in said
 
 
 @pytest.mark.parametrize("seed", range(3))
