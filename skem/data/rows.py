@@ -228,6 +228,10 @@ class Rows:
                     return most
         return len(seen)
 
+    def may_repeat(self) -> bool:
+        """Say whether in each column some value occurs twice, so that a row may, too."""
+        return all(len(np.unique(column)) < self.n_rows for column in self.X.T)
+
     def distinct(self) -> tuple["Rows", NDArray[np.intp]]:
         """Return the distinct rows, weighted by what they count, and where each row went.
 

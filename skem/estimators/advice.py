@@ -80,7 +80,7 @@ def doubts_about(
     }[doubt.word]
     return {
         doubt.word: f"{what}. Decrease n_components, give more starts (n_init), or set "
-        "covariance_type='tied'."
+        "covariance_type='tied' or prior='conjugate'."
     }
 
 

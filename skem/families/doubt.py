@@ -33,14 +33,20 @@ def doubt_about(
 ) -> Doubt | None:
     """Return what is wrong with Gaussians of so many rows (K,), None where nothing is.
 
-    A component is in doubt if it has fewer rows than its covariance needs; or few (less than ten
-    times that) and a variance far below that of the others; or a direction in which it, but not
-    the mixture as a whole, is hardly wider than what the ridge or the least variance gives it.
+    A component is in doubt if it has fewer rows than its covariance needs, where no prior makes up
+    for them; or few (less than ten times that) and a variance far below that of the others; or
+    a direction in which it, but not the mixture as a whole, is hardly wider than what the ridge or
+    the least variance gives it.
     """
     structure, U, d = family.structure, params.precisions_cholesky, family.n_features
     needed = structure.rows_needed(d)
     some = np.flatnonzero((counts > 0.5) & (counts < 10 * needed))
-    if len(counts) > 1 and some.size and (few := counts[some] < needed - 0.5).any():
+    if (
+        family.prior is None
+        and len(counts) > 1
+        and some.size
+        and (few := counts[some] < needed - 0.5).any()
+    ):
         k = some[few][0]
         sentence = f"component {k} has only {counts[k]:.3g} rows, with a covariance of its own"
         return Doubt("few rows", sentence)

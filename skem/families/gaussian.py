@@ -43,6 +43,11 @@ class Gaussian(GaussianDensity):
         return not self.structure.shared
 
     @cached_property
+    def minds_copies(self) -> bool:
+        """Whether equal rows are copies of one, and it matters: not if all columns are rounded."""
+        return self.n_components > 1 and self.prior is None and not np.all(self.rounding)
+
+    @cached_property
     def least_variance(self) -> LeastVariance:
         """What no component may be narrower than."""
         bounds = np.maximum(self.least, self.rounding) + np.zeros(self.origin.shape)

@@ -115,13 +115,36 @@ class MixtureModel:
 
     def spurious(self, params: MixtureParameters) -> Doubt | None:
         """Say what makes the parameters a spurious optimum of these rows, if anything does."""
-        counts = params.labels.weights * self.rows.effective
         components: Any = self.components
+        counts = params.labels.weights * self.rows.effective
         doubt: Doubt | None = components.spurious(params.components, counts)
+        if doubt is None and getattr(components, "minds_copies", False) and self._without_copies:
+            counts = self._count_without_copies(params)
+            doubt = components.spurious(params.components, counts)
         if doubt is None and has(components, "unsettled"):
             _, statistics = self._sweep(self.kernel(params), self.e_step(params))
             doubt = components.unsettled(params.components, statistics)
         return doubt
+
+    def _count_without_copies(self, params: MixtureParameters) -> FloatArray:
+        """Return the expected number of different rows of each component, (K,)."""
+        model = replace(self, rows=self._without_copies)
+        counts: FloatArray = model._sweep(model.kernel(params), model.e_step(params))[1][:, 0]
+        return counts
+
+    @cached_property
+    def _without_copies(self) -> Rows | None:
+        """The rows without copies and weights; None where they are so, or cannot be compared.
+
+        Copies of a row, and weights above one, tell no more of a density than the row does once.
+        """
+        rows = self.rows
+        if not rows.in_memory or (rows.weights is None and not rows.may_repeat()):
+            return None
+        different, _ = rows.distinct()
+        if rows.weights is None and different.n_rows == rows.n_rows:
+            return None
+        return replace(different, weights=None)
 
     def e_step(self, params: MixtureParameters) -> EStep:
         """Return the E-step at params."""

@@ -398,6 +398,40 @@ def test_fewer_rows_than_components(estimator):
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("times", [3, 10])
+def test_copies_and_weights_do_not_make_rows_enough(times):
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(40, 2)), 2 + 1e-3 * rng.normal(size=(8, 2))])
+    labels, weights = np.repeat([0, 1], [40, 8]), np.full(48, times)
+    mixture = GaussianMixtureEM(2, init_params=labels)
+    once, _ = outcome(clone(mixture), X)
+    weighted, _ = outcome(clone(mixture), X, sample_weight=weights)
+    mixture.set_params(init_params=np.repeat(labels, times))
+    copies, _ = outcome(clone(mixture), np.repeat(X, times, axis=0))
+    assert list(once.doubts_) == list(copies.doubts_) == list(weighted.doubts_) == ["spike"]
+
+
+@pytest.mark.parametrize("times", [3, 10])
+def test_noise_is_no_more_trusted_for_being_copied(times):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    weights = np.full(30, times)
+    for K, trusted in [(2, True), (7, False), (8, False)]:
+        mixture = GaussianMixtureEM(K, random_state=0)
+        once, _ = outcome(clone(mixture), X)
+        copies, _ = outcome(clone(mixture), np.repeat(X, times, axis=0))
+        weighted, _ = outcome(clone(mixture), X, sample_weight=weights)
+        assert [not fit.doubts_ for fit in (once, copies, weighted)] == [trusted] * 3
+
+
+def test_prior_makes_up_for_rows():
+    """Of which a component may have fewer than columns."""
+    X = np.random.default_rng(0).normal(size=(20, 30))
+    _, said = outcome(GaussianMixtureEM(2, random_state=0), X)
+    assert "prior='conjugate'" in said
+    fitted, said = outcome(GaussianMixtureEM(2, prior="conjugate", random_state=0), X)
+    assert said == "" and fitted.doubts_ == {}
+
+
 @structures
 @pytest.mark.parametrize("reg_covar", [1e-6, 0.0, "scale"])
 def test_feature_observed_once(covariance_type, reg_covar):
