@@ -21,10 +21,15 @@ SAME = 4 * float(np.finfo(np.float64).eps)
 #: Values this near to a whole number of steps are on the grid, in steps.
 OFF_GRID = 0.01
 
-#: Share of the rows that have to be on the grid: a few values filled in may be beside it.
-ON_GRID = 3 / 4
+#: More than this share of the distinct values have to be on the grid, and half of the rows: means
+#: that are filled in may be beside it.
+ON_GRID = 2 / 3
 
-#: A value with this share of the rows that a distinct one has on average is frequent.
+#: The most frequent values, one of which has to be on the grid.
+ORIGINS = 3
+
+#: A value with this share of the rows that a distinct one has on average is frequent. Where there
+#: are three such values or more, the others are first left out: they may be filled in.
 FREQUENT = 1 / 8
 
 #: Interquartile range of a Gaussian, in standard deviations.
@@ -37,10 +42,10 @@ class Resolution(NamedTuple):
     Attributes
     ----------
     steps : ndarray of shape (n_features,)
-        Step of the grid that rounded values lie on; 0 where they are not rounded. Of rounded
-        values three in four at least lie on one grid, so that a few beside it (filled-in means,
-        say) do not hide it, and of neighbouring frequent ones most are one step apart: doses of
-        5, 50 and 500 repeat, but are not rounded. The step is the median, over the distinct
+        Step of the grid that rounded values lie on; 0 where they are not rounded. Of distinct
+        values, if they are rounded, more than two in three lie on one grid, so that a few beside
+        it (filled-in means, say) do not hide it, and of neighbouring ones most are one step apart:
+        doses of 5, 50 and 500 repeat, but are not rounded. The step is the median, over distinct
         values, of the distance from the nearest other one; or else the median over the rows, or
         the third quartile, which few values beside the grid do not change.
     spreads : ndarray of shape (n_features,)
@@ -78,8 +83,13 @@ def _column(values: FloatArray, weights: FloatArray) -> tuple[float, float]:
 
 def _step(distinct: FloatArray, counts: FloatArray) -> float:
     """Return the step of increasing values, with the weight of each; 0 if they are on no grid."""
-    if len(distinct) < 2:
-        return 0.0
+    frequent = counts >= FREQUENT * counts.mean()
+    step = _grid(distinct[frequent], counts[frequent]) if frequent.sum() > 2 else 0.0
+    return step or (_grid(distinct, counts) if len(distinct) > 1 else 0.0)
+
+
+def _grid(distinct: FloatArray, counts: FloatArray) -> float:
+    """Return the step of two values or more; 0 if they are on no grid."""
     gaps = np.diff(distinct, prepend=-np.inf, append=np.inf)
     nearest = np.minimum(gaps[:-1], gaps[1:])
     order = np.argsort(nearest, kind="stable")
@@ -90,14 +100,13 @@ def _step(distinct: FloatArray, counts: FloatArray) -> float:
 
 
 def _is_grid(step: float, distinct: FloatArray, counts: FloatArray) -> bool:
-    """Say whether nearly all lie on a grid, and neighbours that are frequent a step apart."""
-    places = (distinct - distinct[counts.argmax()]) / step
-    on_grid = np.abs(places - places.round()) <= OFF_GRID
-    if counts[on_grid].sum() < ON_GRID * counts.sum():
-        return False
-    places, frequent = places[on_grid].round(), counts[on_grid] >= FREQUENT * counts.mean()
-    apart = np.diff(places)[frequent[:-1] & frequent[1:]]
-    return not apart.size or bool((apart == 1).mean() > 1 / 2)
+    """Say whether most values lie on a grid, mostly one step apart."""
+    for origin in distinct[np.argsort(-counts, kind="stable")[:ORIGINS]]:
+        places = (distinct - origin) / step
+        on_grid = np.abs(places - places.round()) <= OFF_GRID
+        if on_grid.mean() > ON_GRID and counts[on_grid].sum() >= counts.sum() / 2:
+            return bool((np.diff(places[on_grid].round()) == 1).mean() > 1 / 2)
+    return False
 
 
 def _quantile(ordered: FloatArray, weights: FloatArray, share: float) -> float:

@@ -26,7 +26,8 @@ def draws(n, decimals):
         (np.repeat([0, 1], [60, 40]), 1),
         (np.repeat([1, 2, 3, 101, 102, 103], [9, 30, 11, 8, 40, 7]), 1),
         (np.r_[np.repeat(0, 200), np.arange(50, 90), np.arange(60, 80)], 1),
-        (np.repeat([1, 2, 3, 3.17, 4, 5], [20, 50, 90, 40, 50, 20]), 1),  # a mean filled in
+        (np.repeat([1, 2, 3, 3.17, 4, 5], [20, 50, 90, 120, 50, 20]), 1),  # a mean filled in
+        (np.r_[draws(400, 0), draws(20, 15)], 1),
     ],
     ids=[
         "tenths",
@@ -36,6 +37,7 @@ def draws(n, decimals):
         "two groups",
         "zeros",
         "a filled-in mean",
+        "others beside it",
     ],
 )
 def test_values_on_a_grid_have_its_step(values, step, unit, shift):
@@ -51,6 +53,8 @@ def test_values_on_a_grid_have_its_step(values, step, unit, shift):
         np.repeat([1, 10, 100], [60, 60, 10]),
         np.repeat([1, 2, 4], 5),
         np.repeat([23, 31, 38, 44, 52, 67], 5),
+        np.repeat([5, 50, 437], [60, 60, 10]),
+        np.repeat([37.1, 41.3, 52.9, 88.8], [40, 40, 5, 5]),
         np.repeat([37.1, 41.3, 52.9, 88.8], 40),
         np.full(9, 7.0),
     ],
@@ -61,6 +65,8 @@ def test_values_on_a_grid_have_its_step(values, step, unit, shift):
         "unequal doses",
         "powers",
         "ages",
+        "two of three",
+        "two of four",
         "four",
         "constant",
     ],
