@@ -118,19 +118,22 @@ class MixtureModel:
         components: Any = self.components
         counts = params.labels.weights * self.rows.effective
         doubt: Doubt | None = components.spurious(params.components, counts)
-        if doubt is None and getattr(components, "minds_copies", False) and self._without_copies:
-            counts = self._count_without_copies(params)
+        if doubt is None and getattr(components, "minds_copies", False):
+            counts = self._count_without_copies(params, counts)
             doubt = components.spurious(params.components, counts)
         if doubt is None and has(components, "unsettled"):
             _, statistics = self._sweep(self.kernel(params), self.e_step(params))
             doubt = components.unsettled(params.components, statistics)
         return doubt
 
-    def _count_without_copies(self, params: MixtureParameters) -> FloatArray:
+    def _count_without_copies(self, params: MixtureParameters, counts: FloatArray) -> FloatArray:
         """Return the expected number of different rows of each component, (K,)."""
-        model = replace(self, rows=self._without_copies)
-        counts: FloatArray = model._sweep(model.kernel(params), model.e_step(params))[1][:, 0]
-        return counts
+        different = self._without_copies
+        if different is None:
+            return counts
+        model = replace(self, rows=different)
+        totals = model._sweep(model.kernel(params), model.e_step(params))[1]
+        return totals[:, 0]
 
     @cached_property
     def _without_copies(self) -> Rows | None:
