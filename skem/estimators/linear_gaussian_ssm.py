@@ -133,7 +133,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
     doubts_ : dict of str to str
-        Why the fit cannot be trusted, by a word: 'parameters' (no fewer than numbers in X),
+        Why the fit cannot be trusted, by a word: 'parameters' (as many as numbers in X, or more),
         'foretold' (a column without innovations: the likelihood has no bound), 'no noise' (R or Q
         has gone to 0 where EM moves coefficients by it). Without any it is sound.
     trace_, restarts_ : as of all mixtures

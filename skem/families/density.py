@@ -29,11 +29,11 @@ class Density(DensityBase):  # numpydoc ignore=PR02
         Values to start from. All that a function estimates must be here; those of a distribution
         are guessed where not given.
     fixed : mapping of str to float, default={}
-        Parameters that are not estimated. Where a distribution does not reach over the whole line
-        ``loc`` is fixed at 0, and where it ends at a bound that ``scale`` moves (beta, pareto)
-        ``scale`` at 1, unless ``start`` names them or there is a closed form (uniform): the
-        likelihood would have no bound, or a row would touch the one of the support. Shapes that
-        move one (truncnorm), or are whole numbers (the n of binom), have to be fixed.
+        Parameters that are not estimated. ``loc`` is fixed at 0 where a distribution does not
+        reach over the whole line, and ``scale`` at 1 where it moves a bound of the support (beta,
+        pareto), unless ``start`` names them or there is a closed form (uniform). (Else the
+        likelihood had no maximum, or it was where a row touches a bound.) Shapes that move a bound
+        (truncnorm), or are whole numbers (the n of binom), have to be fixed.
     ranges : mapping of str to Range, default={}
         Where parameters may lie (see :mod:`skem.em`): POSITIVE for ``scale`` and REAL for the
         others, unless told.
