@@ -13,6 +13,7 @@ from skem.data.blocks import workers
 from skem.estimators.documentation import share_documentation
 from skem.estimators.drawing import generator_of, lengths_to_draw
 from skem.estimators.forecasting import ForecastMixin
+from skem.estimators.row_validation import NOTHING_OBSERVED
 from skem.estimators.sequences import (
     outer_index,
     refuse_lengths_as_y,
@@ -181,6 +182,8 @@ class FittedStateSpace(ForecastMixin, DensityMixin, StateSpaceParameters):
         """Return the log-likelihood, and the number of rows observed, by weight."""
         check_is_fitted(self)
         series, centre = open_series(self, X, groups, lengths, sample_weight)
+        if not series.n_known:
+            raise ValueError(NOTHING_OBSERVED)
         with workers(0):
             expected = expect(series, self._published(centre))
         return expected.log_likelihood, series.n_known

@@ -135,6 +135,14 @@ def test_stationary_start_is_that_of_rows_before_the_first():
     assert free.score(X) != pytest.approx(model.score(X), rel=1e-4)
 
 
+@pytest.mark.parametrize("criterion", ["score", "aic", "bic"])
+@quickly
+def test_rows_of_which_nothing_is_observed_have_no_score(criterion):
+    model = LinearGaussianSSM(max_iter=3).fit(NILE)
+    with pytest.raises(ValueError, match="no row of which something is observed"):
+        getattr(model, criterion)([[np.nan], [np.nan]])
+
+
 def test_stationary_autoregression_of_order_two():
     """The likelihood of all rows, the first two included, by direct maximisation."""
     rng, x = np.random.default_rng(8), np.zeros(150)
