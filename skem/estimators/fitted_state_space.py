@@ -13,6 +13,7 @@ from skem.data.blocks import workers
 from skem.estimators.documentation import share_documentation
 from skem.estimators.drawing import generator_of, lengths_to_draw
 from skem.estimators.forecasting import ForecastMixin
+from skem.estimators.number_validation import LEAVE_OUT
 from skem.estimators.row_validation import NOTHING_OBSERVED
 from skem.estimators.sequences import (
     outer_index,
@@ -34,7 +35,7 @@ class FittedStateSpace(ForecastMixin, DensityMixin, StateSpaceParameters):
 
     random_state: Any
     _sampler: Any
-    _about_text = "Leave it out, or make numbers of it that measure something"
+    _about_text = LEAVE_OUT
 
     __metadata_request__score = {"groups": True}
     __metadata_request__predict = {"groups": True}

@@ -66,7 +66,7 @@ class GaussianMixtureEM(GaussianAttributes):
     reg_covar : float or 'scale', default='scale'
         What keeps components from collapsing. 'scale' maximises the likelihood under the
         constraint that no component is narrower, in any direction, than 1e-5 of each feature's
-        spread, nor than half a step of values that are rounded, as many ties give away. Units do
+        spread, nor than half a step where values are rounded to an even grid. Units do
         not matter, and a fit that is wide enough is that without any bound. A
         number is as in scikit-learn, whose default is 1e-6: it is added to every variance, in
         squared units of the data, which maximises the log-likelihood less

@@ -7,7 +7,10 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-__all__ = ["validate_numbers"]
+__all__ = ["LEAVE_OUT", "validate_numbers"]
+
+#: What to do with text that stands for nothing that a model could use.
+LEAVE_OUT = "Leave it out, or make numbers of it that measure something"
 
 #: What values of a type are called, and what makes numbers of them.
 DATES = (

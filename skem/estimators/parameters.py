@@ -15,6 +15,7 @@ from skem.estimators.column_name import column_name
 from skem.estimators.continuing import check_same_number, given_starting_values
 from skem.estimators.fitted import FittedMixture
 from skem.estimators.holding import check_fixed, with_held
+from skem.estimators.number_validation import LEAVE_OUT
 from skem.estimators.row_validation import (
     check_cells,
 )
@@ -74,7 +75,7 @@ class ParametricMixture(FittedMixture):
     _missing = False
 
     #: What to do where X holds text.
-    _about_text = "Leave it out, or make numbers of it that measure something"
+    _about_text = LEAVE_OUT
 
     #: Name of the hidden Markov model of which the components are the states, where there is one.
     _in_chain: str | None = None
