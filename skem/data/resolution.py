@@ -11,8 +11,7 @@ __all__ = ["Resolution", "resolution_of"]
 
 FloatArray = NDArray[np.float64]
 
-#: Rows to look at. Where a grid is too fine to be seen in so many, the spread has thousands of
-#: steps, and a component of half a step is as narrow as a thousandth of the spread anyway.
+#: Rows to look at. Where a grid is too fine to be seen in so many, hardly two rows share a value.
 ENOUGH_ROWS = 4096
 
 #: Values nearer than this share of the largest are the same, but for arithmetic.

@@ -14,7 +14,7 @@ from skem.families.base import FloatArray
 
 if TYPE_CHECKING:
     from skem.families.gaussian import Gaussian
-from skem.families.gaussian_density import GaussianParameters
+    from skem.families.gaussian_density import GaussianParameters
 
 __all__ = ["BOUND_IS_ALL", "doubt_about", "narrow_directions", "total_covariance"]
 
