@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skem.cli.errors import CommandError
 from skem.cli.progress import count
 from skem.model_selection import held_out_score, one_standard_error
-from skem.model_selection.soundness import doubt_of
+from skem.model_selection.soundness import DATA, doubt_of
 
 __all__ = ["RULES", "Candidate", "choose", "fit_all", "hold_out"]
 
@@ -144,8 +144,12 @@ def hold_out(
 
 
 def _eligible(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that can be trusted; all that were fitted if none can."""
+    """Return the candidates that can be trusted; else those whose data alone are in doubt; else all.
+
+    Those that were not fitted are never among them.
+    """
     sound = [candidate for candidate in candidates if not candidate.doubt]
+    sound = sound or [candidate for candidate in candidates if candidate.doubt == DATA]
     return sound or [candidate for candidate in candidates if candidate.model is not None]
 
 

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skem.estimators import MixtureEM
-from skem.model_selection.soundness import doubt_number, doubt_of
+from skem.model_selection.soundness import DATA, doubt_number, doubt_of
 
 __all__ = ["held_out_score", "information_criteria", "neg_aic", "neg_bic", "neg_icl"]
 
@@ -97,7 +97,7 @@ def neg_bic(
     """
     model, X, weights = _asked("neg_bic", ["bic"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.bic(X, **weights) if not doubt_of(model) else np.nan
+    return -model.bic(X, **weights) if _may_be_chosen(model) else np.nan
 
 
 @_asks_for_weights
@@ -128,7 +128,7 @@ def neg_aic(
     """
     model, X, weights = _asked("neg_aic", ["aic"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.aic(X, **weights) if not doubt_of(model) else np.nan
+    return -model.aic(X, **weights) if _may_be_chosen(model) else np.nan
 
 
 @_asks_for_weights
@@ -159,7 +159,7 @@ def neg_icl(
     """
     model, X, weights = _asked("neg_icl", ["icl"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.icl(X, **weights) if not doubt_of(model) else np.nan
+    return -model.icl(X, **weights) if _may_be_chosen(model) else np.nan
 
 
 @_asks_for_weights
@@ -207,7 +207,7 @@ def information_criteria(
     needs = ["aic", "bic", "icl", "n_parameters_", "converged_"]
     model, X, weights = _asked("information_criteria", needs, estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    aic, sound = model.aic(X, **weights), not doubt_of(model)
+    aic, sound = model.aic(X, **weights), _may_be_chosen(model)
     return {
         "n_parameters": model.n_parameters_,
         "log_likelihood": model.n_parameters_ - aic / 2,
@@ -277,6 +277,11 @@ def held_out_score(
         "converged": float(model.converged_),
         "doubt": doubt_number(model),
     }
+
+
+def _may_be_chosen(model: Any) -> bool:
+    """Say whether a fit is sound, or in doubt for its data alone, as all candidates may be."""
+    return doubt_of(model) in ("", DATA)
 
 
 def _asked(

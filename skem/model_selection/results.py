@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.model_selection.soundness import DATA, WORDS
+
 __all__ = [
     "best_of",
     "doubts_by_split",
@@ -43,8 +45,14 @@ def doubts_by_split(results: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def sound_candidates(results: dict[str, Any]) -> NDArray[np.bool_]:
-    """Return which candidates are sound: those of which half the fits are, or more."""
-    sound: NDArray[np.bool_] = (doubts_by_split(results) > 0).mean(axis=0) <= 1 / 2
+    """Return which candidates are sound: those of which half the fits are, or more.
+
+    Where none is, those count as sound that are in doubt for their data alone.
+    """
+    numbers = doubts_by_split(results)
+    sound: NDArray[np.bool_] = (numbers > 0).mean(axis=0) <= 1 / 2
+    if not sound.any():
+        sound = ((numbers > 0) & (numbers != WORDS.index(DATA))).mean(axis=0) <= 1 / 2
     return sound
 
 

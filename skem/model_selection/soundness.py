@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["WORDS", "doubt_number", "doubt_of"]
+__all__ = ["DATA", "WORDS", "doubt_number", "doubt_of"]
 
 #: Words for what is wrong with a fit. A search keeps numbers alone: that of a word is its place
 #: here, and 0 is a sound fit.
@@ -22,13 +22,18 @@ WORDS = (
     "no maximum",
     "foretold",
     "no noise",
+    "data",
 )
+
+#: The word for data that are too flat for a structure, whatever the number of components.
+DATA = "data"
 
 
 def doubt_of(model: Any) -> str:
-    """Return why a fitted mixture is not to be chosen, in a word of ``doubts_``; empty if it is.
+    """Return why a fitted mixture is in doubt, in a word of ``doubts_``; empty if it is not.
 
-    What is wrong with the data is no reason: it is so for all candidates.
+    What is wrong with the data comes last. Such a fit is chosen only where no candidate is sound,
+    a simpler covariance say, but then before others.
 
     Parameters
     ----------
@@ -40,7 +45,8 @@ def doubt_of(model: Any) -> str:
     word : str
         The first of its doubts.
     """
-    return next((word for word in getattr(model, "doubts_", ()) if word != "data"), "")
+    words = sorted(getattr(model, "doubts_", ()), key=DATA.__eq__)
+    return words[0] if words else ""
 
 
 def doubt_number(model: Any) -> int:

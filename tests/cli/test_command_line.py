@@ -626,3 +626,13 @@ def test_process_survives_a_reader_that_leaves():
         ["sh", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=120
     )
     assert done.stderr == ""
+
+
+def test_structure_for_which_the_data_are_too_flat_is_not_chosen(run, write):
+    X = np.random.default_rng(0).normal(size=(8, 8))
+    path = write("\n".join(",".join(map(str, row)) for row in X))
+    options = ("--family", "gaussian", "--components", "1", "--choose", "bic", "--header", "no")
+    _, out, _ = run(path, *options, "--covariance", "full,diag")
+    assert "Chosen by BIC: diag, K = 1." in out and "data" in out
+    _, out, _ = run(path, *options, "--covariance", "full")
+    assert "Chosen by BIC: full, K = 1." in out

@@ -1,6 +1,8 @@
 """The table of a search, and the rule of one standard error."""
 
 import sys
+import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
@@ -419,3 +421,23 @@ def test_default_chooses_two_groups_of_answers():
     search = GridSearchCV(mixture, grid, scoring=held_out_score, refit=one_standard_error, cv=5)
     order = np.random.default_rng(0).permutation(250)
     assert search.fit(answers()[order]).best_params_ == {"n_components": 2}
+
+
+def test_candidates_for_which_the_data_are_too_flat_come_after_those_that_are_sound():
+    X = np.random.default_rng(0).normal(size=(8, 8))
+    kinds = {"covariance_type": ["full", "diag", "spherical"]}
+    refit = partial(best_sound, metric="neg_bic")
+    mixture = GaussianMixtureEM(random_state=0)
+
+    def search(grid):
+        options = {"scoring": information_criteria, "refit": refit, "cv": WholeSample()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return GridSearchCV(mixture, grid, **options).fit(X)
+
+    found = search(kinds)
+    assert found.cv_results_["mean_test_neg_bic"].argmax() == 0  # full, which rests on the bound
+    assert found.best_params_["covariance_type"] != "full"
+    assert selection_table(found, by="neg_bic")["doubt"].tolist()[-1] == "data"
+    only = search({"covariance_type": ["full"], "n_components": [1]})  # nothing else is there
+    assert only.best_params_ == {"covariance_type": "full", "n_components": 1}
