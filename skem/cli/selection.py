@@ -144,9 +144,9 @@ def hold_out(
 
 
 def _eligible(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that can be trusted; else those whose data alone are in doubt; else all.
+    """Return the candidates that can be trusted; if none can, those in doubt for their data alone.
 
-    Those that were not fitted are never among them.
+    If there are none of these either, all that were fitted.
     """
     sound = [candidate for candidate in candidates if not candidate.doubt]
     sound = sound or [candidate for candidate in candidates if candidate.doubt == DATA]
