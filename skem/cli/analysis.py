@@ -45,7 +45,7 @@ def analyse_file(arguments: Any) -> None:
     chosen = select(
         prototype,
         grid,
-        data.rows,
+        data.frame,
         data.row_weights,
         by=by,
         names=data.names,
@@ -112,7 +112,7 @@ def candidates_to_try(arguments: Any, n_rows: int, n_columns: int) -> list[dict[
 def select(
     prototype: Any,
     grid: Sequence[dict[str, Any]],
-    X: np.ndarray,
+    X: Any,
     weights: np.ndarray | None = None,
     *,
     by: str,
@@ -143,7 +143,7 @@ def select(
 
 def summarise(
     model: Any,
-    X: np.ndarray,
+    X: Any,
     weights: np.ndarray | None,
     names: Sequence[str],
     standard_errors: bool,

@@ -140,8 +140,8 @@ def _add_columns(add: Any) -> None:
     add(
         "--weights",
         metavar="NAME",
-        help="column that says how often each row counts; the choice "
-        "is then by BIC, because no copy of a row can be held out alone",
+        help="column that says how often each row counts; the choice is then "
+        "by BIC unless --choose says otherwise: a row is held out with all its copies",
     )
 
 

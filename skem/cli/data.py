@@ -44,6 +44,19 @@ class Data:
         return self.X[self.seen]
 
     @property
+    def columns(self) -> list[str]:
+        """Names of all columns of X: of failures, too, where these are among them."""
+        failures = [f"failures, {name}" for name in self.names]
+        return [*self.names, *failures][: self.X.shape[1]]
+
+    @property
+    def frame(self) -> Any:
+        """The rows to fit as a table, so that messages about them name the file's columns."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=self.columns)
+
+    @property
     def row_weights(self) -> np.ndarray | None:
         """The weights of the rows to fit."""
         return None if self.weights is None else self.weights[self.seen]

@@ -37,10 +37,10 @@ def write_labels(arguments: Any, table: Table, data: Data, model: Any) -> None:
     import pandas as pd
 
     posterior = np.full((len(table), model.n_components), np.nan)
-    posterior[data.seen] = model.predict_proba(data.rows)
+    posterior[data.seen] = model.predict_proba(data.frame)
     labels = pd.array(np.zeros(len(table)), dtype="Int64")
     labels[:] = pd.NA
-    labels[data.seen] = model.predict(data.rows)
+    labels[data.seen] = model.predict(data.frame)
     added = {"label": labels, "uncertainty": 1 - posterior.max(axis=1)}
     added |= {f"p{k}": column for k, column in enumerate(posterior.T)}
     write_table(arguments.output, table, _kept(arguments, table), added)

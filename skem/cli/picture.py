@@ -1,6 +1,5 @@
 """The picture of the chosen mixture."""
 
-from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +46,7 @@ def write_picture(path: str, data: Data, model: Any) -> list[str]:
     left_out : list of str
         The columns that are not drawn, because there are too many.
     """
-    import pandas as pd
-
-    failures = [f"failures, {name}" for name in data.names]
-    names = [*data.names, *failures][: data.rows.shape[1]]
-    model = copy(model)
-    model.feature_names_in_ = np.array(names, dtype=object)
-    X = pd.DataFrame(data.rows, columns=names)
+    names, X = data.columns, data.frame
     gaussian = hasattr(model, "means_")
     parameters = model.means_ if gaussian else _of_counts(model)
     n = min(parameters.shape[1], MOST_COLUMNS)

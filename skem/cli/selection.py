@@ -78,7 +78,7 @@ class Candidate:
 
 
 def fit_all(
-    prototype: Any, grid: Sequence[dict[str, Any]], X: np.ndarray, weights: np.ndarray | None
+    prototype: Any, grid: Sequence[dict[str, Any]], X: Any, weights: np.ndarray | None
 ) -> list[Candidate]:
     """Fit the prototype to all rows with each set of parameters.
 
@@ -90,9 +90,7 @@ def fit_all(
     return candidates
 
 
-def _fit(
-    prototype: Any, params: dict[str, Any], X: np.ndarray, weights: np.ndarray | None
-) -> Candidate:
+def _fit(prototype: Any, params: dict[str, Any], X: Any, weights: np.ndarray | None) -> Candidate:
     model = clone(prototype).set_params(**params)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -117,7 +115,7 @@ def _in_a_word(remarks: Sequence[str]) -> str:
 
 
 def hold_out(
-    prototype: Any, candidates: Sequence[Candidate], X: np.ndarray, weights: np.ndarray | None
+    prototype: Any, candidates: Sequence[Candidate], X: Any, weights: np.ndarray | None
 ) -> list[Candidate]:
     """Return the candidates, those that may be chosen with their held-out scores.
 

@@ -39,6 +39,9 @@ __all__ = ["GaussianMixtureEM"]
 #: scikit-learn's fit: some component was too narrow for the bound, so called flat, and avoided.
 RELATIVE_LEAST = 1e-10
 
+#: Values below this have squares that lose digits, or vanish.
+SMALLEST = 1e-140
+
 #: Variance that it leaves each component at least of values in steps of one. Sums over the whole
 #: numbers of a density this wide are within 1.5 % of one, so that nothing is gained by components
 #: that sit on them. With 1/12, the variance of rounding itself, BIC finds five components in 8 of
@@ -304,6 +307,12 @@ verbose_interval : as of all mixtures
             raise ValueError(
                 f"X is too large: with values up to {largest.max():.3g} its squares overflow. "
                 "Scale it"
+            )
+        if ((largest > 0) & (largest < SMALLEST)).any():
+            column = int(((largest > 0) & (largest < SMALLEST)).argmax())
+            raise ValueError(
+                f"X is too small: the squares of column {column_name(self, column)!r}, with "
+                f"values up to {largest[column]:.3g}, vanish. Scale it, or leave it out"
             )
         scale = np.sqrt(variance)
         family = Gaussian(

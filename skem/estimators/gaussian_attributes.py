@@ -146,7 +146,12 @@ class GaussianAttributes(MixtureEM):
 
     def _publish(self, family: Gaussian, params: MixtureParameters, dtype: Any) -> None:
         absolute = params.with_arrays(means=params.components.means + family.origin)
-        self._set_parameters(*(values.astype(dtype) for values in absolute.by_name().values()))
+        _, means, covariances, U = arrays = absolute.by_name().values()
+        # Units may be such that single precision cannot hold squares, or their inverses.
+        squares = (means, covariances, U**2)
+        if max(float(np.abs(values).max()) for values in squares) > float(np.finfo(dtype).max):
+            dtype = np.float64
+        self._set_parameters(*(values.astype(dtype) for values in arrays))
 
     def _set_parameters(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray, U: FloatArray

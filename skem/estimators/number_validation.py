@@ -51,10 +51,12 @@ def validate_numbers(estimator: Any, X: Any, *, reset: bool, **options: Any) -> 
     Raises
     ------
     TypeError
-        If a column holds dates or spans of time.
+        If a column holds dates or spans of time, or X is a lazy frame.
     ValueError
         If a column holds text, or X is invalid otherwise.
     """
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("X is a LazyFrame, whose rows are not there yet. Give X.collect()")
     _refuse_times(X)
     try:
         return validate_data(estimator, X, reset=reset, **options)
@@ -85,7 +87,7 @@ def _first_objects(X: Any) -> Any:
     dtype = getattr(X, "dtype", None)
     if not hasattr(X, "__getitem__") or isinstance(X, str | dict) or issparse(X):
         return ()
-    if dtype is not None and dtype.kind != "O":
+    if dtype is not None and getattr(dtype, "kind", "") != "O":  # a type of polars has no kind
         return ()
     first = np.asarray(X[:1], dtype=object)
     return first[0] if first.ndim == 2 and len(first) else ()

@@ -8,7 +8,7 @@ from skem.families.base import FloatArray
 
 __all__ = ["WIDTH", "lay_out", "spell"]
 
-WIDTH, LONGEST_NAME, GAP = 80, 24, "  "
+WIDTH, LONGEST_NAME, GAP, ELLIPSIS = 80, 24, "  ", "..."
 
 #: From here on numbers are shown with a power of ten.
 LARGE, MOST_DIGITS = 1e7, 6
@@ -27,12 +27,23 @@ def lay_out(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _aligned(title: str, *cells: str) -> list[str]:
-    if len(title) > LONGEST_NAME:
-        title = f"{title[: LONGEST_NAME - 3]}..."
-    column = [title, *cells]
+    column = [_shortened(title), *cells]
     width = max(map(len, column))
     numeric = any(character.isdigit() for cell in cells for character in cell)
     return [cell.rjust(width) if numeric else cell.ljust(width) for cell in column]
+
+
+def _shortened(title: str) -> str:
+    """Return a name in one line, of which the middle is left out where it is long.
+
+    Long names of one table tend to differ at an end.
+    """
+    title = " ".join(title.splitlines())
+    if len(title) <= LONGEST_NAME:
+        return title
+    n_first = (LONGEST_NAME - len(ELLIPSIS)) // 2
+    n_last = LONGEST_NAME - len(ELLIPSIS) - n_first
+    return f"{title[:n_first]}{ELLIPSIS}{title[-n_last:]}"
 
 
 def _blocks(columns: list[list[str]]) -> Iterator[list[list[str]]]:

@@ -26,6 +26,9 @@ from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, 
 
 __all__ = ["MixtureModel"]
 
+#: Rows that are compared with each other at most.
+MOST_COMPARED = 20_000
+
 
 @dataclass(frozen=True, eq=False)
 class MixtureModel:
@@ -140,9 +143,12 @@ class MixtureModel:
         """The rows without copies and weights; None where they are so, or cannot be compared.
 
         Copies of a row, and weights above one, tell no more of a density than the row does once.
+        So many rows are not compared that it would take a good part of a fit.
         """
         rows = self.rows
-        if not rows.in_memory or (rows.weights is None and not rows.may_repeat()):
+        if not rows.in_memory or rows.n_rows > MOST_COMPARED:
+            return None
+        if rows.weights is None and not rows.may_repeat():
             return None
         different, _ = rows.distinct()
         if rows.weights is None and different.n_rows == rows.n_rows:

@@ -18,6 +18,12 @@ from skem.model_selection.results import (
 
 __all__ = ["best_sound", "one_standard_error"]
 
+NONE_IS_FINITE = (
+    "no candidate has a finite {}: each failed, or finds some held-out row impossible, because no "
+    "row that it was fitted to had such a count or category. Set prior='conjugate', which no "
+    "count can contradict; for categories list them too (categories=)"
+)
+
 
 def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int:
     """Return the simplest candidate within one standard error of the best.
@@ -77,7 +83,7 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     sound = _told_sound(cv_results)
     index = simplest_of(means, errors, _complexity(cv_results), sound)
     if index is None:
-        raise ValueError(f"no candidate has a finite {metric}")
+        raise ValueError(NONE_IS_FINITE.format(metric))
     return index
 
 
@@ -125,7 +131,7 @@ def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
         raise ValueError(f"metric={metric!r} is none of the scores: {metrics_of(cv_results)}")
     index = best_of(cv_results[f"mean_test_{metric}"], _told_sound(cv_results))
     if index is None:
-        raise ValueError(f"no candidate has a finite {metric}")
+        raise ValueError(NONE_IS_FINITE.format(metric))
     return index
 
 

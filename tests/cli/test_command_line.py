@@ -351,8 +351,27 @@ def test_table_wider_than_the_screen_continues_below(run, write):
     tables = out[out.index("  component ") :]
     assert max(map(len, tables.splitlines())) <= 80
     for letter in "abcdefghij":
-        assert tables.count(f"measurement of {letter}") == 1
+        assert tables.count(f"measuremen...{11 * letter}") == 1
     assert tables.count("component ") > 1
+
+
+def test_doubts_name_the_columns_of_the_file(run, write):
+    x = np.random.default_rng(0).normal(size=(80, 2)).round(3)
+    path = write("a,k,b\n" + "\n".join(f"{a},1,{b}" for a, b in x))
+    options = ("--family", "gaussian", "--components", "1", "--covariance", "full")
+    status, out, err = run(path, *options, "--choose", "bic")
+    assert status == 0
+    assert "column 'k' is constant. Leave it out" in out and "column 'k'" in err
+
+
+def test_names_stay_in_one_line_and_differ_where_they_differ():
+    long = "measurement of the left "
+    table = lay_out([f"{long}arm", f"{long}leg", "two\nlines"], [["1", "2", "3"]])
+    assert table.splitlines()[0].split("  ")[1:] == [
+        "measuremen...he left arm",
+        "measuremen...he left leg",
+        "two lines",
+    ]
 
 
 def test_table_aligns_numbers_and_words():

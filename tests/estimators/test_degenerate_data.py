@@ -763,3 +763,20 @@ def test_too_few_trials_to_tell_components_apart(n_trials):
     fitted, said = outcome(BinomialMixture(2, n_trials=n_trials, random_state=0), X)
     assert "cannot be identified" in said and "decrease n_components" in said
     assert fitted.converged_
+
+
+@pytest.mark.parametrize("unit", [2e28, 1e-25])
+def test_single_precision_in_any_units_publishes_finite_numbers(unit):
+    X = (FAITHFUL * unit).astype(np.float32)
+    fitted, said = outcome(GaussianMixtureEM(2, random_state=0), X)
+    plain = GaussianMixtureEM(2, random_state=0).fit(FAITHFUL)
+    assert said == ""
+    assert_allclose(fitted.covariances_ / unit**2, plain.covariances_, rtol=1e-4)
+    assert_allclose(fitted.precisions_ * unit**2, plain.precisions_, rtol=1e-4)
+    assert_array_equal(fitted.labels_, plain.labels_)
+
+
+@pytest.mark.parametrize("unit", [1e-155, 1e-170])
+def test_values_whose_squares_vanish_are_refused(unit):
+    with pytest.raises(ValueError, match=r"X is too small: .* column 0, .* Scale it"):
+        GaussianMixtureEM(2).fit(FAITHFUL * unit)

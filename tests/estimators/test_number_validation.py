@@ -51,6 +51,10 @@ def test_dates_are_found_in_any_table():
     pl = pytest.importorskip("polars")
     with pytest.raises(TypeError, match="Column 'day' of X holds dates"):
         skem.GaussianMixtureEM().fit(pl.DataFrame({"x": numbers, "day": days}))
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
+        skem.GaussianMixtureEM().fit(pl.Series(numbers))
+    with pytest.raises(TypeError, match=r"LazyFrame, .*X.collect\(\)"):
+        skem.GaussianMixtureEM().fit(pl.DataFrame({"x": numbers}).lazy())
 
 
 @pytest.mark.parametrize("date", [datetime.date(2020, 1, 1), np.datetime64("2020-01-01", "ns")])
