@@ -73,7 +73,7 @@ def starts(
     ImpossibleDataError
         If what is held, or zeros that are given, leave no path that can have made the rows.
     """
-    some = replace(model, sequences=model.sequences.some(rng))
+    some = replace(model, sequences=model.sequences.some(rng, bool(model.labels.free.all())))
     trials: list[tuple[float, MixtureParameters]] = []
     is_possible = False
     for candidate in itertools.chain(

@@ -4,6 +4,7 @@ Sequences are units, as the rows of a mixture are: what the E-step expects of th
 are passed over in pieces of whole sequences, so that work space does not grow with their number.
 """
 
+import itertools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ __all__ = ["Sequences", "bytes_of_row", "rows_of_piece"]
 #: with fewer, calls of numpy take longer than arithmetic.
 PIECE, LEAST_ROWS = 2**28, 2**14
 
-#: Rows that starts are made from, at most.
-MOST_ROWS = 20_000
+#: Rows that starts are made from, at most, and those of a stretch of a sequence that is longer.
+MOST_ROWS, STRETCH = 10_000, 250
 
 
 def bytes_of_row(n_columns: int, n_states: int) -> int:
@@ -118,13 +119,18 @@ class Sequences:
         of_piece = partial(_of_piece, name, self.n_states, kernel, chain)
         return self.rows.fold_units(of_piece, self.ends, self._most_rows, add, workers)
 
-    def some(self, rng: Any) -> "Sequences":
-        """Return some of them in memory, of about MOST_ROWS rows; long ones are cut short."""
-        index, ends = _some_rows(np.diff(self.ends, prepend=0), rng)
+    def some(self, rng: Any, anywhere: bool = True) -> "Sequences":
+        """Return some of them in memory, of about MOST_ROWS rows.
+
+        Of a long one there are stretches from all over it, each of which is a sequence then: its
+        first rows may be all of one state. Where a sequence cannot begin anywhere (``anywhere``)
+        they are its first rows.
+        """
+        index, ends = _some_rows(np.diff(self.ends, prepend=0), anywhere, rng)
         return Sequences(self.rows.pick(index), ends, self.n_states)
 
 
-def _some_rows(lengths: Index, rng: Any) -> tuple[Index, Index]:
+def _some_rows(lengths: Index, anywhere: bool, rng: Any) -> tuple[Index, Index]:
     """Return the rows of as many sequences as make about MOST_ROWS, and where these end."""
     if lengths.sum() <= MOST_ROWS:
         return np.arange(lengths.sum()), ends_of(lengths)
@@ -132,9 +138,21 @@ def _some_rows(lengths: Index, rng: Any) -> tuple[Index, Index]:
     n_taken = int(np.searchsorted(np.cumsum(lengths[order]), MOST_ROWS)) + 1
     taken = np.sort(order[:n_taken])
     first = np.cumsum(lengths) - lengths
-    taken_lengths = np.minimum(lengths[taken], max(MOST_ROWS // len(taken), 2))
-    index = [np.arange(a, a + n) for a, n in zip(first[taken], taken_lengths, strict=True)]
-    return np.concatenate(index), ends_of(taken_lengths)
+    most = max(MOST_ROWS // n_taken, 2)
+    index = []
+    for start, length in zip(first[taken], lengths[taken], strict=True):
+        if length > most and anywhere:
+            index += [start + stretch for stretch in _stretches(int(length), most, rng)]
+        else:
+            index.append(start + np.arange(min(length, most)))
+    return np.concatenate(index), ends_of(np.array([len(each) for each in index]))
+
+
+def _stretches(length: int, n_rows: int, rng: Any) -> list[Index]:
+    """Return the rows of stretches of a sequence, each somewhere in its share of it."""
+    n = max(n_rows // STRETCH, 1)
+    size, shares = n_rows // n, np.arange(n + 1) * length // n
+    return [np.arange(size) + rng.randint(a, b - size + 1) for a, b in itertools.pairwise(shares)]
 
 
 def _of_piece(
