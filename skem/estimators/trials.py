@@ -69,6 +69,17 @@ class SuccessesOutOfTrials(MixtureEM):
         trials = self._trials(n_features)
         return Binomial(n_components, n_features // 2 if trials is None else n_features, trials)
 
+    def _fitted(self) -> tuple[Any, Any]:
+        """Return family and parameters; raise where n_trials now reads the columns otherwise."""
+        family, params = super()._fitted()
+        n_fitted = params.components.probabilities.shape[1]
+        if n_fitted != family.n_columns:
+            raise ValueError(
+                f"n_trials={self.n_trials!r} reads the columns of X as {family.n_columns} of "
+                f"successes, but {n_fitted} were fitted. Set n_trials as it was, or fit again"
+            )
+        return family, params
+
     def _trials_of_missing(self, n_trials: Any, n_columns: int) -> FloatArray | None:
         """Return n_trials as an array, None where not given; raise where given twice."""
         if n_trials is None:

@@ -463,3 +463,13 @@ def test_rows_without_a_trial_do_not_count():
     assert_allclose(with_them.bic(more), without.bic(X), rtol=1e-9)
     assert_allclose(with_them.bic(more, np.full(500, 2.0)), without.bic(X, np.full(200, 2.0)))
     assert without.score_samples(more)[:300].tolist() == [0.0] * 300
+
+
+@pytest.mark.parametrize(("fitted", "now"), [(10, None), (None, 10)])
+def test_other_trials_than_in_the_fit_are_refused_by_name(fitted, now):
+    X = np.random.default_rng(0).binomial(5, 0.4, (40, 2))
+    mixture = BinomialMixture(1, n_trials=fitted).fit(X)
+    mixture.set_params(n_trials=now)
+    with pytest.raises(ValueError, match=f"n_trials={now} reads the columns of X .*Set n_trials"):
+        mixture.score(X)
+    mixture.set_params(n_trials=fitted).score(X)
