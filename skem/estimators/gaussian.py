@@ -16,6 +16,7 @@ from skem.estimators.base import MixtureEM
 from skem.estimators.column_name import column_name
 from skem.estimators.gaussian_attributes import GaussianAttributes
 from skem.estimators.priors import conjugate_prior
+from skem.estimators.row_validation import check_squares
 from skem.estimators.validation import (
     array_like,
     check_finite_array,
@@ -38,9 +39,6 @@ __all__ = ["GaussianMixtureEM"]
 #: 1e-6 a tenth of mixtures of random matrices, 3 to 10 features, was up to 2 nats a row below
 #: scikit-learn's fit: some component was too narrow for the bound, so called flat, and avoided.
 RELATIVE_LEAST = 1e-10
-
-#: Values below this have squares that lose digits, or vanish.
-SMALLEST = 1e-140
 
 #: Variance that it leaves each component at least of values in steps of one. Sums over the whole
 #: numbers of a density this wide are within 1.5 % of one, so that nothing is gained by components
@@ -303,17 +301,7 @@ verbose_interval : as of all mixtures
 
     def _training_family(self, rows: Rows) -> Gaussian:
         mean, variance, largest, *_ = rows.summary
-        if not np.isfinite(variance).all():
-            raise ValueError(
-                f"X is too large: with values up to {largest.max():.3g} its squares overflow. "
-                "Scale it"
-            )
-        if ((largest > 0) & (largest < SMALLEST)).any():
-            column = int(((largest > 0) & (largest < SMALLEST)).argmax())
-            raise ValueError(
-                f"X is too small: the squares of column {column_name(self, column)!r}, with "
-                f"values up to {largest[column]:.3g}, vanish. Scale it, or leave it out"
-            )
+        check_squares(self, largest, variance)
         scale = np.sqrt(variance)
         family = Gaussian(
             structure=self._structure(),

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.estimators.column_name import column_name
+
 __all__ = [
     "NOTHING_OBSERVED",
     "check_block",
@@ -13,8 +15,12 @@ __all__ = [
     "check_known_labels",
     "check_partition",
     "check_sample_weight",
+    "check_squares",
     "weighted_mean",
 ]
+
+#: Values below this have squares that lose digits, or vanish.
+SMALLEST = 1e-140
 
 #: What is wrong with data of which nothing could be told.
 NOTHING_OBSERVED = "X has no row of which something is observed (of counts, that has a trial)"
@@ -180,3 +186,26 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64] | No
     if not present.any():
         raise ValueError(NOTHING_OBSERVED)
     return float(np.average(values[present], weights=weights[present]))
+
+
+def check_squares(estimator: Any, largest: NDArray[Any], variance: NDArray[Any]) -> None:
+    """Raise ValueError for values whose squares overflow, or vanish.
+
+    Parameters
+    ----------
+    estimator : object
+        Knows the names of its columns.
+    largest, variance : ndarray of shape (n_features,)
+        Largest absolute value, and variance, of each column.
+    """
+    if not np.isfinite(variance).all():
+        raise ValueError(
+            f"X is too large: with values up to {largest.max():.3g} its squares overflow. Scale it"
+        )
+    too_small = (largest > 0) & (largest < SMALLEST)
+    if too_small.any():
+        column = int(too_small.argmax())
+        raise ValueError(
+            f"X is too small: the squares of column {column_name(estimator, column)!r}, with "
+            f"values up to {largest[column]:.3g}, vanish. Scale it, or leave it out"
+        )
