@@ -35,18 +35,14 @@ from skem.estimators.sources import (
     open_weights,
 )
 from skem.estimators.validation import (
+    CHECKS_OF_FITS,
     Check,
     array_like,
-    boolean,
     check_parameters,
     function,
     integer,
-    mapping,
     none,
-    nonzero_integer,
     one_of,
-    random_state,
-    real,
     unchanged_on_error,
 )
 from skem.families.base import FloatArray
@@ -126,20 +122,11 @@ array-like or callable, default='short-runs'
 
     _checks: dict[str, Check] = {
         "n_components": integer(1),
-        "tol": real(0.0),
+        **CHECKS_OF_FITS,
         "max_iter": integer(0),
-        "n_init": integer(1),
         "init_params": one_of(STRATEGIES) | function | array_like,
         "weights_init": none | array_like,
-        "fixed": none | mapping,
         "assignment": one_of(ASSIGNMENTS),
-        "acceleration": one_of(["quasi-newton"]) | none,
-        "n_jobs": nonzero_integer | none,
-        "random_state": random_state,
-        "warm_start": boolean,
-        "record_trace": boolean,
-        "verbose": integer(0) | boolean,
-        "verbose_interval": integer(1),
     }
 
     def __init_subclass__(cls, **options: Any) -> None:

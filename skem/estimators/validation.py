@@ -120,7 +120,7 @@ random_state = Check(
 )
 
 
-#: What models of sequences ask of the constructor parameters that say how to fit.
+#: What estimators ask of the constructor parameters that say how to fit.
 CHECKS_OF_FITS = {
     "fixed": none | mapping,
     "tol": real(0.0),

@@ -135,8 +135,8 @@ class MixtureModel:
         if different is None:
             return counts
         model = replace(self, rows=different)
-        totals = model._sweep(model.kernel(params), model.e_step(params))[1]
-        return totals[:, 0]
+        _, statistics = model._sweep(model.kernel(params), model.e_step(params))
+        return statistics[:, 0]
 
     @cached_property
     def _without_copies(self) -> Rows | None:
@@ -148,10 +148,11 @@ class MixtureModel:
         rows = self.rows
         if not rows.in_memory or rows.n_rows > MOST_COMPARED:
             return None
-        if rows.weights is None and not rows.may_repeat():
+        once = bool((rows.each_weight == 1).all())  # as the rows of the short runs mostly do
+        if once and not rows.may_repeat():
             return None
         different, _ = rows.distinct()
-        if rows.weights is None and different.n_rows == rows.n_rows:
+        if once and different.n_rows == rows.n_rows:
             return None
         return replace(different, weights=None)
 
