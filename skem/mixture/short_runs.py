@@ -48,6 +48,9 @@ FURTHER, MOST_TOGETHER = 2, 16
 #: so many evaluations.
 TOL, MOST_EVALUATIONS = 1e-4, 40
 
+#: Coordinates from which on a further start weighs them: of few, none drowns among the others.
+MANY_COORDINATES = 10
+
 #: Decimals of coordinates that count, in units of their spread: rounding, which differs with the
 #: units of the data, then breaks no ties.
 DECIMALS = 9
@@ -87,10 +90,7 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     places = places.astype(np.float64)
     places = _scaled(places - places.mean(axis=0), weights, np.zeros(rows.n_rows, dtype=np.intp))
     places = places.round(DECIMALS)
-    clusters = _clusters(places, weights, K, rng)
-    starts = [clusters, _clusters(_scaled(places, weights, clusters), weights, K, rng)]
-    if np.bincount(clusters, minlength=K).all():
-        starts.append(clusters_in_a_background(places, weights, clusters))
+    starts = _first_clusters(places, weights, K, rng)
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
     with workers(work) as crew:
         search = _Search(replace(model, workers=crew))
@@ -102,18 +102,51 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
         return search.best().params
 
 
-def _scaled(places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]) -> FloatArray:
-    """Divide coordinates by their spread within clusters, which frees them of units.
+def _first_clusters(
+    places: FloatArray, weights: FloatArray, K: int, rng: Any
+) -> list[NDArray[np.intp]]:
+    """Return the labels of several ways to cluster the rows.
 
-    Then those that tell clusters apart weigh more: k-means finds the digits among 20 principal
-    components so, which drown in noise where all components have the same spread.
+    Coordinates that tell clusters apart weigh more and more: k-means finds the digits among 20
+    principal components so, which drown in noise where all of them have the same spread.
     """
+    clusters = _clusters(places, weights, K, rng)
+    scaled = _scaled(places, weights, clusters)
+    starts = [clusters, _clusters(scaled, weights, K, rng)]
+    if places.shape[1] >= MANY_COORDINATES:
+        starts.append(_clusters(_stressed(scaled, weights, starts[1]), weights, K, rng))
+    if np.bincount(clusters, minlength=K).all():
+        starts.append(clusters_in_a_background(places, weights, clusters))
+    return starts
+
+
+def _scaled(places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]) -> FloatArray:
+    """Divide coordinates by their spread within clusters, which frees them of units."""
+    spread = np.sqrt(_variances_within(places, weights, labels))
+    return places / np.where(spread > 0, spread, 1.0)
+
+
+def _stressed(places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]) -> FloatArray:
+    """Multiply coordinates by the root of the share of their variance that is between clusters.
+
+    That is the sparse k-means of Witten & Tibshirani (2010) without its penalty.
+    """
+    within = _variances_within(places, weights, labels)
+    total = _variances_within(places, weights, np.zeros_like(labels))
+    between = np.maximum(total - within, 0.0)
+    return places * np.sqrt(between / np.where(total > 0, total, 1.0))
+
+
+def _variances_within(
+    places: FloatArray, weights: FloatArray, labels: NDArray[np.intp]
+) -> FloatArray:
+    """Return the variance of each coordinate about the centres of clusters."""
     deviations = np.empty_like(places)
     for k in np.unique(labels):
         own = labels == k
         deviations[own] = places[own] - np.average(places[own], 0, weights[own])
-    spread = np.sqrt(np.average(deviations**2, 0, weights))
-    return places / np.where(spread > 0, spread, 1.0)
+    variances: FloatArray = np.average(deviations**2, 0, weights)
+    return variances
 
 
 def _clusters(places: FloatArray, weights: FloatArray, K: int, rng: Any) -> NDArray[np.intp]:
