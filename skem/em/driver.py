@@ -170,11 +170,15 @@ def run(
     ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
     trace: list[float] = []  # the same by evaluation
     candidate = image = best = start
+    step: Evaluation | None
     reason: Reason = "max_iter"
     bold = converged = False
     while len(trace) < max_iter:
-        is_last = len(trace) + 1 == max_iter
-        step = _attempt(model, candidate) if bold else _step(model, candidate, is_last)
+        try:
+            with np.errstate(all="ignore" if bold else None):
+                step = model.evaluate(candidate)
+        except (ArithmeticError, ValueError) as error:  # such as log(0), or a singular matrix
+            step = None if bold else _kept(candidate, error, len(trace) + 1 == max_iter)
         if step is not None and not trace and ascent and step.objective < ascent[-1]:
             ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
@@ -228,32 +232,21 @@ def _risen(objective: float, ascent: list[float], n_evaluations: int, rounding: 
     return ascent[-1]
 
 
-def _step(model: Model, params: Any, is_last: bool) -> Evaluation:
-    """Step; a run's last evaluation keeps its parameters where these have no successor.
+def _kept(params: Any, error: Exception, is_last: bool) -> Evaluation:
+    """Return params as their own successors, where they have no other at a run's last evaluation.
 
     A run that is cut short publishes what it has come to: that a further step would have
     collapsed is for a longer run to find out.
     """
-    try:
-        return model.evaluate(params)
-    except DegenerateError as error:
-        if not is_last or error.objective is None:
-            raise
+    if is_last and isinstance(error, DegenerateError) and error.objective is not None:
         return Evaluation(params, error.objective, None)
-
-
-def _attempt(model: Model, params: Any) -> Evaluation | None:
-    """Step from a point that need not make sense; None where it does not."""
-    try:
-        with np.errstate(all="ignore"):
-            return model.evaluate(params)
-    except (ArithmeticError, ValueError):  # such as log(0), or a matrix that is singular
-        return None
+    raise error
 
 
 def _accelerator(model: Model) -> Accelerator | None:
     """Return the best accelerator that a model allows."""
-    if not (has(model, "to_vector") and has(model, "from_vector")):
+    is_smooth = has(model, "to_vector") and has(model, "from_vector")
+    if not (is_smooth and getattr(model, "accelerable", True)):
         return None
     return QuasiNewton() if has(model, "gradient") else Anderson()
 

@@ -3,17 +3,16 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from skem.coordinates import as_mapping
 from skem.em.arguments import check_arguments, list_of_starts
-from skem.em.driver import Reason, Run, run
+from skem.em.driver import Reason, Run
 from skem.em.information import delta_method
 from skem.em.model import EMWarning, has
-from skem.em.restarts import AllStartsFailedError, Restart, best_run
+from skem.em.restarts import AllStartsFailedError, Options, Restart, Watch, best_run
 
 __all__ = ["Result", "fit"]
 
@@ -232,15 +231,9 @@ def fit(
     """
     check_arguments(model, tol, max_iter, accelerate, n_jobs, report)
     starts = list_of_starts(model, starts)
-    options: dict[str, Any] = {
-        "tol": tol,
-        "max_iter": max_iter,
-        "accelerate": accelerate,
-        "report": report,
-    }
-    attempts: list[Callable[[], Run]] = [partial(run, model, start, **options) for start in starts]
+    options = Options(tol, max_iter, accelerate, n_jobs, watch=lambda *start: Watch(report))
     try:
-        best, restarts = best_run(attempts, "", n_jobs)
+        best, restarts = best_run(model, starts, options)
     except AllStartsFailedError as error:
         raise AllStartsFailedError(f"{error} {_advice(str(error))}".rstrip()) from None
     _warn(best, restarts)

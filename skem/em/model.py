@@ -48,7 +48,8 @@ class Model(Protocol):
     """What plain EM needs.
 
     A model may have an attribute ``rounding``: a fall of its objective by less than this share is
-    taken for a rounding error. Without one it is 1e-9.
+    taken for a rounding error. Without one it is 1e-9. It may have ``objective(params)``, by which
+    runs that were cut short are compared.
     """
 
     def evaluate(self, params: Any) -> Evaluation:
@@ -61,6 +62,8 @@ class Model(Protocol):
 
 class Smooth(Model, Protocol):
     """What acceleration and standard errors need: coordinates, and a slope in them.
+
+    With an attribute ``accelerable`` that is false EM is plain all the same.
 
     Attributes
     ----------

@@ -1,14 +1,25 @@
 """Many starts, one answer, and a report of what each came to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
 
 from joblib import Parallel, delayed
 
-from skem.em.driver import ROUNDING, LikelihoodFellError, Run
-from skem.em.model import DegenerateError
+from skem.em.driver import ROUNDING, LikelihoodFellError, Run, run
+from skem.em.model import DegenerateError, Model, has
+from skem.errors import Doubt
 
-__all__ = ["SAME_OPTIMUM", "AllStartsFailedError", "Restart", "best_run"]
+__all__ = [
+    "SAME_OPTIMUM",
+    "AllStartsFailedError",
+    "Options",
+    "Restart",
+    "Starts",
+    "Watch",
+    "best_run",
+]
 
 #: What a start may fail with.
 Failure = DegenerateError | LikelihoodFellError
@@ -54,22 +65,84 @@ class AllStartsFailedError(ValueError):
     """No start led to a fit."""
 
 
-def best_run(
-    attempts: Sequence[Callable[[], Run]],
-    advice: str,
-    n_jobs: int | None = None,
-    on_fall: str = "",
-) -> tuple[Run, tuple[Restart, ...]]:
-    """Make every attempt, and return the best run.
+@dataclass
+class Watch:
+    """Who is told of a run: nobody but a function, unless a subclass says more.
 
     Parameters
     ----------
-    attempts : sequence of callables
-        Each makes a start, runs EM from it and returns the Run. None depends on another.
-    advice : str
-        What to tell a person to do if none of them succeeds.
+    report : callable or None, default=None
+        As in :func:`~skem.em.driver.run`.
+    """
+
+    report: Callable[[int, float, Any], object] | None = None
+
+    def end(self, result: Run | None) -> tuple[Any, ...]:
+        """Hear that the run has ended, None where it failed; return what was recorded of it."""
+        return ()
+
+
+def _watch_nothing(number: int, start: Any) -> Watch:
+    return Watch()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How EM is run from each of some starts.
+
+    Parameters
+    ----------
+    tol : float
+        As in :func:`~skem.em.driver.run`.
+    max_iter : int
+        Number of E/M evaluations allowed from each start.
+    accelerate : bool
+        Whether to look further than EM does.
     n_jobs : int or None, default=None
-        Attempts at a time, in joblib's terms.
+        Starts at a time, in joblib's terms.
+    history : sequence of float, default=()
+        Trace of a run that the one from a single start continues.
+    watch : callable, default=a Watch that does nothing
+        ``watch(number, start)`` returns the Watch of a run that begins.
+    revive : callable or None, default=None
+        ``revive(params)`` returns parameters from which a run that has converged goes on, or None.
+    doubt : callable or None, default=None
+        ``doubt(params)`` says what makes parameters a spurious optimum, or returns None.
+    """
+
+    tol: float
+    max_iter: int
+    accelerate: bool
+    n_jobs: int | None = None
+    history: Sequence[float] = ()
+    watch: Callable[[int, Any], Watch] = _watch_nothing
+    revive: Callable[[Any], Any] | None = None
+    doubt: Callable[[Any], Doubt | None] | None = None
+
+
+class Starts(Protocol):
+    """A list of parameters, or what makes them one by one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> Any: ...
+
+
+def best_run(
+    model: Model, starts: Starts, options: Options, advice: str = "", on_fall: str = ""
+) -> tuple[Run, tuple[Restart, ...]]:
+    """Run EM from all starts, and return the best run.
+
+    Parameters
+    ----------
+    model : Model
+        What is fitted.
+    starts : Starts
+        Each is asked for once, when its turn comes.
+    options : Options
+        How to run EM.
+    advice : str, default=""
+        What to tell a person to do if no start leads to a fit.
     on_fall : str, default=""
         The same in place of it, if the log-likelihood of the last one fell or was no number.
 
@@ -79,23 +152,24 @@ def best_run(
         The run with the highest objective among those that are not spurious, if there are any;
         the first among those equal to rounding.
     restarts : tuple of Restart
-        All attempts, in order.
+        What each start came to, in order.
 
     Raises
     ------
     AllStartsFailedError
-        When every attempt failed: it says why the last did, then the advice.
+        When every start failed: it says why the last did, then the advice.
     """
-    if n_jobs is None or len(attempts) == 1:
-        outcomes = list(map(_outcome, attempts))
+    n = len(starts)
+    come_to = partial(_outcome, model, starts, options)
+    if options.n_jobs is None or n == 1:
+        outcomes = list(map(come_to, range(n)))
     else:
-        outcomes = Parallel(n_jobs, require="sharedmem")(map(delayed(_outcome), attempts))
+        outcomes = Parallel(options.n_jobs, require="sharedmem")(map(delayed(come_to), range(n)))
     best: Run | None = None
-    for run in outcomes:
-        if isinstance(run, Run) and (best is None or _is_better(run, best)):
-            best = run
+    for outcome in outcomes:
+        if isinstance(outcome, Run) and (best is None or _is_better(outcome, best)):
+            best = outcome
     if best is None:
-        n = len(outcomes)
         if isinstance(outcomes[-1], LikelihoodFellError):
             advice = on_fall or advice
         cause = f"No start led to a fit: {n} of {n} starts failed; the last: {outcomes[-1]}."
@@ -103,12 +177,36 @@ def best_run(
     return best, tuple(map(_report, outcomes, _optima(outcomes)))
 
 
-def _outcome(attempt: Callable[[], Run]) -> Run | Failure:
-    """Return the run, or why there is none."""
+def _outcome(model: Any, starts: Starts, options: Options, number: int) -> Run | Failure:
+    """Return what a start comes to, or why it comes to nothing."""
+    watch, history = None, options.history
+    trace: tuple[float, ...] = ()
     try:
-        return attempt()
+        params = starts[number]
+        watch = options.watch(number, params)
+        while params is not None:
+            result = run(
+                model,
+                params,
+                tol=options.tol,
+                max_iter=options.max_iter - len(trace),
+                accelerate=options.accelerate,
+                history=history,
+                report=watch.report,
+            )
+            history, trace = (), (*trace, *result.trace)
+            goes_on = result.converged and len(trace) < options.max_iter
+            params = options.revive(result.params) if options.revive and goes_on else None
+        if len(starts) > 1 and not result.converged and has(model, "objective"):
+            # The last step of a run that was cut short may decide between starts.
+            result = replace(result, final=model.objective(result.params))
+        spurious = options.doubt(result.params) if options.doubt else None
     except (DegenerateError, LikelihoodFellError) as error:
+        if watch is not None:
+            watch.end(None)
         return error
+    result = replace(result, trace=trace, spurious=spurious)
+    return replace(result, record=watch.end(result))
 
 
 def _is_better(run: Run, best: Run) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skem.data.blocks import workers
 from skem.em.driver import Run
+from skem.em.restarts import Restart, best_run
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
@@ -20,7 +21,13 @@ from skem.estimators.doubts import (
     warn_about_few_rows,
     warn_about_fit,
 )
-from skem.estimators.fitting import ASSIGNMENTS, Fit, known_rows, training_rows
+from skem.estimators.fitting import (
+    ASSIGNMENTS,
+    Starts,
+    known_rows,
+    training_rows,
+    without_cluster_warnings,
+)
 from skem.estimators.inference import InferenceMixin
 from skem.estimators.online import OnlineMixin
 from skem.estimators.outputs import (
@@ -45,11 +52,14 @@ from skem.estimators.validation import (
     one_of,
     unchanged_on_error,
 )
+from skem.estimators.watching import options_of
 from skem.families.base import FloatArray
 from skem.mixture.model import MixtureModel
 from skem.mixture.online import Online
 from skem.mixture.posterior import normalise
+from skem.mixture.revival import revive
 from skem.mixture.starts import STRATEGIES
+from skem.mixture.trace import decompose
 
 __all__ = ["MixtureEM"]
 
@@ -267,37 +277,31 @@ array-like or callable, default='short-runs'
 
         data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         as_published = partial(self._as_published, family, held, X.dtype)
-        task = FitTask(self, Fit.n_starts(self, given), data, as_published)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = MixtureModel(labels_model, family, rows, crew, ASSIGNMENTS[self.assignment])
-            fit = Fit(self, model, given, held, index, len(X), task)
-            best = self._publish_best(fit, continuing, X.dtype)
+            starts = Starts(self, model, given, held, index, len(X))
+            task = FitTask(self, len(starts), data, as_published)
+            history = getattr(self, "_ascent", []) if continuing else []
+            options = options_of(
+                task,
+                partial(decompose, model),
+                history=history,
+                revive=partial(revive, model),
+                doubt=model.spurious if self.max_iter else None,
+            )
+            with without_cluster_warnings():
+                best, found = best_run(model, starts, options, self._advice, self._on_fall)
+            self._publish_run(best, starts.with_seeds(found), history)
+            self._publish_best(best, starts, "_" if continuing else "_init", X.dtype)
             self._publish_rows(X, weights, labels, model)
             self.doubts_ = doubts_of(self, best, model)
         warn_about_copies(self, rows)
-        self._held = dict(held.masks)
-        self.n_parameters_ = self._n_parameters()
-        self._total_weight = rows.total_weight
-        self._online = Online(labels_model, family.for_streams(), rows.total_weight)
-        self.__dict__.pop("n_steps_", None)
-        self._sampler = None
-        self._started_from = given_starting_values(self)
         task.end(best.params)
         return best
 
-    def _publish_best(self, fit: Fit, continuing: bool, dtype: Any) -> Run:
-        """Run EM from all starts, and publish the best run."""
-        history = getattr(self, "_ascent", []) if continuing else None
-        best, self.restarts_ = fit.best_run(history)
-        suffix = "_" if continuing else "_init"
-        exact = {name: getattr(self, f"{name}{suffix}") for name in fit.held.masks}
-        self._publish(fit.model.components, best.params, dtype)
-        self._publish_held(fit.held, exact)
-        self._publish_run(best, history or [])
-        return best
-
-    def _publish_run(self, best: Run, history: list[float]) -> None:
+    def _publish_run(self, best: Run, restarts: tuple[Restart, ...], history: list[float]) -> None:
         """Set the fitted attributes that say how the run went."""
+        self.restarts_ = restarts
         self.converged_ = best.converged
         self.n_iter_ = best.n_evaluations
         self.lower_bounds_ = list(best.trace)
@@ -306,6 +310,20 @@ array-like or callable, default='short-runs'
         self.__dict__.pop("trace_", None)
         if self.record_trace:
             self.trace_ = best.record
+
+    def _publish_best(self, best: Run, starts: Starts, suffix: str, dtype: Any) -> None:
+        """Set the fitted attributes that say what it came to, and how to go on from there."""
+        model, held = starts.model, starts.held
+        exact = {name: getattr(self, f"{name}{suffix}") for name in held.masks}
+        self._publish(model.components, best.params, dtype)
+        self._publish_held(held, exact)
+        self._held = dict(held.masks)
+        self.n_parameters_ = self._n_parameters()
+        self._total_weight = model.rows.total_weight
+        self._online = Online(model.labels, model.components.for_streams(), self._total_weight)
+        self.__dict__.pop("n_steps_", None)
+        self._sampler = None
+        self._started_from = given_starting_values(self)
 
     def _publish_rows(self, X: FloatArray, weights: Any, labels: Any, model: MixtureModel) -> None:
         """Set the fitted attributes that say what the published parameters make of the rows."""

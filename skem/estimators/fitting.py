@@ -1,10 +1,10 @@
-"""The starts of one call of fit, and the runs of EM from them."""
+"""The rows and the starts of one call of fit."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -12,24 +12,20 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skem.data.rows import Rows
-from skem.em.driver import Run, run
 from skem.em.model import DegenerateError
-from skem.em.restarts import AllStartsFailedError, Restart, best_run
+from skem.em.restarts import Restart
 from skem.estimators.holding import all_given, complete, may_leave
 from skem.estimators.outputs import without_unknown
 from skem.estimators.row_validation import check_partition
 from skem.estimators.sources import is_lazy, rows_of
-from skem.estimators.watching import watched
 from skem.families.held import Held
 from skem.missing import by_pattern
 from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import classify, normalise
-from skem.mixture.revival import revive
 from skem.mixture.starts import SHORT_RUNS, first_parameters, start
 from skem.mixture.sweep import Share
-from skem.mixture.trace import decompose
 
-__all__ = ["ASSIGNMENTS", "Fit", "known_rows", "training_rows"]
+__all__ = ["ASSIGNMENTS", "Starts", "known_rows", "training_rows", "without_cluster_warnings"]
 
 #: What ``assignment`` can be: how the E-step shares out rows.
 ASSIGNMENTS: dict[str, Share] = {"soft": normalise, "hard": classify}
@@ -64,17 +60,25 @@ def training_rows(rows: Rows) -> tuple[Rows, Any]:
     return rows, index
 
 
-@dataclass(frozen=True)
-class Fit:
-    """One call of fit, validated.
+@contextmanager
+def without_cluster_warnings() -> Iterator[None]:
+    """Let k-means find fewer distinct rows than clusters: the fit says so itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Number of distinct clusters")
+        yield
+
+
+@dataclass(eq=False)
+class Starts:
+    """The starts of one call of fit, each made when it is asked for.
 
     Parameters
     ----------
     estimator : MixtureEM
-        Whose constructor parameters say how to fit.
+        Whose constructor parameters say how to make them.
     model : MixtureModel
         What is fitted.
-    given : NamedTuple
+    given : MixtureParameters
         Starting values, NaN where not given.
     held : Held
         Which of them EM does not leave.
@@ -82,8 +86,11 @@ class Fit:
         Which of the user's rows the model has.
     n_samples : int
         Number of the user's rows.
-    task : FitTask
-        Tells callbacks.
+
+    Attributes
+    ----------
+    seeds : list of (int or None)
+        The seed of each; None where its generator is not made of one.
     """
 
     estimator: Any
@@ -92,100 +99,44 @@ class Fit:
     held: Held
     index: Any
     n_samples: int
-    task: Any
 
-    def attempts(self) -> tuple[list[Callable[[], Run]], list[Any]]:
-        """Return one function for each start, which makes it and runs EM from it, and seeds."""
+    def __post_init__(self) -> None:
+        """Draw seeds."""
         # The first start takes the generator as it is, so that one of k-means is scikit-learn's;
         # the others have seeds of their own, so that they can run in any order.
-        estimator = self.estimator
-        rng = check_random_state(estimator.random_state)
-        n_further = self.n_starts(estimator, self.given) - 1
+        state, n_further = self.estimator.random_state, len(self) - 1
+        rng = check_random_state(state)
         # (A copy costs a noticeable part of a small fit.)
         further = deepcopy(rng).randint(2**31 - 1, size=n_further) if n_further else ()
-        state = estimator.random_state
-        seeds: list[Any] = [state if isinstance(state, Integral) else None, *map(int, further)]
-        generators = [rng, *map(np.random.RandomState, seeds[1:])]
-        return [partial(self._attempt, i, each) for i, each in enumerate(generators)], seeds
+        self.seeds: list[Any] = [
+            state if isinstance(state, Integral) else None,
+            *map(int, further),
+        ]
+        self._generators = [rng, *map(np.random.RandomState, self.seeds[1:])]
 
-    def best_run(self, history: list[float] | None = None) -> tuple[Run, tuple[Restart, ...]]:
-        """Run EM from all starts, and return the best run and what each start came to.
+    def __len__(self) -> int:
+        """Return how many there are: one, where all would be the same."""
+        init = self.estimator.init_params
+        once = all_given(self.given) or not (isinstance(init, str) or callable(init))
+        return 1 if once else self.estimator.n_init
 
-        With a history, the last objectives of an earlier run, that is continued from the values
-        given.
-        """
-        if history is None:
-            attempts, seeds = self.attempts()
-        else:
-            attempts, seeds = [lambda: self.run(self.given, history)], [None]
-        try:
-            with warnings.catch_warnings():
-                # k-means on fewer distinct rows than clusters: the fit says so itself.
-                warnings.filterwarnings("ignore", "Number of distinct clusters")
-                estimator = self.estimator
-                advice, on_fall = estimator._advice, estimator._on_fall
-                best, restarts = best_run(attempts, advice, estimator.n_jobs, on_fall)
-        except AllStartsFailedError as error:
-            raise ValueError(str(error)) from None
-        pairs = zip(restarts, seeds, strict=True)
-        return best, tuple(replace(restart, seed=seed) for restart, seed in pairs)
+    def make(self, number: int) -> Any:
+        """Return the parameters of a start: those that are given, the others drawn."""
+        if all_given(self.given):
+            return self.given
+        return complete(self.given, self._begin(self._generators[number]))
 
-    @staticmethod
-    def n_starts(estimator: Any, given: Any) -> int:
-        """Return how many starts there are: one, where all would be the same."""
-        init = estimator.init_params
-        once = all_given(given) or not (isinstance(init, str) or callable(init))
-        return 1 if once else estimator.n_init
-
-    def run(self, start: Any, history: Any = (), number: int = 0) -> Run:
-        """Run EM from a start."""
+    def __getitem__(self, number: int) -> Any:
+        """Return the same; raises ValueError where they rule out what is known."""
+        start = self.make(number)
         if self.held.masks or getattr(self.model.components, "bounded", False):
             _check_possible(self.model, start, bool(self.held.masks))
-        result = watched(
-            self.task,
-            number,
-            start,
-            partial(self._climb, start, history),
-            partial(decompose, self.model),
-        )
-        if not self.estimator.max_iter:
-            return result
-        return replace(result, spurious=self.model.spurious(result.params))
+        return start
 
-    def _climb(self, start: Any, history: Any, report: Any) -> Run:
-        """Run EM, and further where a component had died that is to live."""
-        estimator, model = self.estimator, self.model
-        trace: tuple[float, ...] = ()
-        while True:
-            result = run(
-                model,
-                start,
-                tol=estimator.tol,
-                max_iter=estimator.max_iter - len(trace),
-                accelerate=estimator.acceleration is not None
-                and model.components.accelerable
-                and model.share is normalise,
-                history=history,
-                report=report,
-            )
-            trace += result.trace
-            result = replace(result, trace=trace)
-            if not result.converged or len(trace) >= estimator.max_iter:
-                break
-            start, history = revive(model, result.params), ()
-            if start is None:
-                break
-        if not result.converged and estimator.n_init > 1:
-            # The last step of a run that was cut short may decide between starts.
-            result = replace(result, final=model.objective(result.params))
-        return result
-
-    def first(self, rng: Any) -> Any:
-        """Return the parameters of a start: those that are given, the others drawn."""
-        return self.given if all_given(self.given) else complete(self.given, self._begin(rng))
-
-    def _attempt(self, number: int, rng: Any) -> Run:
-        return self.run(self.first(rng), number=number)
+    def with_seeds(self, restarts: tuple[Restart, ...]) -> tuple[Restart, ...]:
+        """Return what the starts came to, with their seeds."""
+        pairs = zip(restarts, self.seeds, strict=True)
+        return tuple(replace(restart, seed=seed) for restart, seed in pairs)
 
     def _begin(self, rng: Any) -> Any:
         """Return the parameters of a start, before any that are given take their places."""

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 
 from skem.data.blocks import workers
 from skem.em.driver import Run
+from skem.em.restarts import best_run
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.chain_doubts import doubts_of_chain
-from skem.estimators.chain_fitting import IMPOSSIBLE, best_fit, starts_of
+from skem.estimators.chain_fitting import IMPOSSIBLE, starts_of
 from skem.estimators.chain_inference import ChainInferenceMixin
 from skem.estimators.constructing import set_parameters
 from skem.estimators.continuing import (
@@ -35,6 +36,7 @@ from skem.estimators.validation import (
     real,
     unchanged_on_error,
 )
+from skem.estimators.watching import options_of
 
 __all__ = ["HiddenMarkovModel"]
 
@@ -240,7 +242,9 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
             as_published = partial(self._as_published, family, X.dtype)
             data = {"X": X, "y": y, "metadata": given}
             task = FitTask(self, len(starts), data, as_published)
-            best, self.restarts_ = best_fit(self, model, starts, task)
+            options = options_of(task, model.decompose, doubt=model.spurious)
+            on_fall = self._mixture()._on_fall
+            best, self.restarts_ = best_run(model, starts, options, on_fall=on_fall)
             self._publish(family, best.params, X.dtype)
             self._publish_held(held, continuing)
             self._publish_run(best)

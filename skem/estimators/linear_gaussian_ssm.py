@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from skem.data.blocks import workers
 from skem.em.driver import Run
+from skem.em.restarts import best_run
 from skem.estimators.base import MixtureEM
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.constructing import set_parameters
@@ -17,9 +18,11 @@ from skem.estimators.documentation import inherit_documentation
 from skem.estimators.sequences import refuse_lengths_as_y
 from skem.estimators.state_space_doubts import warn_about_fit
 from skem.estimators.state_space_fitting import (
-    best_fit,
+    ON_FALL,
     count_parameters,
     doubts_of,
+    first_doubt,
+    free_parameters,
     starts_of,
 )
 from skem.estimators.state_space_inference import StateSpaceInferenceMixin
@@ -35,7 +38,9 @@ from skem.estimators.validation import (
     one_of,
     unchanged_on_error,
 )
+from skem.estimators.watching import options_of
 from skem.state_space.expectation import expect
+from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import FloatArray, Series, StateSpace
 from skem.state_space.smoothing import last_state
 
@@ -281,7 +286,10 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
             metadata = {"groups": groups, "lengths": lengths, "sample_weight": sample_weight}
             data = {"X": X, "y": y, "metadata": metadata}
             task = FitTask(self, len(starts), data, partial(self._as_published, centre))
-            best, self.restarts_ = best_fit(self, series, given, starts, task)
+            model = StateSpaceModel(series, free_parameters(self, series, given, starts[0]))
+            doubt = partial(first_doubt, self, model, given)
+            options = options_of(task, model.decompose, doubt=doubt)
+            best, self.restarts_ = best_run(model, starts, options, on_fall=ON_FALL)
             self._publish_run(best, series, centre, given)
         task.end(best.params)
         return best

@@ -7,11 +7,10 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from skem.data.blocks import workers
 from skem.data.rows import Rows
-from skem.estimators.fitting import ASSIGNMENTS, Fit, training_rows
+from skem.estimators.fitting import ASSIGNMENTS, Starts, training_rows
 from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import open_data, open_weights, rows_of
 from skem.estimators.validation import check_parameters, unchanged_on_error
@@ -119,7 +118,5 @@ class OnlineMixin(ParametricMixture):
             return Online(labels, family.for_streams(), rows.total_weight), given
         share = ASSIGNMENTS[self.assignment]
         model = MixtureModel(labels, family.bound(rows), rows, share=share)
-        fit = Fit(self, model, given, held, slice(None), rows.n_rows, None)
-        return Online(labels, family.for_streams()), fit.first(
-            check_random_state(self.random_state)
-        )
+        starts = Starts(self, model, given, held, slice(None), rows.n_rows)
+        return Online(labels, family.for_streams()), starts.make(0)

@@ -1,30 +1,30 @@
-"""Fits of a state-space model: its starts, what of it is free, and runs of EM."""
+"""Fits of a state-space model: its starts, what of it is free, and what to doubt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skem.em.driver import Run, run
-from skem.em.restarts import AllStartsFailedError, Restart, best_run
 from skem.errors import Doubt
-from skem.estimators.callbacks import FitTask
 from skem.estimators.column_name import column_name
 from skem.estimators.state_space_doubts import doubts_of_series
 from skem.estimators.state_space_holding import freedom, shapes, undetermined
-from skem.estimators.watching import watched
 from skem.state_space.freedom import COVARIANCES, Freedom
 from skem.state_space.lyapunov import with_stationary_start
 from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import Series, StateSpace
 from skem.state_space.starts import standardise, start
 
-__all__ = ["best_fit", "count_parameters", "doubts_of", "free_parameters", "starts_of"]
+__all__ = [
+    "ON_FALL",
+    "count_parameters",
+    "doubts_of",
+    "first_doubt",
+    "free_parameters",
+    "starts_of",
+]
 
 #: What to do where the log-likelihood fell or was no number.
 ON_FALL = (
@@ -34,70 +34,29 @@ ON_FALL = (
 )
 
 
-def best_fit(
-    estimator: Any, series: Series, given: StateSpace, starts: list[StateSpace], task: FitTask
-) -> tuple[Run, tuple[Restart, ...]]:
-    """Run EM from all starts, and return the best run and what each start came to.
+def first_doubt(
+    estimator: Any, model: StateSpaceModel, given: StateSpace, params: StateSpace
+) -> Doubt | None:
+    """Return the first reason why parameters cannot be trusted, if there is one.
 
     Parameters
     ----------
     estimator : LinearGaussianSSM
         Whose constructor parameters say how to fit.
-    series : Series
-        The observations.
+    model : StateSpaceModel
+        What is fitted.
     given : StateSpace
         Starting values, NaN where not given.
-    starts : list of StateSpace
-        Full sets of parameters.
-    task : FitTask
-        Tells callbacks.
+    params : StateSpace
+        What a run came to.
 
     Returns
     -------
-    best : Run
-        The best run.
-    restarts : tuple of Restart
-        All of them.
-
-    Raises
-    ------
-    ValueError
-        If no start led to a fit.
+    Doubt or None
+        None where there is none.
     """
-    model = StateSpaceModel(series, free_parameters(estimator, series, given, starts[0]))
-    n_parameters = count_parameters(estimator, given, len(series.ends))
-    doubts = partial(doubts_of_series, model, n_parameters=n_parameters, names=_names(estimator))
-    attempts = [
-        partial(_run, estimator, model, each, i, task, doubts) for i, each in enumerate(starts)
-    ]
-    try:
-        return best_run(attempts, "", estimator.n_jobs, ON_FALL)
-    except AllStartsFailedError as error:
-        raise ValueError(str(error)) from None
-
-
-def _run(
-    estimator: Any,
-    model: StateSpaceModel,
-    first: StateSpace,
-    number: int,
-    task: FitTask,
-    doubts: Callable[[StateSpace], list[Doubt]],
-) -> Run:
-    """Run EM from one start."""
-
-    def climb(report: Any) -> Run:
-        return run(
-            model,
-            first,
-            tol=estimator.tol,
-            max_iter=estimator.max_iter,
-            accelerate=estimator.acceleration is not None,
-            report=report,
-        )
-
-    result = watched(task, number, first, climb, model.decompose)
-    return replace(result, spurious=next(iter(doubts(result.params)), None))
+    n_parameters = count_parameters(estimator, given, len(model.series.ends))
+    return next(iter(doubts_of_series(model, params, n_parameters, _names(estimator))), None)
 
 
 def _names(estimator: Any) -> list[str]:

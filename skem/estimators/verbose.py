@@ -31,7 +31,7 @@ class Reporter:
 
     def iteration(self, n_evaluations: int, objective: float) -> None:
         """Print every ``interval``-th evaluation."""
-        if n_evaluations % self.interval == 0:
+        if self.verbose and n_evaluations % self.interval == 0:
             line = f"  Iteration {n_evaluations}"
             if self.verbose >= 2:
                 now = perf_counter()

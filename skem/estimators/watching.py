@@ -1,19 +1,16 @@
 """Who watches runs of EM: the lines of ``verbose``, the trace, and scikit-learn's callbacks."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
-from skem.em.driver import LikelihoodFellError, Run
-from skem.em.model import DegenerateError, FloatArray
+from skem.em.driver import Run
+from skem.em.model import FloatArray
+from skem.em.restarts import Options, Watch
 from skem.estimators.callbacks import FitTask
 from skem.estimators.verbose import Reporter
 
-__all__ = ["TraceEntry", "watched"]
-
-#: Called after each evaluation with their number, the best objective known, and its parameters.
-#: A run ends where it returns True.
-Report = Callable[[int, float, Any], bool]
+__all__ = ["TraceEntry", "options_of"]
 
 
 class TraceEntry(NamedTuple):
@@ -41,67 +38,72 @@ class TraceEntry(NamedTuple):
     entropy: float
 
 
-def watched(
-    task: FitTask,
-    number: int,
-    start: Any,
-    climb: Callable[[Report | None], Run],
-    decompose: Callable[[Any], tuple[float, float]],
-) -> Run:
-    """Run EM from a start, and let those who watch know.
-
-    The estimator of the task says who does: by ``verbose``, ``record_trace``, and callbacks.
+def options_of(
+    task: FitTask, decompose: Callable[[Any], tuple[float, float]], **further: Any
+) -> Options:
+    """Return how an estimator wants EM to be run.
 
     Parameters
     ----------
     task : FitTask
         The call of fit.
-    number : int
-        Number of the start.
-    start : object
-        Its parameters.
-    climb : callable
-        ``climb(report)`` runs EM. Its report is None where nobody watches.
     decompose : callable
         ``decompose(params)`` returns the mean expected complete-data log-likelihood and the mean
         entropy, in nats per row. Asked for by the trace alone.
+    **further
+        What else there is to say; see :class:`~skem.em.restarts.Options`.
 
     Returns
     -------
-    Run
-        What climb returns, and the trace in its ``record``.
+    Options
+        As the constructor parameters say.
     """
     estimator = task.estimator
-    reporter = Reporter(estimator.verbose, estimator.verbose_interval)
-    subtask = task.start(number, estimator.max_iter)
-    recorded: list[tuple[int, float, Any]] = []
-    listeners: list[Callable[[int, float, Any], object]] = []
-    if estimator.verbose:
-        listeners.append(lambda n, objective, params: reporter.iteration(n, objective))
-    if estimator.record_trace:
-        listeners.append(lambda *news: recorded.append(news))
-    if subtask is not None:
-        listeners.append(lambda n, objective, params: subtask.evaluation(params))
-    reporter.begin(number)
-    try:
-        result = climb(_all_of(listeners))
-    except (DegenerateError, LikelihoodFellError):
-        if subtask is not None:
-            subtask.end(start)
-        raise
-    reporter.end(result)
-    if subtask is not None:
-        subtask.end(result.params)
-    if recorded:
-        result = replace(result, record=tuple(_entries(recorded, task.attributes, decompose)))
-    return result
+    return Options(
+        tol=estimator.tol,
+        max_iter=estimator.max_iter,
+        accelerate=estimator.acceleration is not None,
+        n_jobs=estimator.n_jobs,
+        watch=partial(_Watch, task, decompose),
+        **further,
+    )
 
 
-def _all_of(listeners: list[Callable[[int, float, Any], object]]) -> Report | None:
-    """Return one function that calls them all, and whether one of them returned True."""
-    if not listeners:
-        return None
-    return lambda *news: any([listener(*news) is True for listener in listeners])
+class _Watch(Watch):
+    """A run that those are told of who want to be: by verbose, record_trace, and callbacks."""
+
+    def __init__(
+        self,
+        task: FitTask,
+        decompose: Callable[[Any], tuple[float, float]],
+        number: int,
+        start: Any,
+    ) -> None:
+        self._task, self._decompose, self._start = task, decompose, start
+        estimator = task.estimator
+        self._reporter = Reporter(estimator.verbose, estimator.verbose_interval)
+        self._subtask = task.start(number, estimator.max_iter)
+        self._records = estimator.record_trace
+        self._recorded: list[tuple[int, float, Any]] = []
+        listens = estimator.verbose or self._records or self._subtask is not None
+        super().__init__(self._tell if listens else None)
+        self._reporter.begin(number)
+
+    def _tell(self, n: int, objective: float, params: Any) -> bool:
+        """Tell of an evaluation, and return whether to stop."""
+        self._reporter.iteration(n, objective)
+        if self._records:
+            self._recorded.append((n, objective, params))
+        return self._subtask is not None and self._subtask.evaluation(params) is True
+
+    def end(self, result: Run | None) -> tuple[TraceEntry, ...]:
+        """Tell that the run has ended, and return its trace."""
+        if self._subtask is not None:
+            self._subtask.end(self._start if result is None else result.params)
+        if result is None:
+            return ()
+        self._reporter.end(result)
+        return tuple(_entries(self._recorded, self._task.attributes, self._decompose))
 
 
 def _entries(

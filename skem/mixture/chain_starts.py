@@ -114,7 +114,7 @@ def _trial(model: HiddenChain, start: MixtureParameters, goal: float, known: lis
         start,
         tol=TRIAL_TOL,
         max_iter=TRIAL_EVALUATIONS,
-        accelerate=model.components.accelerable,
+        accelerate=True,
         report=falls_short,
     )
 

@@ -70,6 +70,11 @@ class HiddenChain:
         return self.sequences.n_known
 
     @property
+    def accelerable(self) -> bool:
+        """Whether its objective has a slope that the family knows."""
+        return self.components.accelerable
+
+    @property
     def rounding(self) -> float:
         """Share of the objective by which rounding may make it fall."""
         return getattr(self.components, "objective_rounding", ROUNDING)

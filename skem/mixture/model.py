@@ -22,7 +22,7 @@ from skem.families.base import (
 from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.loaded import LoadedRows
 from skem.mixture.posterior import normalise
-from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep, sweep_block
+from skem.mixture.sweep import Assignment, EStep, GivenResponsibilities, Share, sweep
 
 __all__ = ["MixtureModel"]
 
@@ -54,22 +54,44 @@ class MixtureModel:
     workers: Workers = SERIAL
     share: Share = normalise
 
-    def evaluate(self, params: MixtureParameters) -> Evaluation:
+    def evaluate(
+        self, params: MixtureParameters | None, assignment: Assignment | None = None
+    ) -> Evaluation:
         """Return the next parameters, and the objective and statistics of these ones.
 
-        Raises DegenerateComponentError where the M-step has no solution.
+        An assignment takes the place of the E-step; params may be None then. Of several mixtures
+        side by side the objective is an array. Raises DegenerateComponentError where the M-step
+        has no solution.
         """
-        try:
-            new, total, statistics = self.maximize(params, self.e_step(params))
-        except DegenerateComponentError as error:
-            error.objective = self.objective(params)
-            raise
-        return Evaluation(new, self.mean(total), statistics)
+        kernel, workers = self.kernel(params), self.workers
+        if assignment is None:
+            assert params is not None
+            assignment = self.e_step(params)
+        while True:
+            total, statistics = sweep(
+                kernel, self.rows, assignment, workers, self._loaded.block(kernel)
+            )
+            if params is not None:
+                total = total + self.components.log_prior(params.components)
+            try:
+                new = self.m_step(statistics, kernel, params)
+            except LossOfPrecision as loss:
+                kernel = loss.kernel(self._bias(params))
+            except DegenerateComponentError as error:
+                error.objective = self.mean(total)
+                raise
+            else:
+                return Evaluation(new, self.mean(total), statistics)
 
     @property
     def n_units(self) -> float:
         """Number of rows, by weight."""
         return self.rows.total_weight
+
+    @property
+    def accelerable(self) -> bool:
+        """Whether its objective has a slope that the family knows."""
+        return self.components.accelerable and self.share is normalise
 
     @property
     def rounding(self) -> float:
@@ -113,7 +135,7 @@ class MixtureModel:
 
     def objective(self, params: MixtureParameters) -> float:
         """Return the mean objective of params, in nats per row."""
-        total, _ = self._sweep(self.kernel(params), self.e_step(params))
+        total, _ = self._expect(params)
         return self.mean(total + self.components.log_prior(params.components))
 
     def spurious(self, params: MixtureParameters) -> Doubt | None:
@@ -125,7 +147,7 @@ class MixtureModel:
             counts = self._count_without_copies(params, counts)
             doubt = components.spurious(params.components, counts)
         if doubt is None and has(components, "unsettled"):
-            _, statistics = self._sweep(self.kernel(params), self.e_step(params))
+            _, statistics = self._expect(params)
             doubt = components.unsettled(params.components, statistics)
         return doubt
 
@@ -134,8 +156,7 @@ class MixtureModel:
         different = self._without_copies
         if different is None:
             return counts
-        model = replace(self, rows=different)
-        _, statistics = model._sweep(model.kernel(params), model.e_step(params))
+        _, statistics = replace(self, rows=different)._expect(params)
         return statistics[:, 0]
 
     @cached_property
@@ -163,38 +184,23 @@ class MixtureModel:
 
     def kernel(self, params: MixtureParameters | None) -> Kernel:
         """Return the components' kernel at params; at None that for statistics alone."""
+        return self.components.kernel(params and params.components, self._bias(params))
+
+    def _bias(self, params: MixtureParameters | None) -> FloatArray:
         if params is None:
-            return self.components.kernel(None, np.zeros(self.components.n_components))
-        return self.components.kernel(params.components, self.labels.bias(params.labels))
+            return np.zeros(self.components.n_components)
+        return self.labels.bias(params.labels)
 
-    def mean(self, total: float) -> float:
-        """Return a total objective by row, the base measure included."""
-        return float(self.means(total))
-
-    def means(self, totals: Any) -> Any:
-        """Return total objectives by row, the base measure included."""
-        return (totals + self._log_base_total) / self.rows.total_weight
+    def mean(self, total: Any) -> Any:
+        """Return a total objective by row, the base measure included; of an array an array."""
+        mean = (total + self._log_base_total) / self.rows.total_weight
+        return mean if np.ndim(mean) else float(mean)
 
     def start(self, responsibilities: NDArray[Any]) -> MixtureParameters:
         """Return the M-step of given responsibilities (n_rows, K), or labels (n_rows,)."""
-        K = self.components.n_components
-        return self.maximize(None, GivenResponsibilities(responsibilities, K))[0]
-
-    def maximize(
-        self, params: MixtureParameters | None, assignment: Assignment
-    ) -> tuple[MixtureParameters, Any, FloatArray]:
-        """Sweep, and return new parameters, the total objective and the statistics."""
-        kernel = self.kernel(params)
-        while True:
-            total, statistics = self._sweep(kernel, assignment)
-            if params is not None:
-                total = total + self.components.log_prior(params.components)
-            try:
-                return self.m_step(statistics, kernel, params), total, statistics
-            except LossOfPrecision as loss:
-                nothing = np.zeros(self.components.n_components)
-                bias = nothing if params is None else self.labels.bias(params.labels)
-                kernel = loss.kernel(bias)
+        given = GivenResponsibilities(responsibilities, self.components.n_components)
+        params: MixtureParameters = self.evaluate(None, given).params
+        return params
 
     def m_step(
         self, statistics: FloatArray, kernel: Kernel, previous: MixtureParameters | None
@@ -204,15 +210,11 @@ class MixtureModel:
         before = None if previous is None else previous.components
         return MixtureParameters(labels, self.components.maximize(statistics, kernel, before))
 
-    def _sweep(self, kernel: Kernel, assignment: Assignment) -> tuple[Any, FloatArray]:
-        """Pass once over all rows; over their loaded form, where that is kept."""
-        rows = self.rows
-        block = self._loaded.block(kernel)
-        if block is None:
-            return sweep(kernel, rows, assignment, self.workers)
-        n = rows.n_rows
-        work = np.empty((2, assignment.n_components, n))
-        return sweep_block(kernel, block, rows.weights, assignment, slice(0, n), work)
+    def _expect(self, params: MixtureParameters) -> tuple[Any, FloatArray]:
+        """Return the total objective, less base measure and prior, and the statistics."""
+        kernel = self.kernel(params)
+        loaded = self._loaded.block(kernel)
+        return sweep(kernel, self.rows, self.e_step(params), self.workers, loaded)
 
     @cached_property
     def _loaded(self) -> LoadedRows:

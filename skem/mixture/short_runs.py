@@ -24,7 +24,6 @@ from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.model import MixtureModel
 from skem.mixture.moves import clusters_in_a_background, moved
 from skem.mixture.numbering import match_components
-from skem.mixture.posterior import normalise
 from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
 from skem.mixture.side_by_side import climb_side_by_side, most_side_by_side
@@ -243,7 +242,7 @@ class _Search:
                 begun.params,
                 tol=TOL,
                 max_iter=MOST_EVALUATIONS,
-                accelerate=self.model.components.accelerable and self.model.share is normalise,
+                accelerate=True,
                 history=begun.trace,
                 report=falls_short,
             )

@@ -57,20 +57,19 @@ def climb_side_by_side(model: MixtureModel, runs: Sequence[Run], n_steps: int) -
         Where the last of them collapsed, too.
     """
     n, stack = len(runs), _stack(model, len(runs))
-    params, totals = _joined([run.params for run in runs]), np.empty((n_steps, n))
+    params, objectives = _joined([run.params for run in runs]), np.empty((n_steps, n))
     for i in range(n_steps):
         try:
-            params, totals[i], _ = stack.maximize(params, stack.e_step(params))
+            params, objectives[i], _ = stack.evaluate(params)
         except DegenerateComponentError as error:
             if n == 1:
                 raise
             assert error.component is not None  # of components that do not know of each other
             failed = error.component // model.components.n_components
             return climb_side_by_side(model, [*runs[:failed], *runs[failed + 1 :]], n_steps)
-    traces = model.means(totals.T).tolist()
     return [
         Run(each, (*run.trace, *trace), "max_iter")
-        for run, each, trace in zip(runs, _parted(params, n), traces, strict=True)
+        for run, each, trace in zip(runs, _parted(params, n), objectives.T.tolist(), strict=True)
     ]
 
 

@@ -19,7 +19,6 @@ __all__ = [
     "Share",
     "load_blocks",
     "sweep",
-    "sweep_block",
 ]
 
 #: ``share(log_joint, weights, responsibilities)`` writes these and returns each row's evidence.
@@ -135,7 +134,7 @@ class GivenResponsibilities:
 
 
 def sweep(
-    kernel: Kernel, rows: Rows, assignment: Assignment, workers: Workers
+    kernel: Kernel, rows: Rows, assignment: Assignment, workers: Workers, loaded: Any = None
 ) -> tuple[Any, FloatArray]:
     """Pass once over all rows.
 
@@ -149,6 +148,8 @@ def sweep(
         How responsibilities are made.
     workers : Workers
         Who does it.
+    loaded : object, default=None
+        The working form of all rows, where one block holds them all and it is there already.
 
     Returns
     -------
@@ -157,14 +158,16 @@ def sweep(
     statistics : ndarray of shape (n_components, n_statistics)
         Statistics summed by component, by weight and responsibility.
     """
-
+    K, n = assignment.n_components, rows.n_rows
+    if loaded is not None:
+        all_rows = slice(0, n)
+        found = assignment.assign(kernel, loaded, all_rows, np.empty((2, K, n)))
+        return _sums(kernel, loaded, rows.weights, all_rows, *found)
     objective: Any = 0.0
     statistics = np.zeros(())
-    K = assignment.n_components
-    block = block_rows(kernel.width, K, rows.n_rows)
-    workers = workers.for_work(rows.n_rows * kernel.width * K)
+    workers = workers.for_work(n * kernel.width * K)
     for segment_objective, segment_statistics in rows.sweep(
-        partial(sweep_segment, kernel), assignment, block, workers
+        partial(sweep_segment, kernel), assignment, block_rows(kernel.width, K, n), workers
     ):
         objective = objective + segment_objective
         statistics = statistics + segment_statistics
@@ -212,22 +215,22 @@ def sweep_segment(
     objective: Any = 0.0
     statistics = np.zeros(())
     for these, block, work in load_blocks(kernel, assignment.n_components, X, starts):
-        of_block = sweep_block(kernel, block, weights, assignment, these, work)
+        found = assignment.assign(kernel, block, these, work)
+        of_block = _sums(kernel, block, weights, these, *found)
         objective, statistics = objective + of_block[0], statistics + of_block[1]
     return objective, statistics
 
 
-def sweep_block(
+def _sums(
     kernel: Kernel,
     block: Any,
     weights: FloatArray | None,
-    assignment: Assignment,
     rows: slice,
-    work: FloatArray,
+    contributions: FloatArray,
+    responsibilities: FloatArray,
 ) -> tuple[Any, FloatArray]:
     """Return objective and statistics of a block of rows."""
-    contribution, r = assignment.assign(kernel, block, rows, work)
     if weights is not None:
-        r *= weights[rows]
-        contribution = contribution * weights[rows]
-    return np.add.reduce(contribution, axis=-1), kernel.statistics(block, r)
+        responsibilities *= weights[rows]
+        contributions = contributions * weights[rows]
+    return np.add.reduce(contributions, axis=-1), kernel.statistics(block, responsibilities)

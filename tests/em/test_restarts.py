@@ -1,67 +1,119 @@
 """A start that fails is recorded and dropped; only when all fail does the fit."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from skem import GaussianMixtureEM
-from skem.em.driver import LikelihoodFellError, Run
-from skem.em.restarts import AllStartsFailedError, best_run
+from skem.em.driver import LikelihoodFellError
+from skem.em.model import Evaluation
+from skem.em.restarts import AllStartsFailedError, Options, Watch, best_run
+from skem.errors import Doubt
 from skem.families.base import DegenerateComponentError
 
 
-def giving(objective, params=None):
-    return lambda: Run(params, (objective - 1, objective), "converged")
+class Start(NamedTuple):
+    """What EM comes to from here, and how far it is from there."""
+
+    end: float
+    to_go: float = 1.0
+    step: float = 1.0
+    error: Exception | None = None
 
 
-def failing(error):
-    def attempt():
-        raise error
+class Scripted:
+    """A model that comes to what a start says."""
 
-    return attempt
+    def evaluate(self, params):
+        if params.error is not None:
+            raise params.error
+        nearer = params._replace(to_go=max(params.to_go - params.step, 0.0))
+        return Evaluation(nearer, params.end - params.to_go, None)
 
 
 COLLAPSED = DegenerateComponentError(3, "its variance is zero")
 FELL = LikelihoodFellError("the log-likelihood fell")
 
 
+def run_from(*starts, advice="", **options):
+    """Run from objectives to come to, or errors to fail with."""
+    of_each = [
+        each
+        if isinstance(each, Start)
+        else Start(np.nan, error=each)
+        if isinstance(each, Exception)
+        else Start(each)
+        for each in starts
+    ]
+    how = Options(tol=1e-8, max_iter=10, accelerate=False, **options)
+    return best_run(Scripted(), of_each, how, advice, on_fall="Scale." if advice else "")
+
+
 def test_best_run_is_the_highest_and_all_are_reported():
-    best, restarts = best_run([giving(-5.0), giving(-2.0), giving(-3.0)], "")
+    best, restarts = run_from(-5.0, -2.0, -3.0)
     assert best.objective == -2.0
     assert [restart.log_likelihood for restart in restarts] == [-5.0, -2.0, -3.0]
-    assert all(r.n_iter == 2 and r.converged and r.failure is None for r in restarts)
+    assert all(r.n_iter == 3 and r.converged and r.failure is None for r in restarts)
 
 
 def test_first_of_equals_is_the_best():
-    assert best_run([giving(-2.0, "first"), giving(-2.0, "second")], "")[0].params == "first"
+    assert run_from(Start(-2.0, 1.0), Start(-2.0, 0.0))[0].n_evaluations == 3
+
+
+def test_sound_run_is_better_than_a_higher_spurious_one():
+    doubt = Doubt("spike", "It is a spike.")
+    best, restarts = run_from(-5.0, -2.0, doubt=lambda p: doubt if p.end == -2.0 else None)
+    assert best.objective == -5.0
+    assert [restart.spurious for restart in restarts] == [None, doubt.sentence]
+
+
+def test_run_that_converged_goes_on_from_where_it_is_revived():
+    further = {-5.0: Start(-4.0), -4.0: None}
+    best, restarts = run_from(-5.0, revive=lambda params: further[params.end])
+    assert best.trace == (-6.0, -5.0, -5.0, -5.0, -4.0, -4.0)
+    assert restarts[0].n_iter == 6
 
 
 @pytest.mark.parametrize("error", [COLLAPSED, FELL])
 def test_failure_is_recorded_and_dropped(error):
-    best, restarts = best_run([failing(error), giving(-2.0), failing(error)], "")
+    best, restarts = run_from(error, -2.0, error)
     assert best.objective == -2.0
     assert [restart.failure for restart in restarts] == [str(error), None, str(error)]
     assert np.isnan(restarts[0].log_likelihood)
     assert (restarts[0].n_iter, restarts[0].converged) == (0, False)
 
 
+def test_who_watches_hears_of_each_run_and_of_failures():
+    heard = []
+
+    class Heard(Watch):
+        def end(self, result):
+            heard.append(result and result.objective)
+            return ("record",)
+
+    best, _ = run_from(-3.0, COLLAPSED, -2.0, watch=lambda number, start: Heard())
+    assert heard == [-3.0, None, -2.0]
+    assert best.record == ("record",)
+
+
 def test_distinct_optima_are_numbered_from_the_highest_down():
     """Those that differ by less than tolerances are one; a run cut short has come to none."""
-    cut_short = Run(None, (-1.0,), "max_iter")
-    attempts = [giving(-3.0), giving(-2.0), failing(FELL), giving(-3.0 - 3e-7), lambda: cut_short]
-    _, restarts = best_run([*attempts, giving(-2.5)], "")
+    cut_short = Start(-1.0, 100.0, 1.0)
+    _, restarts = run_from(-3.0, -2.0, FELL, -3.0 - 3e-7, cut_short, -2.5)
     assert [restart.optimum for restart in restarts] == [2, 0, None, 2, None, 1]
 
 
 def test_all_failures_are_an_error_that_says_which_component_why_and_what_to_try():
     with pytest.raises(AllStartsFailedError) as error:
-        best_run([failing(FELL), failing(COLLAPSED)], "Try something else.")
+        run_from(FELL, COLLAPSED, advice="Try something else.")
     for part in ("Try something else.", "2 of 2", "component 3", "variance is zero"):
         assert part in str(error.value)
 
 
 def test_error_of_another_kind_is_nobodys_failure():
     with pytest.raises(ZeroDivisionError):
-        best_run([giving(-2.0), failing(ZeroDivisionError())], "")
+        run_from(-2.0, ZeroDivisionError())
 
 
 def rows():
@@ -99,4 +151,4 @@ def test_fit_fails_where_all_starts_collapse_and_stays_as_it_was():
 def test_advice_is_another_where_the_log_likelihood_fell():
     for last, advice in ((FELL, "Scale."), (COLLAPSED, "Try something else.")):
         with pytest.raises(AllStartsFailedError, match=rf"{advice}$"):
-            best_run([failing(last)], "Try something else.", on_fall="Scale.")
+            run_from(last, advice="Try something else.")
