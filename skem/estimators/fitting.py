@@ -90,7 +90,7 @@ class Starts:
     Attributes
     ----------
     seeds : list of (int or None)
-        The seed of each; None where its generator is not made of one.
+        The seed of each; None where it is given, or its generator is not made of one.
     """
 
     estimator: Any
