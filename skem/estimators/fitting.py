@@ -102,27 +102,26 @@ class Starts:
 
     def __post_init__(self) -> None:
         """Draw seeds."""
+        self._is_given = all_given(self.given)
         # The first start takes the generator as it is, so that one of k-means is scikit-learn's;
         # the others have seeds of their own, so that they can run in any order.
         state, n_further = self.estimator.random_state, len(self) - 1
         rng = check_random_state(state)
         # (A copy costs a noticeable part of a small fit.)
         further = deepcopy(rng).randint(2**31 - 1, size=n_further) if n_further else ()
-        self.seeds: list[Any] = [
-            state if isinstance(state, Integral) else None,
-            *map(int, further),
-        ]
+        is_number = isinstance(state, Integral) and not self._is_given
+        self.seeds: list[Any] = [state if is_number else None, *map(int, further)]
         self._generators = [rng, *map(np.random.RandomState, self.seeds[1:])]
 
     def __len__(self) -> int:
         """Return how many there are: one, where all would be the same."""
         init = self.estimator.init_params
-        once = all_given(self.given) or not (isinstance(init, str) or callable(init))
+        once = self._is_given or not (isinstance(init, str) or callable(init))
         return 1 if once else self.estimator.n_init
 
     def make(self, number: int) -> Any:
         """Return the parameters of a start: those that are given, the others drawn."""
-        if all_given(self.given):
+        if self._is_given:
             return self.given
         return complete(self.given, self._begin(self._generators[number]))
 
