@@ -334,5 +334,4 @@ array-like or callable, default='short-runs'
         (self.labels_,) = evaluate_data(family, params, X, labels=np.int32)
         if labels is not None:
             self.labels_ = with_known_labels(self.labels_, labels)
-        family = family.for_missing() if model.rows.has_missing else family
         self.lower_bound_ = replace(model, components=family).objective(params)

@@ -259,7 +259,7 @@ verbose_interval : as of all mixtures
         posterior = np.empty((len(X), family.n_components))
         evaluate(family, params, X, posterior=posterior)
         rng = None if random_state is None else check_random_state(random_state)
-        given = Binomial(family.n_components, family.n_columns, trials, incomplete=True)
+        given = Binomial(family.n_components, family.n_columns, trials)
         filled = given.impute(params.components, successes, posterior, rng)
         failures = np.where(np.isnan(failures), trials - filled, failures)
         return np.hstack([filled, failures]).astype(X.dtype)

@@ -187,7 +187,7 @@ as of all hidden Markov models
         successes, failures = np.split(rows, 2, axis=1)
         family, components = self._fitted()
         rng = None if random_state is None else check_random_state(random_state)
-        given = Binomial(family.n_components, family.n_columns, trials, incomplete=True)
+        given = Binomial(family.n_components, family.n_columns, trials)
         filled = given.impute(components, successes, posterior.astype(np.float64), rng)
         failures = np.where(np.isnan(failures), trials - filled, failures)
         return np.hstack([filled, failures]).astype(rows.dtype)

@@ -69,7 +69,6 @@ class ChainInferenceMixin(ParametricChain):
         # Not bound to the rows: what they share would be missing from the scores of each.
         model, given, _ = self._prepare(sequences, continuing=True)
         rows, family = sequences.rows, model.components
-        family = family.for_missing() if rows.has_missing else family
         names = tuple(name for name in self._mixture()._fixable if name != "weights")
         n_free, n_sequences = model.n_parameters(given), len(sequences.ends)
         if robust and n_sequences <= n_free:
@@ -79,7 +78,7 @@ class ChainInferenceMixin(ParametricChain):
                 "robust=False"
             )
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
-            model = replace(model, components=family, workers=crew)
+            model = replace(model, workers=crew)
             params = at_edges(model, given)
             params = params._replace(labels=model.labels.tied(params.labels))
             return standard_errors_of(model, params, (*Chain._fields, *names), robust)

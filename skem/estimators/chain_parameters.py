@@ -246,9 +246,7 @@ class ParametricChain(DescribedChain):
 
     def _without_penalty(self, model: HiddenChain) -> HiddenChain:
         """Return the model of the same rows whose objective is the log-likelihood alone."""
-        family = self._fitted()[0]
-        family = family.for_missing() if model.sequences.rows.has_missing else family
-        return replace(model, labels=Markov(model.labels.free), components=family)
+        return replace(model, labels=Markov(model.labels.free), components=self._fitted()[0])
 
 
 def _dirichlet(name: str, prior: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:

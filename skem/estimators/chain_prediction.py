@@ -73,10 +73,9 @@ class PredictiveChain(ForecastMixin, ScoredChain):
         if not has_missing(sequences.X):
             return sequences.X.copy()
         rng = None if random_state is None else check_random_state(random_state)
-        family = sequences.family.for_missing()
         posterior = sequences.smoothed()
         with workers(0):
-            filled = family.impute(sequences.components, sequences.X, posterior, rng)
+            filled = sequences.family.impute(sequences.components, sequences.X, posterior, rng)
         return filled.astype(sequences.X.dtype)
 
     def sample(

@@ -61,9 +61,8 @@ class ChainRows:
         self._first_row = first_row
         piece = Piece(Rows(X, labels=labels), ends, self.family.n_components)
         self.X, self.lanes, self._algorithm = X, piece.lanes, piece.algorithm
-        family = self.family.for_missing() if has_missing(X) else self.family
         with workers(X.size * family.n_statistics * family.n_components) as crew:
-            kernel = family.kernel(self.components, np.zeros(family.n_components))
+            kernel = family.kernel(self.components, np.zeros(family.n_components), has_missing(X))
             self.logs, constant = piece.log_densities(kernel, crew)
         if labels is not None:
             self._check_labels(labels)

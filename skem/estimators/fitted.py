@@ -152,7 +152,7 @@ class FittedMixture(PosteriorMixin, DensityMixin, VersionedEstimator):
             return X.copy()
         rng = None if random_state is None else check_random_state(random_state)
         order = by_pattern(np.isnan(X))
-        rows, family = X[order], family.for_missing()
+        rows = X[order]
         posterior = np.empty((len(X), family.n_components))
         evaluate(family, params, rows, posterior=posterior)
         filled = np.empty_like(X)

@@ -90,7 +90,6 @@ class InferenceMixin(ParametricMixture):
         rows, _ = training_rows(known_rows(self, X, weights, labels))
         # Not bound to the rows: what they share would be missing from the scores of each.
         labels_model, family, params, _ = self._prepare(rows, self._continued)
-        family = family.for_missing() if rows.has_missing else family
         self._check_slopes(family, params, rows)
         with workers(rows.n_rows * family.n_statistics * self.n_components) as crew:
             model = MixtureModel(labels_model, family, rows, crew)

@@ -9,6 +9,7 @@ from skem.data.rows import Rows
 from skem.estimators.validation import check_finite_array, real
 from skem.families.base import FloatArray
 from skem.families.gaussian import Gaussian
+from skem.families.incomplete import one_gaussian
 from skem.families.prior import BetaPrior, ConjugatePrior, DirichletPrior, GammaPrior
 
 __all__ = ["beta_prior", "conjugate_prior", "dirichlet_prior", "gamma_prior"]
@@ -169,8 +170,7 @@ def _covariance(family: Gaussian, rows: Rows) -> FloatArray:
         N = rows.total_weight
         return np.diag(rows.summary.variance) * (N / max(N - 1, 1.0))
     if rows.has_missing:
-        incomplete: Any = family.for_missing().bound(rows)
-        return incomplete.reference.covariances[0]
+        return one_gaussian(family, rows).covariances[0]
     scatter = rows.fold(partial(_scatter, family.origin), 2**14)
     return scatter / max(rows.total_weight - 1, 1.0)
 

@@ -102,8 +102,6 @@ class SuccessesOutOfTrials(MixtureEM):
     def _warn_about_data(self, rows: Rows) -> None:
         self._warn_about_fractions(rows.first(ROWS_TO_LOOK_AT))
         family = self._family(self.n_components, rows.X.shape[1])
-        if rows.has_missing:
-            family = family.for_missing()
         if family.n_columns > 1 or self.n_components == 1 or self._in_chain:
             return
         most = float(rows.fold(partial(_most_trials, family), 2**16, max))

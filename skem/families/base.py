@@ -32,7 +32,6 @@ __all__ = [
     "DegenerateComponentError",
     "Family",
     "FloatArray",
-    "Incomplete",
     "Kernel",
     "LossOfPrecision",
     "Smooth",
@@ -131,10 +130,12 @@ class Components(Protocol):
     @property
     def n_statistics(self) -> int: ...
 
-    def kernel(self, params: Any, bias: FloatArray) -> Kernel:
+    def kernel(self, params: Any, bias: FloatArray, incomplete: bool = False) -> Kernel:
         """Return the kernel to sweep with at params; None means that only statistics are wanted.
 
-        ``bias`` (K,) is added to the log-density of each component.
+        ``bias`` (K,) is added to the log-density of each component. ``incomplete`` says that cells
+        may be missing, which are NaN: the statistics may have other columns then, and the M-step
+        takes those of either kernel.
         """
 
     def maximize(self, statistics: FloatArray, kernel: Kernel, previous: Any) -> Any:
@@ -175,26 +176,14 @@ class Smooth(Protocol):
         """
 
 
-class Incomplete(Protocol):
-    """What rows with missing cells ask of a family."""
-
-    def for_missing(self) -> "Family":
-        """Return this family for rows of which cells may be missing, which are NaN."""
-
-    def impute(
-        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
-    ) -> FloatArray:
-        """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
-
-
 class Streamed(Protocol):
     """What ``partial_fit`` asks of a family."""
 
     def for_streams(self) -> "Family":
-        """Return this family for batches of rows, whose statistics add up whatever they miss."""
+        """Return this family for batches of rows, each of which is seen once."""
 
     def about_origin(self, statistics: FloatArray, kernel: Kernel) -> FloatArray:
-        """Return the statistics of a kernel in a form that does not depend on its parameters."""
+        """Return the statistics in a form that depends neither on parameters nor on the rows."""
 
     def mean_statistics(self, params: Any, like: FloatArray) -> FloatArray:
         """Return what the M-step gives params for: statistics of one row of each component.
@@ -204,7 +193,7 @@ class Streamed(Protocol):
         """
 
 
-class Family(Components, Smooth, Incomplete, Streamed, Protocol):
+class Family(Components, Smooth, Streamed, Protocol):
     """A family that does all that the estimators can ask for.
 
     It may also have
@@ -232,6 +221,11 @@ class Family(Components, Smooth, Incomplete, Streamed, Protocol):
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:
         """Draw counts[k] rows from each component k, one component after another."""
+
+    def impute(
+        self, params: Any, X: FloatArray, posterior: FloatArray, rng: Any = None
+    ) -> FloatArray:
+        """Fill in the missing cells of X: by their expectation, or a draw where rng is given."""
 
 
 def draw_labels(posterior: FloatArray, rng: Any) -> NDArray[np.intp]:

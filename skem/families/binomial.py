@@ -11,7 +11,7 @@ which keeps its digits where the three gammaln would cancel. A cell that is miss
 one without a trial: nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,8 +51,6 @@ class Binomial(ExponentialFamily):
     n_trials : ndarray of shape (n_columns,) or None
         Trials of each column, for rows of successes alone; None for rows
         ``[successes | failures]`` of 2m columns.
-    incomplete : bool, default=False
-        Whether cells may be missing.
     held : Held, default=Held()
         Parameters that the M-step leaves alone.
     prior : BetaPrior or None, default=None
@@ -60,20 +58,16 @@ class Binomial(ExponentialFamily):
     """
 
     n_trials: FloatArray | None = None
-    incomplete: bool = False
     prior: BetaPrior | None = None
 
     separable = True
     ranges = {"probabilities": PROBABILITY}
+    n_cell_constants = 0
 
     @property
     def n_statistics(self) -> int:
         """Width of ``T = (1, s, f)``."""
         return 1 + 2 * self.n_columns
-
-    def for_missing(self) -> "Binomial":
-        """Return the family for which cells may be missing."""
-        return replace(self, incomplete=True)
 
     def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write (1, s, f) of each row to out."""
@@ -84,8 +78,6 @@ class Binomial(ExponentialFamily):
         else:
             out[1 : m + 1] = X.T
             np.subtract(self.n_trials[:, np.newaxis], out[1 : m + 1], out=out[m + 1 :])
-        if self.incomplete:
-            out[np.isnan(out)] = 0.0
         return out
 
     def natural_parameters(self, params: BinomialParameters) -> FloatArray:
@@ -112,8 +104,6 @@ class Binomial(ExponentialFamily):
             successes, failures = X[:, : self.n_columns], X[:, self.n_columns :]
         else:
             successes, failures = X, self.n_trials - X
-        if not self.incomplete:
-            return successes, failures
         missing = np.isnan(successes)
         return np.where(missing, 0.0, successes), np.where(missing, 0.0, failures)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skem.coordinates import Coordinates
 from skem.families.base import LOG_ZERO, FloatArray, Kernel, draw_labels, log_or_impossible
-from skem.families.exponential import ExponentialFamily
+from skem.families.exponential import ExponentialFamily, LinearKernel
 from skem.families.prior import DirichletPrior
 from skem.ranges import SIMPLEX
 
@@ -75,9 +75,9 @@ class Categorical(ExponentialFamily):
         """Width of T."""
         return 2 + self.n_columns * self.n_levels
 
-    def for_missing(self) -> "Categorical":
-        """Return the family itself."""
-        return self
+    def kernel(self, params: Any, bias: FloatArray, incomplete: bool = False) -> LinearKernel:
+        """Return the linear kernel at params; a missing cell is at no level as it is."""
+        return super().kernel(params, bias)
 
     def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T of each row to out."""

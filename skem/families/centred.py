@@ -13,7 +13,7 @@ import numpy as np
 from skem.families.base import FloatArray
 from skem.families.covariance import Structure
 
-__all__ = ["CellKernel", "CentredKernel"]
+__all__ = ["CentredKernel"]
 
 
 #: Responsibilities up to this share of a block's largest change no total: 1e12 of them together
@@ -79,43 +79,4 @@ class CentredKernel:
             Z = Z - centre[:, np.newaxis]
             second = self.structure.weighted_second(Z, r)
             rows.append(np.concatenate([[r.sum()], Z @ r, second]))
-        return np.array(rows)
-
-
-@dataclass(frozen=True, eq=False)
-class CellKernel(CentredKernel):
-    """The same where cells are missing, which are NaN, and features are not correlated.
-
-    Missing cells are left out of everything; ``log_peaks`` are the log-weights.
-
-    Parameters
-    ----------
-    cell_peaks : ndarray of shape (n_components, n_features) or None, default=None
-        Largest log-density of each cell, less its penalty.
-    """
-
-    cell_peaks: FloatArray | None = None
-
-    def log_density(self, block: FloatArray, out: FloatArray) -> float:
-        """Write the log-density of the observed cells to out, less the largest bias."""
-        assert self.log_peaks is not None and self.cell_peaks is not None
-        U, missing = self.params.precisions_cholesky, np.isnan(block)
-        for k, mean in enumerate(self.params.means):
-            whitened = self.structure.whiten(U, k, block - mean[:, np.newaxis])
-            whitened[missing] = 0.0
-            np.einsum("ib,ib->b", whitened, whitened, out=out[k])
-        out *= -0.5
-        out += self.cell_peaks @ ~missing
-        offset = float(self.log_peaks.max())
-        out += (self.log_peaks - offset)[:, np.newaxis]
-        return offset
-
-    def statistics(self, block: FloatArray, responsibilities: FloatArray) -> FloatArray:
-        """Return counts of rows and of cells, first and second moments about the centres."""
-        rows, missing = [], np.isnan(block)
-        for centre, r in zip(self.centres, responsibilities, strict=True):
-            Z = block - centre[:, np.newaxis]
-            Z[missing] = 0.0
-            second = self.structure.weighted_second(Z, r)
-            rows.append(np.concatenate([[r.sum()], ~missing @ r, Z @ r, second]))
         return np.array(rows)

@@ -149,8 +149,19 @@ class Densities(ExponentialFamily):
         """Raise: log-densities are not linear in any statistics."""
         raise self._lacks("a linear kernel", "natural parameters")
 
-    def kernel(self, params: DensityParameters | None, bias: FloatArray) -> Any:
-        """Return the kernel at params."""
+    def kernel(
+        self, params: DensityParameters | None, bias: FloatArray, incomplete: bool = False
+    ) -> Any:
+        """Return the kernel at params; a missing cell adds nothing where columns are independent.
+
+        Raises ValueError where cells may be missing, but a density takes whole rows.
+        """
+        whole = [density.name for density in self.densities if not density.is_scipy]
+        if incomplete and whole:
+            raise ValueError(
+                f"X has missing cells (NaN), but {whole[0]} takes whole rows: only distributions "
+                "of scipy.stats can do without a cell. Leave such rows out, or fill them in"
+            )
         return DensityKernel(self, params, bias)
 
     def maximize(
@@ -249,17 +260,6 @@ class Densities(ExponentialFamily):
         """Pair densities with their parameters (n_columns, n_parameters)."""
         pairs = zip(self.densities, params.parameters, strict=True)
         return [(density, theta[:, : len(density.names)]) for density, theta in pairs]
-
-    def for_missing(self) -> "Densities":
-        """Return the family itself: a missing cell adds nothing where columns are independent."""
-        for density in self.densities:
-            if not density.is_scipy:
-                raise ValueError(
-                    f"X has missing cells (NaN), but {density.name} takes whole rows: only "
-                    "distributions of scipy.stats can do without a cell. Leave such rows out, or "
-                    "fill them in"
-                )
-        return self
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:
         """Return X; a missing cell is put at its column's mean."""

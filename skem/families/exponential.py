@@ -55,6 +55,24 @@ class LinearKernel:
         return weighted_sums(responsibilities, block)
 
 
+class IncompleteKernel(LinearKernel):
+    """The same for rows of which cells may be missing, which are NaN.
+
+    Then ``T = (1, o, T(x) without its 1)``, 0 in place of what is missing, with ``o`` 1 where a
+    cell is observed, of the cells that have a constant.
+    """
+
+    def load(self, X: FloatArray, out: FloatArray) -> FloatArray:
+        """Write T of each row to the columns of out."""
+        n_cells = self.width - self.family.n_statistics
+        T = self.family.sufficient_statistics(X, out[n_cells:])
+        T[np.isnan(T)] = 0.0
+        if n_cells:
+            out[0] = 1.0
+            np.logical_not(np.isnan(X.T), out=out[1 : 1 + n_cells], casting="unsafe")
+        return out
+
+
 @dataclass(frozen=True, eq=False)
 class ExponentialFamily(ABC):
     """An exponential family: both passes of EM follow from its sufficient statistics.
@@ -116,12 +134,21 @@ class ExponentialFamily(ABC):
         return 0.0
 
     def bound(self, rows: Any) -> Any:
-        """Return the family itself: all it needs to know of the rows is whether cells miss."""
-        return self.for_missing() if rows.has_missing else self
+        """Return the family itself; raise where cells miss, and it has no kernel for that."""
+        self.kernel(None, np.zeros(self.n_components), rows.has_missing)
+        return self
 
-    def for_missing(self) -> Any:
-        """Return the family for rows with missing cells; optional."""
-        raise self._lacks("missing cells", "for_missing")
+    @property
+    def n_cell_constants(self) -> int:
+        """How many cells of a row have a constant in the log-density; optional.
+
+        Where such a cell is missing its constant is, too: it is not in natural parameters then.
+        """
+        raise self._lacks("missing cells", "n_cell_constants")
+
+    def cell_constants(self, params: Any) -> FloatArray:
+        """Return these constants (K, n_cell_constants), the sum of which is that of the row."""
+        return np.empty((self.n_components, 0))
 
     def for_streams(self) -> Any:
         """Return the family itself."""
@@ -149,12 +176,16 @@ class ExponentialFamily(ABC):
         """Return None: the likelihood is bounded."""
         return None
 
-    def kernel(self, params: Any, bias: FloatArray) -> LinearKernel:
+    def kernel(self, params: Any, bias: FloatArray, incomplete: bool = False) -> LinearKernel:
         """Return the linear kernel at params."""
         eta = None
         if params is not None:
             eta = self.natural_parameters(params)
+            if incomplete:
+                eta = np.hstack([np.zeros((len(eta), 1)), self.cell_constants(params), eta[:, 1:]])
             eta[:, 0] += bias
+        if incomplete:
+            return IncompleteKernel(self, eta, self.n_cell_constants + self.n_statistics)
         return LinearKernel(self, eta, self.n_statistics)
 
     def sample(self, params: Any, counts: NDArray[np.int_], rng: Any) -> FloatArray:

@@ -105,7 +105,7 @@ class GaussianDensity:
         return self.origin.size
 
     @property
-    def n_statistics(self) -> int:
+    def width(self) -> int:
         """Width of T."""
         n_second = 0 if self.pooled else self.structure.n_second(self.n_features)
         return 1 + self.n_features + n_second
@@ -149,8 +149,8 @@ class GaussianDensity:
         if params is None:
             if wide:
                 return WideKernel(self.origin)
-            return LinearKernel(self, None, self.n_statistics)
-        if (narrow := self._loses_digits(params)).any():
+            return LinearKernel(self, None, self.width)
+        if (narrow := self.loses_digits(params)).any():
             return self.centred_kernel(params, bias, params.means, narrow)
         return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
 
@@ -164,7 +164,7 @@ class GaussianDensity:
         U, d = params.precisions_cholesky, self.n_features
         slopes, quadratic = self.structure.expanded(U, params.means)
         half_norms = np.einsum("kd,kd->k", slopes, params.means) / 2
-        eta = np.empty((self.n_components, self.n_statistics))
+        eta = np.empty((self.n_components, self.width))
         eta[:, 1 : 1 + d] = slopes
         if self.pooled is None:
             peaks = self.log_peaks(params, bias)
@@ -178,7 +178,7 @@ class GaussianDensity:
             # The mean over all rows stands for each: the sum is right, a single row's is not.
             offset = float(common[0] + squares[0] / total)
             eta[:, 0] = bias - half_norms
-        return LinearKernel(self, eta, self.n_statistics, offset)
+        return LinearKernel(self, eta, self.width, offset)
 
     def log_prior(self, params: GaussianParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""
@@ -200,7 +200,7 @@ class GaussianDensity:
         if narrow is None or not self._can_part(narrow):
             return self._all_centred(params, bias, centres)
         if params is None:
-            linear, few = LinearKernel(self, None, self.n_statistics), None
+            linear, few = LinearKernel(self, None, self.width), None
         else:
             linear = self.expanded_kernel(params, bias)
             few = GaussianParameters(*(values[narrow] for values in params))
@@ -220,7 +220,7 @@ class GaussianDensity:
         return separate and 2 * int(narrow.sum()) <= narrow.size
 
     @keep_last
-    def _loses_digits(self, params: GaussianParameters) -> NDArray[np.bool_]:
+    def loses_digits(self, params: GaussianParameters) -> NDArray[np.bool_]:
         """Say of which components the expanded form amplifies rounding too much, (K,)."""
         amplification = self.structure.amplification(
             params.covariances, params.precisions_cholesky, params.means

@@ -46,6 +46,8 @@ class PartlyCompleteKernel:
 
     Parameters
     ----------
+    family : Completion
+        Has the kernel to use where statistics cancel.
     linear : LinearKernel
         For the rows without a missing cell; its statistics are ``(1, z, second moments)``, about
         the origin. Statistics are about it, too.
@@ -53,6 +55,7 @@ class PartlyCompleteKernel:
         For the others.
     """
 
+    family: Any
     linear: LinearKernel
     patterns: PatternKernel
 

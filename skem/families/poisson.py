@@ -8,7 +8,7 @@ so ``T = (1, x)``. A missing cell says nothing: where there are such, ``T = (1, 
 ``o`` 1 where a cell is observed. Nothing in it needs whole numbers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,15 +45,12 @@ class Poisson(ExponentialFamily):
         Number of components K.
     n_columns : int
         Number of columns m of counts.
-    incomplete : bool, default=False
-        Whether cells may be missing.
     held : Held, default=Held()
         Parameters that the M-step leaves alone.
     prior : GammaPrior or None, default=None
         Prior of the rates.
     """
 
-    incomplete: bool = False
     prior: GammaPrior | None = None
 
     separable = True
@@ -62,33 +59,26 @@ class Poisson(ExponentialFamily):
     @property
     def n_statistics(self) -> int:
         """Width of T."""
-        return 1 + (2 if self.incomplete else 1) * self.n_columns
+        return 1 + self.n_columns
 
-    def for_missing(self) -> "Poisson":
-        """Return the family for which cells may be missing."""
-        return replace(self, incomplete=True)
+    @property
+    def n_cell_constants(self) -> int:
+        """One for each column: less the rate."""
+        return self.n_columns
 
-    def for_streams(self) -> "Poisson":
-        """Return the same: batches with missing cells and without add up."""
-        return self.for_missing()
+    def cell_constants(self, params: PoissonParameters) -> FloatArray:
+        """Return ``-l``."""
+        return -params.rates
 
     def sufficient_statistics(self, X: FloatArray, out: FloatArray) -> FloatArray:
         """Write T of each row to out."""
-        out[0] = 1.0
-        counts = out[-self.n_columns :]
-        counts[:] = X.T
-        if self.incomplete:
-            missing = np.isnan(counts)
-            counts[missing] = 0.0
-            np.logical_not(missing, out=out[1 : 1 + self.n_columns], casting="unsafe")
+        out[0], out[1:] = 1.0, X.T
         return out
 
     def natural_parameters(self, params: PoissonParameters) -> FloatArray:
-        """Return ``(-sum l, log l)``, or ``(0, -l, log l)`` for cells that may be missing."""
+        """Return ``(-sum l, log l)``."""
         rates = params.rates
-        totals = rates.sum(axis=1, keepdims=True)
-        first = [0 * totals, -rates] if self.incomplete else [-totals]
-        return np.hstack([*first, log_or_impossible(rates)])
+        return np.hstack([-rates.sum(axis=1, keepdims=True), log_or_impossible(rates)])
 
     def log_prior(self, params: PoissonParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""
@@ -119,8 +109,8 @@ class Poisson(ExponentialFamily):
 
     def _parts(self, statistics: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return how much was seen of each cell, and the sum of its counts, both (K, m)."""
-        sums = statistics[:, -self.n_columns :]
-        cells = statistics[:, 1 : 1 + self.n_columns] if self.incomplete else statistics[:, :1]
+        counts, sums = np.split(statistics, [-self.n_columns], axis=1)
+        cells = counts[:, 1:] if counts.shape[1] > 1 else counts  # of rows that are all complete
         return np.broadcast_to(cells, sums.shape), sums
 
     def _with_prior(self, cells: FloatArray, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -136,9 +126,14 @@ class Poisson(ExponentialFamily):
         cells, sums = self._with_prior(*self._parts(statistics))
         return (sums - cells * params.rates)[self.held.free("rates")].ravel()
 
+    def about_origin(self, statistics: FloatArray, kernel: Kernel) -> FloatArray:
+        """Return the statistics with counts of cells, whether or not some are missing."""
+        cells, sums = self._parts(statistics)
+        return np.hstack([statistics[:, :1], cells, sums])
+
     def mean_statistics(self, params: PoissonParameters, like: FloatArray) -> FloatArray:
-        """Return the statistics of one complete row of each component."""
-        ones = np.ones((len(params.rates), self.n_statistics - self.n_columns))
+        """Return the statistics of one row of each component, of which no cell is missing."""
+        ones = np.ones((len(params.rates), 1 + self.n_columns))
         return np.hstack([ones, params.rates])
 
     def coordinates(self, X: FloatArray, weights: FloatArray) -> FloatArray:

@@ -128,7 +128,7 @@ class HiddenChain:
         piece = self.sequences.whole
         assert piece is not None
         posterior = posterior[:, piece.lanes.order]
-        kernel = self.components.kernel(None, self._no_bias)
+        kernel = self.kernel(None)
         while True:
             statistics = piece.statistics(kernel, posterior, self.workers)
             try:
@@ -186,9 +186,11 @@ class HiddenChain:
     def _no_bias(self) -> FloatArray:
         return np.zeros(self.components.n_components)
 
-    def kernel(self, params: MixtureParameters) -> Kernel:
-        """Return the components' kernel at params."""
-        return self.components.kernel(params.components, self._no_bias)
+    def kernel(self, params: MixtureParameters | None) -> Kernel:
+        """Return the components' kernel at params; at None that for statistics alone."""
+        components = None if params is None else params.components
+        incomplete = self.sequences.rows.has_missing
+        return self.components.kernel(components, self._no_bias, incomplete)
 
     def _expect(self, kernel: Kernel, params: MixtureParameters) -> tuple[Sums, float]:
         """Return what the E-step expects, and the mean objective."""

@@ -184,7 +184,8 @@ class MixtureModel:
 
     def kernel(self, params: MixtureParameters | None) -> Kernel:
         """Return the components' kernel at params; at None that for statistics alone."""
-        return self.components.kernel(params and params.components, self._bias(params))
+        components = params and params.components
+        return self.components.kernel(components, self._bias(params), self.rows.has_missing)
 
     def _bias(self, params: MixtureParameters | None) -> FloatArray:
         if params is None:

@@ -96,8 +96,7 @@ def advance(state: Online, model: MixtureModel, params: Any) -> tuple[Online, An
         The next parameters; None where the M-step has no solution, because too little was seen.
     """
     family, rows = state.components, model.rows
-    seen = family.for_missing() if rows.has_missing else family
-    kernel = replace(model, components=seen).kernel(params)
+    kernel = model.kernel(params)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
         _, statistics = sweep(kernel, rows, model.e_step(params), model.workers)
         means = family.about_origin(statistics, kernel) / rows.total_weight
@@ -112,7 +111,8 @@ def advance(state: Online, model: MixtureModel, params: Any) -> tuple[Online, An
         means = (1 - step) * before + step * means
     total = state.total_weight + rows.total_weight
     state = replace(state, total_weight=total, statistics=means, n_steps=state.n_steps + 1)
+    about_origin = family.kernel(None, np.zeros(family.n_components))
     try:
-        return state, model.m_step(means * total, model.kernel(None), params)
+        return state, model.m_step(means * total, about_origin, params)
     except (DegenerateComponentError, LossOfPrecision):
         return state, None

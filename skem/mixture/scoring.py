@@ -52,16 +52,17 @@ def evaluate(
         Whether several threads may share the work.
     """
     outputs = (log_density, posterior, labels, log_certainty)
-    if has_missing(X):
-        family, order = family.for_missing(), by_pattern(np.isnan(X))
+    incomplete = has_missing(X)
+    if incomplete:
+        order = by_pattern(np.isnan(X))
         if (np.diff(order) < 0).any():
             ordered = [None if output is None else np.empty_like(output) for output in outputs]
-            _evaluate(family, params, X[order], in_parallel, *ordered)
+            _evaluate(family, params, X[order], incomplete, in_parallel, *ordered)
             for output, values in zip(outputs, ordered, strict=True):
                 if output is not None:
                     output[order] = values
             return
-    _evaluate(family, params, X, in_parallel, *outputs)
+    _evaluate(family, params, X, incomplete, in_parallel, *outputs)
 
 
 def components_alike(
@@ -105,6 +106,7 @@ def _evaluate(
     family: Family,
     params: MixtureParameters,
     X: NDArray[np.floating[Any]],
+    incomplete: bool,
     in_parallel: bool,
     log_density: NDArray[Any] | None,
     posterior: NDArray[Any] | None,
@@ -112,7 +114,8 @@ def _evaluate(
     log_certainty: NDArray[Any] | None,
 ) -> None:
     """Evaluate rows in the order in which they are."""
-    kernel = family.kernel(params.components, Independent().bias(params.labels))
+    bias = Independent().bias(params.labels)
+    kernel = family.kernel(params.components, bias, incomplete)
     weights, K = params.labels.weights, family.n_components
 
     @np.errstate(over="ignore", invalid="ignore")  # rows far beyond any component

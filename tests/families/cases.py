@@ -25,7 +25,7 @@ N_ROWS = 300
 class Centred(Gaussian):
     """Gaussian that always uses its centred kernel."""
 
-    def kernel(self, params, bias):
+    def kernel(self, params, bias, incomplete=False):
         """Return it."""
         if params is None:
             return super().kernel(params, bias)
@@ -35,7 +35,7 @@ class Centred(Gaussian):
 class Wide(Gaussian):
     """Gaussian that always uses its kernel for many features."""
 
-    def kernel(self, params, bias):
+    def kernel(self, params, bias, incomplete=False):
         """Return it."""
         if params is None:
             return super().kernel(params, bias)
@@ -110,7 +110,7 @@ def gaussian_case(structure, K, d, ridge=0.0, kind=Gaussian, pooled=False, missi
 
     if missing:
         X = with_holes(X, missing)
-        family = family.for_missing().bound(Rows(X))
+        family = family.bound(Rows(X))
     correlated = family.structure.correlated
 
     def penalties(params):
@@ -152,7 +152,6 @@ def binomial_case(K, m, n_trials=None, missing=0.0):
     successes = rng.binomial(trials, params.probabilities[labels]).astype(np.float64)
     if missing:
         successes = with_holes(successes, missing)
-        family = family.for_missing()
     X = successes if n_trials is not None else np.hstack([successes, trials - successes])
 
     def log_densities(params, X):
@@ -180,7 +179,7 @@ def poisson_case(K, m, missing=0.0):
     X = rng.poisson(rates[rng.choice(K, N_ROWS, p=weights)]).astype(np.float64)
     family = Poisson(K, m)
     if missing:
-        X, family = with_holes(X, missing), family.for_missing()
+        X = with_holes(X, missing)
 
     def log_densities(params, X):
         return np.nansum(poisson.logpmf(X[:, np.newaxis], params.rates), axis=2)

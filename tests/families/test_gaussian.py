@@ -301,7 +301,7 @@ def test_complete_rows_among_others_come_to_the_same_by_their_own_kernel(structu
     X = case.X.copy()
     X[::20, 1] = X[5::40, 3] = np.nan
     rows = Rows(X)
-    family = case.family.for_missing().bound(rows)
+    family = case.family.bound(rows)
     model = MixtureModel(Independent(), family, rows)
     mixed = model.kernel(case.params)
     assert isinstance(mixed, PartlyCompleteKernel)
@@ -318,6 +318,6 @@ def test_tight_components_among_incomplete_rows_are_left_to_the_patterns():
     X, labels = clusters(1e6)
     X[::7, 1] = np.nan
     rows = Rows(X)
-    family = family_for(np.nan_to_num(X, nan=1e6), "full", 2).for_missing().bound(rows)
+    family = family_for(np.nan_to_num(X, nan=1e6), "full", 2).bound(rows)
     model = MixtureModel(Independent(), family, rows)
     assert isinstance(model.kernel(model.start(labels)), PatternKernel)
