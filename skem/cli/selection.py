@@ -13,18 +13,11 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skem.cli.errors import CommandError
 from skem.cli.progress import count
 from skem.model_selection import held_out_score, one_standard_error
-from skem.model_selection.soundness import DATA, doubt_of
+from skem.model_selection.soundness import doubt_of, grade_of
 
 __all__ = ["RULES", "Candidate", "choose", "fit_all", "hold_out"]
 
 N_FOLDS = 5
-
-#: What else makes a fit doubtful than its ``doubts_``, in a word, by what its warning says.
-DOUBTS = {
-    "did not converge": "no end",
-    "distinct rows": "few rows",
-    "cannot be identified": "unclear",
-}
 
 
 @dataclass(frozen=True)
@@ -103,15 +96,11 @@ def _fit(prototype: Any, params: dict[str, Any], X: Any, weights: np.ndarray | N
         params,
         model,
         remarks,
-        doubt_of(model) or _in_a_word(remarks),
+        doubt_of(model),
         model.score(X, sample_weight=weights) * (len(X) if weights is None else weights.sum()),
         model.bic(X, sample_weight=weights),
         model.icl(X, sample_weight=weights),
     )
-
-
-def _in_a_word(remarks: Sequence[str]) -> str:
-    return next((word for part, word in DOUBTS.items() if part in " ".join(remarks)), "")
 
 
 def hold_out(
@@ -142,13 +131,10 @@ def hold_out(
 
 
 def _eligible(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that can be trusted; if none can, those in doubt for their data alone.
-
-    If there are none of these either, all that were fitted.
-    """
-    sound = [candidate for candidate in candidates if not candidate.doubt]
-    sound = sound or [candidate for candidate in candidates if candidate.doubt == DATA]
-    return sound or [candidate for candidate in candidates if candidate.model is not None]
+    """Return the candidates that can be trusted; if none can, those that are least in doubt."""
+    fitted = [candidate for candidate in candidates if candidate.model is not None]
+    least = min(grade_of(candidate.doubt) for candidate in fitted)
+    return [candidate for candidate in fitted if grade_of(candidate.doubt) == least]
 
 
 def _lowest(criterion: str) -> Callable[[Sequence[Candidate]], Candidate | None]:
@@ -175,7 +161,9 @@ def _simplest(candidates: Sequence[Candidate]) -> Candidate | None:
         for key in known[0].held_out
         if "_test_" in key
     }
-    return known[one_standard_error(results)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whether any is sound the verdict tells
+        return known[one_standard_error(results)]
 
 
 class Rule(NamedTuple):

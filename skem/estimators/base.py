@@ -15,12 +15,7 @@ from skem.em.restarts import Restart, best_run
 from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
-from skem.estimators.doubts import (
-    doubts_of,
-    warn_about_copies,
-    warn_about_few_rows,
-    warn_about_fit,
-)
+from skem.estimators.doubts import doubts_of, warn_about_fit
 from skem.estimators.fitting import (
     ASSIGNMENTS,
     Starts,
@@ -122,6 +117,10 @@ array-like or callable, default='short-runs'
         What each start came to: ``log_likelihood`` (the last in its trace, per row), ``n_iter``,
         ``converged``, ``failure``, ``spurious`` (what makes it untrustworthy), ``seed`` and
         ``optimum`` (which of the distinct optima found, 0 the highest).
+    doubts_ : dict of str to str
+        Why the fit cannot be trusted and what helps, by a word: 'no end' (it has not converged),
+        'few rows' (fewer distinct ones than components), 'empty' (a component), 'alike' (no row
+        tells two components apart), or a word of the family. Without any it is sound.
     labels_ : ndarray of shape (n_samples,), int32
         Likeliest component of each training row.
     n_parameters_ : int
@@ -218,14 +217,13 @@ array-like or callable, default='short-runs'
         Warns
         -----
         ConvergenceWarning
-            If the best run had something left to gain after ``max_iter`` evaluations, or came to
-            something that cannot be trusted: a component that is empty or spurious.
-        UserWarning
-            If no row tells two components apart.
+            If the fit cannot be trusted (``doubts_``): the best run had something left to gain
+            after ``max_iter`` evaluations, a component is empty or spurious, no row tells two
+            apart, or the data cannot tell so many.
         """
         with unchanged_on_error(self):
-            best = self._fit(X, y, sample_weight, known_labels)
-            warn_about_fit(self, best)
+            self._fit(X, y, sample_weight, known_labels)
+            warn_about_fit(self)
         return self
 
     def fit_predict(
@@ -256,7 +254,7 @@ array-like or callable, default='short-runs'
         return self.fit(X, y, sample_weight, known_labels).labels_
 
     @with_callbacks
-    def _fit(self, X: Any, y: Any, sample_weight: Any, known_labels: Any) -> Run:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, known_labels: Any) -> None:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "weights_")
         if continuing:
@@ -268,7 +266,6 @@ array-like or callable, default='short-runs'
         self._check_rows(rows, self.n_components)
         if continuing or isinstance(self.init_params, str):
             rows = rows.condense()
-        warn_about_few_rows(self, rows)
         labels_model, family, given, held = self._prepare(
             rows, self._continued if continuing else self._given
         )
@@ -295,9 +292,7 @@ array-like or callable, default='short-runs'
             self._publish_best(best, starts, "_" if continuing else "_init", X.dtype)
             self._publish_rows(X, weights, labels, model)
             self.doubts_ = doubts_of(self, best, model)
-        warn_about_copies(self, rows)
         task.end(best.params)
-        return best
 
     def _publish_run(self, best: Run, restarts: tuple[Restart, ...], history: list[float]) -> None:
         """Set the fitted attributes that say how the run went."""

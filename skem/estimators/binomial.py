@@ -92,7 +92,8 @@ verbose_interval : as of all mixtures
     trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
         Said once, in MixtureEM.
     doubts_ : dict of str to str
-        Why the fit cannot be trusted, by a word: 'empty'. Without any it is sound.
+        Why the fit cannot be trusted, by a word: those of all mixtures, and 'unclear' (one column
+        of so few trials that other parameters fit it equally well).
     n_features_in_ : int
         Number of columns of X seen by fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skem.chains.markov import reachable
 from skem.em.driver import Run
-from skem.estimators.doubts import NEXT_TO_NOTHING, ROWS_TO_TELL_APART
+from skem.estimators.doubts import NEXT_TO_NOTHING, doubt_about_end, some_rows
 from skem.families.base import FloatArray
 from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.piece import Sums
@@ -83,7 +83,7 @@ def doubts_of_chain(
             f"{estimator.n_parameters_} parameters are more than the {n_numbers} numbers in X: "
             "these cannot tell so many states. Decrease n_components."
         )
-    return doubts
+    return doubts | doubt_about_end(estimator, best)
 
 
 def _evidence_of_transitions(model: HiddenChain, expected: Sums) -> FloatArray:
@@ -95,13 +95,11 @@ def _evidence_of_transitions(model: HiddenChain, expected: Sums) -> FloatArray:
 
 def _alike(estimator: Any, model: HiddenChain) -> tuple[int, int] | None:
     """Return two states that could be one, if there are such."""
-    rows, transmat = model.sequences.rows, estimator.transmat_
+    transmat = estimator.transmat_
     if len(transmat) == 1:
         return None
-    step = -(-rows.n_rows // ROWS_TO_TELL_APART)
-    X = rows.X[::step] if rows.in_memory else rows.first(ROWS_TO_TELL_APART)
     family, params = estimator._mixture()._fitted()
-    pair = components_alike(family, params, X)
+    pair = components_alike(family, params, some_rows(model.sequences.rows))
     if pair is None:
         return None
     i, j = pair

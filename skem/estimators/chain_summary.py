@@ -15,7 +15,7 @@ from skem.estimators.continuing import given_starting_values
 from skem.estimators.parameters import Estimate
 from skem.estimators.reordering import reorder_restarts
 from skem.estimators.row_validation import check_sample_weight
-from skem.estimators.summary import UNCERTAIN, Summary, column_names, doubts_of
+from skem.estimators.summary import UNCERTAIN, Summary, column_names
 from skem.estimators.text import lay_out, spell
 from skem.families.base import FloatArray
 
@@ -130,7 +130,7 @@ class DescribedChain(PredictiveChain):
             bic=bic,
             uncertainty=uncertainty,
             n_uncertain=n_uncertain,
-            doubts=doubts_of(self),
+            doubts=list(getattr(self, "doubts_", {}).values()),
             startprob=_estimate(self, errors, "startprob"),
             transmat=_estimate(self, errors, "transmat"),
         )

@@ -130,9 +130,9 @@ verbose_interval : as of all mixtures
     trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
         Said once, in MixtureEM.
     doubts_ : dict of str to str
-        Why the fit cannot be trusted and what helps, by a word: 'flat', 'few rows', 'spike',
-        'empty'; or 'data', where columns that are constant or collinear make every component
-        flat, however many there are. Without any it is sound.
+        Why the fit cannot be trusted and what helps, by a word: those of all mixtures, 'flat',
+        'spike', and 'few rows' of a component too; or 'data', where columns that are constant or
+        collinear make every component flat, however many there are.
     n_features_in_ : int
         Number of features seen by fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -117,7 +117,8 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         What each run came to.
     doubts_ : dict of str to str
         Why the fit cannot be trusted, by a word: 'unreachable', 'empty', 'never followed', 'never
-        left', 'alike', 'parameters', or what makes a component spurious. Without any it is sound.
+        left', 'alike', 'parameters', 'no end' (it has not converged), or what makes a component
+        spurious. Without any it is sound.
     n_parameters_ : int
         Number of free parameters.
     n_features_in_ : int
@@ -211,19 +212,20 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
         Warns
         -----
         ConvergenceWarning
-            If the best run had something left to gain after ``max_iter`` evaluations, or came to
-            something that cannot be trusted (``doubts_``): a spurious optimum, a state that cannot
-            be reached, has no rows, is never left, or is followed by no row, states that nothing
+            If the fit cannot be trusted (``doubts_``): the best run had something left to gain
+            after ``max_iter`` evaluations, or came to a spurious optimum, a state that cannot be
+            reached, has no rows, is never left, or is followed by no row, states that nothing
             tells apart, or more parameters than numbers in X.
         """
         refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
             given = {"groups": groups, "lengths": lengths, "sample_weight": sample_weight}
-            warn_about_fit(self, self._fit(X, y, given, known_labels))
+            self._fit(X, y, given, known_labels)
+            warn_about_fit(self)
         return self
 
     @with_callbacks
-    def _fit(self, X: Any, y: Any, given: dict[str, Any], known_labels: Any) -> Run:
+    def _fit(self, X: Any, y: Any, given: dict[str, Any], known_labels: Any) -> None:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "transmat_")
         if continuing:
@@ -256,7 +258,6 @@ class HiddenMarkovModel(CallbackSupportMixin, ChainInferenceMixin):
             self._last_state = sequences.last_state(bare.kernel(params), params.labels, crew)
             self.doubts_ = doubts_of_chain(self, best, model, expected)
         task.end(best.params)
-        return best
 
     def _publish_run(self, best: Run) -> None:
         """Set the fitted attributes that say how the run went."""

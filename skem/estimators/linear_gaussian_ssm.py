@@ -15,8 +15,8 @@ from skem.estimators.callbacks import CallbackSupportMixin, FitTask, with_callba
 from skem.estimators.constructing import set_parameters
 from skem.estimators.continuing import check_same_start, given_starting_values
 from skem.estimators.documentation import inherit_documentation
+from skem.estimators.doubts import warn_about_fit
 from skem.estimators.sequences import refuse_lengths_as_y
-from skem.estimators.state_space_doubts import warn_about_fit
 from skem.estimators.state_space_fitting import (
     ON_FALL,
     count_parameters,
@@ -140,7 +140,8 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
     doubts_ : dict of str to str
         Why the fit cannot be trusted, by a word: 'parameters' (as many as numbers in X, or more),
         'foretold' (a column without innovations: the likelihood has no bound), 'no noise' (R or Q
-        has gone to 0 where EM moves coefficients by it). Without any it is sound.
+        has gone to 0 where EM moves coefficients by it), 'no end' (it has not converged). Without
+        any it is sound.
     trace_, restarts_ : as of all mixtures
         Said once, in MixtureEM.
     n_parameters_ : int
@@ -264,17 +265,17 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         Warns
         -----
         ConvergenceWarning
-            If the best run had something left to gain after ``max_iter`` evaluations, or came to
-            something that cannot be trusted (``doubts_``).
+            If the fit cannot be trusted (``doubts_``): the best run had something left to gain
+            after ``max_iter`` evaluations, say.
         """
         refuse_lengths_as_y(y, X)
         with unchanged_on_error(self):
-            best = self._fit(X, y, groups, lengths, sample_weight)
-            warn_about_fit(self, best)
+            self._fit(X, y, groups, lengths, sample_weight)
+            warn_about_fit(self)
         return self
 
     @with_callbacks
-    def _fit(self, X: Any, y: Any, groups: Any, lengths: Any, sample_weight: Any) -> Run:
+    def _fit(self, X: Any, y: Any, groups: Any, lengths: Any, sample_weight: Any) -> None:
         check_parameters(self, self._checks)
         continuing = self.warm_start and hasattr(self, "transition_matrix_")
         if continuing:
@@ -292,7 +293,6 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
             best, self.restarts_ = best_run(model, starts, options, on_fall=ON_FALL)
             self._publish_run(best, series, centre, given)
         task.end(best.params)
-        return best
 
     def _publish_run(
         self, best: Run, series: Series, centre: FloatArray, given: StateSpace
@@ -303,7 +303,7 @@ class LinearGaussianSSM(CallbackSupportMixin, StateSpaceInferenceMixin):
         self.lower_bounds_ = list(best.trace)
         self.lower_bound_ = expect(series, best.params).log_likelihood / series.n_known
         self.n_parameters_ = count_parameters(self, given, len(series.ends))
-        self.doubts_ = doubts_of(self, series, given, best.params)
+        self.doubts_ = doubts_of(self, series, given, best)
         self._last_state = last_state(series, best.params)
         self._sampler = None
         self._started_from = given_starting_values(self)

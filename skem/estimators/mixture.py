@@ -77,8 +77,8 @@ verbose_interval : as of all mixtures
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
     doubts_ : dict of str to str
-        Why the fit cannot be trusted, by a word: 'few rows' (a component on equal rows), 'no
-        maximum' (the likelihood still rises), 'empty'. Without any it is sound.
+        Why the fit cannot be trusted, by a word: those of all mixtures, 'few rows' of a component
+        too (they are equal), and 'no maximum' (the likelihood still rises).
     trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
         Said once, in MixtureEM.
     n_features_in_ : int

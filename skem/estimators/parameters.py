@@ -188,7 +188,11 @@ class ParametricMixture(FittedMixture):
         }
 
     def _warn_about_data(self, rows: Rows) -> None:
-        """Warn where the data cannot support the model."""
+        """Warn where the data are hardly what the model is for."""
+
+    def _doubts_about_data(self, rows: Rows) -> dict[str, str]:
+        """Return why no fit of so many components to these rows can be trusted, by a word."""
+        return {}
 
     def _with_parameters(self, weights: ArrayLike, n_features: int, **arrays: ArrayLike) -> Self:
         """Publish given parameters as if they had been fitted, after checks."""

@@ -72,7 +72,7 @@ verbose_interval : as of all mixtures
         Mean log-likelihood of the published parameters: ``score(X)``, in nats per row.
     lower_bounds_ : list of float
         Mean log-likelihood at each evaluation of the best run, before its M-step.
-    trace_, restarts_, labels_, n_parameters_, classes_ : as of all mixtures
+    trace_, restarts_, doubts_, labels_, n_parameters_, classes_ : as of all mixtures
         Said once, in MixtureEM.
     n_features_in_ : int
         Number of columns of X seen by fit.

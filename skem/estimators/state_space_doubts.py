@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
-from skem.em.driver import Run
 from skem.errors import Doubt
-from skem.estimators.warn_once import warn
 from skem.state_space.ahead import forecast
 from skem.state_space.model import StateSpaceModel
 from skem.state_space.series import FloatArray, StateSpace
 from skem.state_space.smoothing import last_state
 
-__all__ = ["doubts_of_series", "warn_about_fit"]
+__all__ = ["doubts_of_series"]
 
 #: Noise below this share of the variance of what is foretold is none: EM no longer moves what it
 #: is the noise of. (200 rows of an autoregression, R at 1e-9 and C free: it stops after 3
@@ -117,29 +114,3 @@ def _conditional(covariance: FloatArray) -> NDArray[Any]:
         return np.zeros(len(covariance))
     variances: NDArray[Any] = 1 / np.diag(np.linalg.inv(covariance))
     return variances
-
-
-def warn_about_fit(estimator: Any, best: Run) -> None:
-    """Warn where a fit has not converged, or cannot be trusted.
-
-    Parameters
-    ----------
-    estimator : LinearGaussianSSM
-        Fitted.
-    best : Run
-        The run that led to it.
-    """
-    if not best.converged:
-        warn(
-            f"EM did not converge: after max_iter={estimator.max_iter} evaluations more than "
-            f"tol={estimator.tol:g} nats per row were left to gain. Increase max_iter or tol, "
-            "hold more of the parameters (fixed), or decrease n_states.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-    if estimator.doubts_:
-        warn(
-            f"The fit cannot be trusted: {' '.join(estimator.doubts_.values())}",
-            ConvergenceWarning,
-            stacklevel=3,
-        )

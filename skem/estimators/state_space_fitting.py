@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from skem.errors import Doubt
 from skem.estimators.column_name import column_name
+from skem.estimators.doubts import doubt_about_end
 from skem.estimators.state_space_doubts import doubts_of_series
 from skem.estimators.state_space_holding import freedom, shapes, undetermined
 from skem.state_space.freedom import COVARIANCES, Freedom
@@ -64,9 +65,7 @@ def _names(estimator: Any) -> list[str]:
     return [repr(column_name(estimator, j)) for j in range(estimator.n_features_in_)]
 
 
-def doubts_of(
-    estimator: Any, series: Series, given: StateSpace, params: StateSpace
-) -> dict[str, str]:
+def doubts_of(estimator: Any, series: Series, given: StateSpace, best: Run) -> dict[str, str]:
     """Return why a fit cannot be trusted, by a word.
 
     Parameters
@@ -77,20 +76,20 @@ def doubts_of(
         The observations.
     given : StateSpace
         Starting values, NaN where not given.
-    params : StateSpace
-        What the fit came to.
+    best : Run
+        The run that led to the fit.
 
     Returns
     -------
     doubts : dict of str to str
         Empty where there is none.
     """
-    model = StateSpaceModel(series, free_parameters(estimator, series, given, params))
-    found = doubts_of_series(model, params, estimator.n_parameters_, _names(estimator))
+    model = StateSpaceModel(series, free_parameters(estimator, series, given, best.params))
+    found = doubts_of_series(model, best.params, estimator.n_parameters_, _names(estimator))
     by_word: dict[str, str] = {}
     for word, sentence in found:
         by_word[word] = f"{by_word[word]} {sentence}" if word in by_word else sentence
-    return by_word
+    return by_word | doubt_about_end(estimator, best, "hold more of the parameters (fixed)")
 
 
 def starts_of(estimator: Any, series: Series, given: StateSpace) -> list[StateSpace]:

@@ -15,7 +15,7 @@ from skem.estimators.parameters import Estimate, ParametricMixture
 from skem.estimators.text import WIDTH, lay_out, spell
 from skem.families.base import FloatArray
 
-__all__ = ["Estimate", "Summary", "SummaryMixin", "column_names", "doubts_of"]
+__all__ = ["Estimate", "Summary", "SummaryMixin", "column_names"]
 
 #: A label whose probability is less than 1 - this is in doubt.
 UNCERTAIN = 0.1
@@ -252,7 +252,7 @@ class SummaryMixin(ParametricMixture):
             bic,
             uncertainty,
             n_uncertain,
-            doubts_of(self),
+            list(getattr(self, "doubts_", {}).values()),
         )
 
 
@@ -283,22 +283,3 @@ def _of_fit(estimator: Any, n_rows: float | None) -> float | None:
     if mean is None or n_rows is None or estimator.assignment == "hard":
         return None
     return float(mean * n_rows)
-
-
-def doubts_of(estimator: Any) -> list[str]:
-    """Return why a fit cannot be trusted.
-
-    Parameters
-    ----------
-    estimator : object
-        Fitted.
-
-    Returns
-    -------
-    doubts : list of str
-        Sentences.
-    """
-    doubts = list(getattr(estimator, "doubts_", {}).values())
-    if not getattr(estimator, "converged_", True):
-        doubts.append("the fit has not converged. Increase max_iter or tol.")
-    return doubts

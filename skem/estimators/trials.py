@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from skem.data.rows import Rows
 from skem.estimators.base import MixtureEM
@@ -100,22 +99,8 @@ class SuccessesOutOfTrials(MixtureEM):
         return super()._unobserved(X)
 
     def _warn_about_data(self, rows: Rows) -> None:
-        self._warn_about_fractions(rows.first(ROWS_TO_LOOK_AT))
-        family = self._family(self.n_components, rows.X.shape[1])
-        if family.n_columns > 1 or self.n_components == 1 or self._in_chain:
-            return
-        most = float(rows.fold(partial(_most_trials, family), 2**16, max))
-        if most < 2 * self.n_components - 1:
-            warn(
-                f"{self.n_components} binomial components cannot be identified from one column "
-                f"with at most {most:g} trials: at least {2 * self.n_components - 1} are needed. "
-                "Other parameters fit these data equally well; decrease n_components.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
-
-    def _warn_about_fractions(self, X: FloatArray) -> None:
         """Warn where a column holds parts of one: a share where a count should be, mostly."""
+        X = rows.first(ROWS_TO_LOOK_AT)
         trials = self._trials(X.shape[1])
         broken = X != np.floor(X)
         broken &= ~np.isnan(X)
@@ -133,8 +118,23 @@ class SuccessesOutOfTrials(MixtureEM):
             "Give counts: with a fraction and a depth the successes are fraction * depth, and "
             "the failures depth less these",
             UserWarning,
-            stacklevel=7,
+            stacklevel=6,
         )
+
+    def _doubts_about_data(self, rows: Rows) -> dict[str, str]:
+        """Return that there are too few trials to tell so many components apart, if it is so."""
+        family = self._family(self.n_components, rows.X.shape[1])
+        if family.n_columns > 1 or self.n_components == 1:
+            return {}
+        most = float(rows.fold(partial(_most_trials, family), 2**16, max))
+        told_apart = int(most + 1) // 2
+        if self.n_components <= told_apart:
+            return {}
+        return {
+            "unclear": "so many binomial components cannot be identified from one column with at "
+            f"most {most:g} trials, which tell at most {told_apart} apart: other parameters fit "
+            "these data equally well. Decrease n_components."
+        }
 
 
 def _most_trials(family: Binomial, X: FloatArray, weights: FloatArray) -> float:

@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from skem.estimators import BinomialMixture, MixtureEM
+from skem.model_selection.soundness import doubt_of
 
 __all__ = ["LikelihoodRatioTest", "bootstrap_lrt"]
 
@@ -160,7 +161,7 @@ def bootstrap_lrt(
     X = _rows(X, sample_weight)
     # Drawn one after another: fewer bootstrap samples are the first of more.
     seeds = check_random_state(random_state).randint(2**31 - 1, size=1 + n_bootstrap).tolist()
-    null, statistic = _likelihood_ratio(estimator, X, np.random.RandomState(seeds[0]))
+    null, statistic, _ = _likelihood_ratio(estimator, X, np.random.RandomState(seeds[0]))
     enough = n_bootstrap + 1 if stop_after is None else stop_after
     statistics, doubtful = _bootstrap(
         _sampler(null, X), null, seeds[1:], statistic, enough, n_jobs
@@ -227,14 +228,19 @@ def _rows(X: FloatArray, sample_weight: Any) -> FloatArray:
 
 def _likelihood_ratio(
     estimator: MixtureEM, X: FloatArray, rng: np.random.RandomState
-) -> tuple[MixtureEM, float]:
-    """Fit the null hypothesis and the alternative; return the first, and the statistic."""
+) -> tuple[MixtureEM, float, bool]:
+    """Fit the null hypothesis and the alternative.
+
+    Returns the first, the statistic, and whether one of the fits is in doubt. That two components
+    are alike is no doubt: of a sample with fewer that is what may be found.
+    """
     null, alternative = (
         clone(estimator).set_params(n_components=K, random_state=rng.randint(2**31 - 1)).fit(X)
         for K in (estimator.n_components, estimator.n_components + 1)
     )
     gain = alternative.score(X) - null.score(X)
-    return null, float(2 * len(X) * gain) if gain > estimator.tol else 0.0
+    doubtful = any(doubt_of(fit) not in ("", "alike") for fit in (null, alternative))
+    return null, float(2 * len(X) * gain) if gain > estimator.tol else 0.0, doubtful
 
 
 def _sampler(null: MixtureEM, X: FloatArray) -> Callable[[np.random.RandomState], FloatArray]:
@@ -292,10 +298,9 @@ def _bootstrap(
 def _replicate(
     draw: Callable[[np.random.RandomState], FloatArray], null: MixtureEM, seed: int
 ) -> tuple[float, bool]:
-    """Return the statistic of one sample, and whether a fit to it warned."""
+    """Return the statistic of one sample, and whether a fit to it is in doubt."""
     rng = np.random.RandomState(seed)
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("always", ConvergenceWarning)
-        _, statistic = _likelihood_ratio(null, draw(rng), rng)
-    return statistic, bool(caught)
+        _, statistic, doubtful = _likelihood_ratio(null, draw(rng), rng)
+    return statistic, doubtful

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skem.estimators import MixtureEM
-from skem.model_selection.soundness import DATA, doubt_number, doubt_of
+from skem.model_selection.soundness import SPURIOUS, doubt_number, doubt_of, grade_of
 
 __all__ = ["held_out_score", "information_criteria", "neg_aic", "neg_bic", "neg_icl"]
 
@@ -59,7 +59,7 @@ def neg_bic(
     -------
     score : float
         ``-estimator.bic(X)``, the greater the better; NaN, which a search ranks last, where
-        ``doubts_`` say that the fit is not sound.
+        ``doubts_`` say that the likelihood is no merit of the fit (it is spurious: flat, say).
 
     Raises
     ------
@@ -97,7 +97,7 @@ def neg_bic(
     """
     model, X, weights = _asked("neg_bic", ["bic"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.bic(X, **weights) if _may_be_chosen(model) else np.nan
+    return -model.bic(X, **weights) if _means_something(model) else np.nan
 
 
 @_asks_for_weights
@@ -120,7 +120,7 @@ def neg_aic(
     Returns
     -------
     score : float
-        ``-estimator.aic(X)``, the greater the better; NaN where the fit is not sound.
+        ``-estimator.aic(X)``, the greater the better; NaN where the fit is spurious.
 
     See Also
     --------
@@ -128,7 +128,7 @@ def neg_aic(
     """
     model, X, weights = _asked("neg_aic", ["aic"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.aic(X, **weights) if _may_be_chosen(model) else np.nan
+    return -model.aic(X, **weights) if _means_something(model) else np.nan
 
 
 @_asks_for_weights
@@ -151,7 +151,7 @@ def neg_icl(
     Returns
     -------
     score : float
-        ``-estimator.icl(X)``, the greater the better; NaN where the fit is not sound.
+        ``-estimator.icl(X)``, the greater the better; NaN where the fit is spurious.
 
     See Also
     --------
@@ -159,7 +159,7 @@ def neg_icl(
     """
     model, X, weights = _asked("neg_icl", ["icl"], estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    return -model.icl(X, **weights) if _may_be_chosen(model) else np.nan
+    return -model.icl(X, **weights) if _means_something(model) else np.nan
 
 
 @_asks_for_weights
@@ -185,8 +185,8 @@ def information_criteria(
     -------
     scores : dict of str to float
         ``n_parameters``, ``log_likelihood`` (total, in nats), ``neg_bic``, ``neg_aic``,
-        ``neg_icl``, and ``converged``, which is 0 or 1. ``doubt`` is 0 where the fit is sound;
-        otherwise criteria are NaN, which a search ranks last.
+        ``neg_icl``, and ``converged``, which is 0 or 1. ``doubt`` is 0 where the fit is sound.
+        Where it is spurious criteria are NaN, which a search ranks last.
 
     See Also
     --------
@@ -207,7 +207,7 @@ def information_criteria(
     needs = ["aic", "bic", "icl", "n_parameters_", "converged_"]
     model, X, weights = _asked("information_criteria", needs, estimator, X, sample_weight)
     _warn_unless_fitted_to(model, X, weights)
-    aic, sound = model.aic(X, **weights), _may_be_chosen(model)
+    aic, sound = model.aic(X, **weights), _means_something(model)
     return {
         "n_parameters": model.n_parameters_,
         "log_likelihood": model.n_parameters_ - aic / 2,
@@ -279,9 +279,9 @@ def held_out_score(
     }
 
 
-def _may_be_chosen(model: Any) -> bool:
-    """Say whether a fit is sound, or in doubt for its data alone, as all candidates may be."""
-    return doubt_of(model) in ("", DATA)
+def _means_something(model: Any) -> bool:
+    """Say whether the likelihood of a fit is that of the data, and not of a few rows."""
+    return grade_of(doubt_of(model)) < SPURIOUS
 
 
 def _asked(

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.model_selection.soundness import DATA, WORDS
+from skem.model_selection.soundness import GRADES, SPURIOUS
 
 __all__ = [
     "best_of",
     "doubts_by_split",
+    "grades_of",
     "means_and_errors",
     "metrics_of",
     "simplest_of",
-    "sound_candidates",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -44,31 +44,30 @@ def doubts_by_split(results: dict[str, Any]) -> NDArray[np.float64]:
     return np.array([results[key] for key in splits]) if splits else none
 
 
-def sound_candidates(results: dict[str, Any]) -> NDArray[np.bool_]:
-    """Return which candidates are sound: those of which half the fits are, or more.
+def grades_of(results: dict[str, Any]) -> NDArray[np.intp]:
+    """Return how much counts against each candidate: the grade of half its fits, or more.
 
-    Where none is, those count as sound that are in doubt for their data alone.
+    Fits that failed have the highest.
     """
     numbers = doubts_by_split(results)
-    sound: NDArray[np.bool_] = (numbers > 0).mean(axis=0) <= 1 / 2
-    if not sound.any():
-        sound = ((numbers > 0) & (numbers != WORDS.index(DATA))).mean(axis=0) <= 1 / 2
-    return sound
+    known = np.nan_to_num(numbers).astype(np.intp)
+    grades = np.where(np.isnan(numbers), SPURIOUS, np.array([*GRADES.values()])[known])
+    grades.sort(axis=0)
+    return grades[(len(grades) - 1) // 2]
 
 
-def best_of(means: FloatArray, sound: NDArray[np.bool_]) -> int | None:
-    """Return which mean is the best of those that are finite, sound ones first."""
-    finite = np.isfinite(means)
-    eligible = finite & sound if (finite & sound).any() else finite
-    return int(np.where(eligible, means, -np.inf).argmax()) if finite.any() else None
+def best_of(means: FloatArray, grades: NDArray[np.intp]) -> int | None:
+    """Return which mean is the best of those that are finite, the least in doubt first."""
+    finite = np.flatnonzero(np.isfinite(means))
+    return int(min(finite, key=lambda i: (grades[i], -means[i]))) if finite.size else None
 
 
 def simplest_of(
-    means: FloatArray, errors: FloatArray, complexity: Any, sound: NDArray[np.bool_]
+    means: FloatArray, errors: FloatArray, complexity: Any, grades: NDArray[np.intp]
 ) -> int | None:
     """Return the least complex of those within one standard error of the best."""
-    best = best_of(means, sound)
+    best = best_of(means, grades)
     if best is None:
         return None
-    near = np.isfinite(means) & (means >= means[best] - errors[best]) & (sound == sound[best])
+    near = np.isfinite(means) & (means >= means[best] - errors[best]) & (grades == grades[best])
     return int(min(np.flatnonzero(near), key=lambda i: (complexity[i], -means[i])))

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from skem.model_selection.results import (
     best_of,
+    grades_of,
     means_and_errors,
     metrics_of,
     simplest_of,
-    sound_candidates,
 )
 
 __all__ = ["best_sound", "one_standard_error"]
@@ -31,7 +31,8 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     Among the candidates whose mean score over the splits is at most one standard error (that of
     the best) below the best, it is the one with the fewest parameters, or else the fewest
     components; among equals, the one with the best score. Candidates whose fits are not sound
-    count only where there is no other, with a warning. It is made to be given to a search,
+    count only where there is no other, with a warning, and those first of which the likelihood is
+    what it seems (not converged, say). It is made to be given to a search,
     ``refit=one_standard_error``.
 
     Parameters
@@ -80,8 +81,8 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     means, errors = means_and_errors(cv_results, metric)
     if errors is None:
         raise ValueError("one_standard_error needs a search with two splits at least; got one")
-    sound = _told_sound(cv_results)
-    index = simplest_of(means, errors, _complexity(cv_results), sound)
+    grades = _told_grades(cv_results)
+    index = simplest_of(means, errors, _complexity(cv_results), grades)
     if index is None:
         raise ValueError(NONE_IS_FINITE.format(metric))
     return index
@@ -113,7 +114,7 @@ def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
     Warns
     -----
     UserWarning
-        If no candidate is sound; it is then the best of all.
+        If no candidate is sound; it is then the best of those that are least in doubt.
 
     Examples
     --------
@@ -129,23 +130,24 @@ def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
     """
     if f"mean_test_{metric}" not in cv_results:
         raise ValueError(f"metric={metric!r} is none of the scores: {metrics_of(cv_results)}")
-    index = best_of(cv_results[f"mean_test_{metric}"], _told_sound(cv_results))
+    index = best_of(cv_results[f"mean_test_{metric}"], _told_grades(cv_results))
     if index is None:
         raise ValueError(NONE_IS_FINITE.format(metric))
     return index
 
 
-def _told_sound(results: dict[str, Any]) -> NDArray[np.bool_]:
-    """Return which candidates are sound, and warn if none is."""
-    sound = sound_candidates(results)
-    if not sound.any():
+def _told_grades(results: dict[str, Any]) -> NDArray[np.intp]:
+    """Return how much counts against each candidate, and warn if none is sound."""
+    grades = grades_of(results)
+    if grades.all():
         warnings.warn(
             "No candidate is sound, the one chosen included: see the column 'doubt' of "
-            "selection_table. Search fewer components or simpler covariances.",
+            "selection_table. Search fewer components or simpler covariances; against 'no end' "
+            "increase max_iter.",
             UserWarning,
             stacklevel=3,
         )
-    return sound
+    return grades
 
 
 def _complexity(results: dict[str, Any]) -> Any:

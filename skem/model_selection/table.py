@@ -14,10 +14,10 @@ from skem.model_selection.criteria import neg_aic, neg_bic, neg_icl
 from skem.model_selection.results import (
     best_of,
     doubts_by_split,
+    grades_of,
     means_and_errors,
     metrics_of,
     simplest_of,
-    sound_candidates,
 )
 from skem.model_selection.soundness import WORDS
 
@@ -106,14 +106,14 @@ def selection_table(search: Any, by: str | None = None) -> Any:
     parameters, scores = _parameters(search), _scores(search, by, errors)
     indices = range(len(means))
     columns = {"candidate": indices, **parameters, **scores}
-    sound = sound_candidates(results)
-    best = best_of(means, sound)
+    grades = grades_of(results)
+    best = best_of(means, grades)
     columns["best"] = [i == best for i in indices]
     complexity = columns.get("n_parameters", columns.get("n_components"))
     if errors is not None and complexity is not None and None not in complexity:
-        simplest = simplest_of(means, errors, complexity, sound)
+        simplest = simplest_of(means, errors, complexity, grades)
         columns["one_standard_error"] = [i == simplest for i in indices]
-    order = np.lexsort((-means, ~sound))  # NaN comes last
+    order = np.lexsort((-means, grades))  # NaN comes last
     rows = [{name: column[i] for name, column in columns.items()} for i in order.tolist()]
     try:
         import pandas as pd
