@@ -83,8 +83,8 @@ def doubts_of_parameters(
     doubts: dict[str, str] = estimator._explain(doubt, family, params, counts, rows)
     if (counts <= NEXT_TO_NOTHING).any():
         doubts["empty"] = "a component is empty: no row belongs to it. Decrease n_components."
-    if estimator.n_components == 1 or "data" in doubts:
-        return doubts
+    if estimator.n_components == 1 or "data" in doubts or rows.labels is not None:
+        return doubts  # flat data explain it, and known labels tell components apart
     family, published = estimator._fitted()
     if components_alike(family, published, some_rows(rows)):
         doubts["alike"] = (

@@ -556,7 +556,9 @@ def test_warning_of_a_fit_is_one_line(run):
     assert status == 0
     assert row(out, "7")
     lines = err.splitlines()
-    assert lines[0].startswith("python -m skem: warning: K = 7: The fit cannot be trusted: so many")
+    assert lines[0].startswith(
+        "python -m skem: warning: K = 7: The fit cannot be trusted: so many"
+    )
     assert all(line.startswith("python -m skem: warning: K = 7: ") for line in lines)
 
 

@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skem import BinomialMixture, GaussianMixtureEM
+from skem import BinomialMixture, GaussianMixtureEM, PoissonMixture
 from skem.datasets import load_beta_blockers, load_old_faithful, load_saxony
 from skem.model_selection import LikelihoodRatioTest, bootstrap_lrt
 
@@ -308,6 +308,16 @@ def test_fits_in_doubt_are_counted_in_one_warning():
     assert issubclass(ours.category, ConvergenceWarning)
     assert ours.filename == __file__
     assert ["did not converge" in str(w.message) for w in others] == [True] * 2  # fits to X
+
+
+def test_alike_components_of_samples_with_fewer_are_no_doubt():
+    """One Poisson component is all that there is in most samples of one."""
+    X = np.random.default_rng(0).poisson(5.0, (60, 1)).astype(float)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        test = bootstrap_lrt(PoissonMixture(), X, n_bootstrap=9, stop_after=None, random_state=0)
+    assert (test.statistics == 0).any()
+    assert not any("bootstrap samples" in str(each.message) for each in caught)
 
 
 # Bad input.

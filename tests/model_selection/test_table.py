@@ -34,6 +34,7 @@ from skem.model_selection import (
     one_standard_error,
     selection_table,
 )
+from skem.model_selection.soundness import WORDS
 
 pd = pytest.importorskip("pandas")
 
@@ -439,5 +440,46 @@ def test_candidates_for_which_the_data_are_too_flat_come_after_those_that_are_so
     assert found.cv_results_["mean_test_neg_bic"].argmax() == 0  # full, which rests on the bound
     assert found.best_params_["covariance_type"] != "full"
     assert selection_table(found, by="neg_bic")["doubt"].tolist()[-1] == "data"
-    only = search({"covariance_type": ["full"], "n_components": [1]})  # nothing else is there
+    with pytest.warns(UserWarning, match="No candidate is sound"):
+        only = search({"covariance_type": ["full"], "n_components": [1]})
     assert only.best_params_ == {"covariance_type": "full", "n_components": 1}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("choose", [best_sound, one_standard_error])
+def test_candidates_that_have_not_converged_come_after_those_that_have(choose):
+    mixture = GaussianMixtureEM(random_state=0, max_iter=2)
+    search = fitted(mixture, {"n_components": [1, 3]}, scoring=held_out_score, refit=choose)
+    table = selection_table(search, by="score")
+    assert table.score[1] > table.score[0]
+    assert table.doubt.tolist() == ["", "no end"] and table.best.tolist() == [True, False]
+    assert search.best_params_ == {"n_components": 1}
+    with pytest.warns(
+        UserWarning, match="No candidate is sound.*against 'no end' increase max_iter"
+    ):
+        fitted(mixture, {"n_components": [4, 5]}, scoring=held_out_score, refit=choose)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_criteria_of_what_has_not_converged_are_known_and_no_better_than_at_the_end():
+    hasty = fitted(GaussianMixtureEM(random_state=0, max_iter=2), scoring=neg_bic, **WHOLE)
+    patient = fitted(scoring=neg_bic, **WHOLE)
+    short, whole = (each.cv_results_["mean_test_score"] for each in (hasty, patient))
+    assert (short <= whole + 1e-6).all() and (short < whole - 0.01).any()
+
+
+def test_the_less_counts_against_a_candidate_the_earlier_it_comes():
+    """Of three splits the middle one decides; a candidate that failed is never chosen."""
+    words = [["", "flat", ""], ["no end"] * 3, ["data", "data", ""], ["flat"] * 3, [None] * 3]
+    numbers = np.array([[np.nan if w is None else WORDS.index(w) for w in each] for each in words])
+    means = np.array([-4.0, -3.0, -2.0, -1.0, np.nan])
+    results = {"mean_test_score": means, "std_test_score": np.full(5, 0.1)}
+    for i in range(3):
+        results |= {f"split{i}_test_doubt": numbers[:, i], f"split{i}_test_score": means}
+    results["mean_test_n_parameters"] = np.arange(5)
+    for first in range(4):
+        some = {key: values[first:] for key, values in results.items()}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert best_sound(some) == one_standard_error(some) == 0
+        assert bool(caught) == (first > 0)
