@@ -17,6 +17,11 @@ __all__ = ["doubt_about_end", "doubts_of", "doubts_of_parameters", "some_rows", 
 #: A component that has no more of all rows together is empty, or is becoming so.
 NEXT_TO_NOTHING = 0.01
 
+#: What scikit-learn says of a fit that did not converge, for code that looks for it.
+LIKE_SCIKIT_LEARN = (
+    "Try different init parameters, or increase max_iter, tol, or check for degenerate data."
+)
+
 #: Rows that tell whether two components are alike.
 ROWS_TO_TELL_APART = 1000
 
@@ -100,10 +105,8 @@ def some_rows(rows: Rows) -> Any:
     return rows.X[::step] if rows.in_memory else rows.first(ROWS_TO_TELL_APART)
 
 
-def doubt_about_end(
-    estimator: Any, best: Run, advice: str = "give more starts (n_init)"
-) -> dict[str, str]:
-    """Return that a run has not converged, by the word for it; nothing if it has.
+def doubt_about_end(estimator: Any, best: Run, advice: str = LIKE_SCIKIT_LEARN) -> dict[str, str]:
+    """Return that the best run has not converged, by the word for it; nothing if it has.
 
     Parameters
     ----------
@@ -112,7 +115,7 @@ def doubt_about_end(
     best : Run
         The run.
     advice : str, optional
-        What helps besides these.
+        What helps.
 
     Returns
     -------
@@ -121,14 +124,11 @@ def doubt_about_end(
     """
     if best.converged:
         return {}
-    when = (
-        f"after max_iter={best.n_evaluations} evaluations"
-        if best.n_evaluations == estimator.max_iter
-        else f"when a callback stopped it after {best.n_evaluations} evaluations"
-    )
+    n = best.n_evaluations
+    when = f"After max_iter={n}" if n == estimator.max_iter else f"A callback stopped it after {n}"
     return {
-        "no end": f"EM did not converge: {when} more than tol={estimator.tol:g} nats per row were "
-        f"left to gain. Increase max_iter or tol, {advice}, or check for degenerate data."
+        "no end": f"Best performing initialization did not converge. {advice} ({when} "
+        f"evaluations; more than tol={estimator.tol:g} nats per row were left to gain.)"
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skem.em.driver import Run
 from skem.errors import Doubt
 from skem.estimators.column_name import column_name
 from skem.estimators.doubts import doubt_about_end
@@ -89,7 +90,8 @@ def doubts_of(estimator: Any, series: Series, given: StateSpace, best: Run) -> d
     by_word: dict[str, str] = {}
     for word, sentence in found:
         by_word[word] = f"{by_word[word]} {sentence}" if word in by_word else sentence
-    return by_word | doubt_about_end(estimator, best, "hold more of the parameters (fixed)")
+    advice = "Increase max_iter or tol, hold more parameters (fixed), or decrease n_states."
+    return by_word | doubt_about_end(estimator, best, advice)
 
 
 def starts_of(estimator: Any, series: Series, given: StateSpace) -> list[StateSpace]:

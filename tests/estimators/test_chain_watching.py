@@ -108,7 +108,7 @@ def test_after_each_evaluation_there_is_a_model_that_scores(estimator, rows):
 def test_a_callback_stops_each_run_and_is_told_where_sequences_end():
     recorder = Recorder(stop_after=2)
     model = PoissonHMM(2, random_state=0, tol=0).set_callbacks(recorder)
-    with pytest.warns(ConvergenceWarning, match="callback stopped it after 2 evaluations"):
+    with pytest.warns(ConvergenceWarning, match="A callback stopped it after 2 evaluations"):
         model.fit(X, lengths=LENGTHS)
     assert model.n_iter_ == 2
     assert all(metadata["lengths"] is LENGTHS for *_, metadata in recorder.told)
