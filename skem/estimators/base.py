@@ -316,7 +316,8 @@ array-like or callable, default='short-runs'
         self.n_parameters_ = self._n_parameters()
         self._total_weight = model.rows.total_weight
         self._online = Online(model.labels, model.components.for_streams(), self._total_weight)
-        self.__dict__.pop("n_steps_", None)
+        for of_batches in ("n_steps_", "_batch"):
+            self.__dict__.pop(of_batches, None)
         self._sampler = None
         self._started_from = given_starting_values(self)
 

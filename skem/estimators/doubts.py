@@ -8,11 +8,10 @@ from skem.data.rows import Rows
 from skem.em.driver import Run
 from skem.errors import Doubt
 from skem.estimators.warn_once import warn
-from skem.families.base import FloatArray
 from skem.mixture.model import MixtureModel
 from skem.mixture.scoring import components_alike
 
-__all__ = ["doubt_about_end", "doubts_of", "doubts_of_parameters", "some_rows", "warn_about_fit"]
+__all__ = ["doubt_about_end", "doubts_of", "doubts_of_stream", "some_rows", "warn_about_fit"]
 
 #: A component that has no more of all rows together is empty, or is becoming so.
 NEXT_TO_NOTHING = 0.01
@@ -50,42 +49,18 @@ def doubts_of(estimator: Any, best: Run, model: MixtureModel) -> dict[str, str]:
     doubts = _few_distinct_rows(estimator, model.rows) or estimator._doubts_about_data(model.rows)
     if estimator.max_iter == 0:
         return doubts
-    counts = best.params.labels.weights * model.rows.effective
-    doubts = doubts or doubts_of_parameters(
-        estimator, best.spurious, model.components, best.params.components, counts, model.rows
+    doubts = doubts or _of_parameters(
+        estimator, best.spurious, model.components, best.params, model.rows
     )
     return doubts | doubt_about_end(estimator, best)
 
 
-def doubts_of_parameters(
-    estimator: Any,
-    doubt: Doubt | None,
-    family: Any,
-    params: Any,
-    counts: FloatArray,
-    rows: Rows,
+def _of_parameters(
+    estimator: Any, doubt: Doubt | None, family: Any, params: Any, rows: Rows
 ) -> dict[str, str]:
-    """Return why published parameters cannot be trusted, by a word.
-
-    Parameters
-    ----------
-    estimator : MixtureEM
-        Its parameters are published.
-    doubt : Doubt or None
-        What the family says of a component.
-    family, params : Family, object
-        The components.
-    counts : ndarray of shape (n_components,)
-        Rows of each.
-    rows : Rows
-        Of the data.
-
-    Returns
-    -------
-    doubts : dict of str to str
-        Empty where there is no doubt.
-    """
-    doubts: dict[str, str] = estimator._explain(doubt, family, params, counts, rows)
+    """Return why published parameters cannot be trusted, where the family doubts a component."""
+    counts = params.labels.weights * rows.effective
+    doubts: dict[str, str] = estimator._explain(doubt, family, params.components, counts, rows)
     if (counts <= NEXT_TO_NOTHING).any():
         doubts["empty"] = "a component is empty: no row belongs to it. Decrease n_components."
     if estimator.n_components == 1 or "data" in doubts or rows.labels is not None:
@@ -99,10 +74,32 @@ def doubts_of_parameters(
     return doubts
 
 
-def some_rows(rows: Rows) -> Any:
-    """Return rows enough to tell whether components are alike."""
-    step = -(-rows.n_rows // ROWS_TO_TELL_APART)
-    return rows.X[::step] if rows.in_memory else rows.first(ROWS_TO_TELL_APART)
+def doubts_of_stream(estimator: Any, family: Any, rows: Rows) -> dict[str, str]:
+    """Return why published parameters that follow a stream cannot be trusted, by a word.
+
+    Parameters
+    ----------
+    estimator : MixtureEM
+        They are published.
+    family : Family
+        The components, made for streams.
+    rows : Rows
+        Some of the last batch, which count as often as all that came so far.
+
+    Returns
+    -------
+    doubts : dict of str to str
+        Empty where there is no doubt.
+    """
+    params = estimator._continued(family)
+    doubt = family.spurious(params.components, params.labels.weights * rows.effective)
+    doubts: dict[str, str] = estimator._doubts_about_data(rows)
+    return doubts or _of_parameters(estimator, doubt, family, params, rows)
+
+
+def some_rows(rows: Rows, most: int = ROWS_TO_TELL_APART) -> Any:
+    """Return rows enough to tell whether components are alike, from all over those in memory."""
+    return rows.X[:: -(-rows.n_rows // most)] if rows.in_memory else rows.first(most)
 
 
 def doubt_about_end(estimator: Any, best: Run, advice: str = LIKE_SCIKIT_LEARN) -> dict[str, str]:

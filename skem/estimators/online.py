@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skem.data.blocks import workers
 from skem.data.rows import Rows
+from skem.estimators.doubts import doubts_of_stream, some_rows
 from skem.estimators.fitting import ASSIGNMENTS, Starts, training_rows
 from skem.estimators.parameters import ParametricMixture
 from skem.estimators.sources import open_data, open_weights, rows_of
@@ -34,9 +36,15 @@ OF_FITS = frozenset(
     ]
 )
 
+#: Rows of the last batch that are kept, to tell whether components are alike.
+ROWS_TO_KEEP = 100
+
 
 class OnlineMixin(ParametricMixture):
     """The part of a mixture estimator that follows a stream of batches."""
+
+    _online: Online
+    _batch: Rows
 
     def partial_fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -65,14 +73,21 @@ class OnlineMixin(ParametricMixture):
         Returns
         -------
         self : object
-            The estimator, ready to predict. ``n_steps_`` counts the batches; what only a fit can
-            tell (``converged_``, ``labels_``, ...) it does not have.
+            The estimator, ready to predict. ``n_steps_`` counts the batches. ``doubts_`` are of
+            the parameters as they are, with each row as often as it came; nothing warns of them,
+            since batches to come may help. What only a fit can tell (``converged_``, ``labels_``,
+            ...) it does not have.
 
         Raises
         ------
         ValueError
             If the batch or a parameter is invalid, or there is nothing to start from. The
             estimator is then left as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the parameters stay as they are, because too little was seen.
         """
         with unchanged_on_error(self):
             self._partial_fit(X, sample_weight)
@@ -104,9 +119,27 @@ class OnlineMixin(ParametricMixture):
         for name in OF_FITS & set(vars(self)):
             delattr(self, name)
         self._online = state
-        self._publish(family, params if new is None else new, X.dtype)
+        params = params if new is None else new
+        self._publish(family, params, X.dtype)
         self.n_steps_ = state.n_steps
         self.n_parameters_ = self._n_parameters()
+        n_seen = state.total_weight * rows.effective / rows.total_weight
+        self._batch = Rows(some_rows(rows, ROWS_TO_KEEP).copy(), counted=n_seen)
+
+    @cached_property
+    def doubts_(self) -> dict[str, str]:
+        """Why the parameters cannot be trusted: set by a fit, after batches found when read.
+
+        To look after every batch would take half as long again.
+
+        Returns
+        -------
+        doubts : dict of str to str
+            By a word.
+        """
+        if not hasattr(self, "_batch"):
+            raise AttributeError(f"this {type(self).__name__} is not fitted: it has no doubts_")
+        return doubts_of_stream(self, self._online.components, self._batch)
 
     def _first_state(self, rows: Rows, known: bool) -> tuple[Online, Any]:
         """Return where online EM starts, and parameters: those published, or of the batch."""

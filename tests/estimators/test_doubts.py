@@ -1,5 +1,6 @@
 """What makes a fit doubtful is in doubts_, whatever the model, and one warning tells it."""
 
+import pickle
 import re
 import warnings
 
@@ -20,6 +21,7 @@ from skem import (
     PoissonMixture,
 )
 from skem.datasets import load_beta_blockers, load_earthquakes, load_nile, load_old_faithful
+from skem.model_selection.soundness import doubt_of
 
 FAITHFUL = load_old_faithful().data
 QUAKES = load_earthquakes().data
@@ -147,3 +149,52 @@ def test_words_of_a_fit_with_several_doubts_are_in_one_warning():
     (message,) = told(model, np.arange(12)[:, None] % 5)
     assert {"parameters", "no end"} <= set(model.doubts_)
     assert message == f"The fit cannot be trusted: {' '.join(model.doubts_.values())}"
+
+
+def streamed(model, X, size=90, passes=3):
+    """Fit batch by batch; nothing warns."""
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(passes):
+            for batch in np.array_split(rng.permutation(X), len(X) // size):
+                model.partial_fit(batch)
+    return model
+
+
+def test_a_stream_has_doubts_about_its_parameters_as_they_are():
+    model = streamed(GaussianMixtureEM(2, random_state=0), FAITHFUL)
+    assert model.doubts_ == {} and not hasattr(model, "converged_")
+    flat = np.column_stack([FAITHFUL, FAITHFUL[:, 0]])
+    model = streamed(GaussianMixtureEM(2, random_state=0), flat)
+    assert list(model.doubts_) == ["data"] and "collinear" in model.doubts_["data"]
+    assert "not to be trusted: the data are flat" in repr(model.summary())
+    assert doubt_of(model) == "data"
+    model.fit(FAITHFUL[:, :1].repeat(3, axis=1) * [1, 2, 3] + [0, 0, 1])
+    assert list(model.doubts_) == ["data"]
+    assert streamed(model.set_params(covariance_type="diag").fit(flat), flat).doubts_ == {}
+
+
+def test_doubts_of_a_stream_follow_its_parameters():
+    X = np.repeat([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]], 3, axis=0)  # rows before
+    start = {"weights_init": [0.5, 0.5], "rates_init": [[3.0], [3.0]]}
+    model = PoissonMixture(2, **start).partial_fit(X)
+    assert list(model.doubts_) == ["alike"]
+    again = pickle.loads(pickle.dumps(model))
+    assert again.doubts_ == model.doubts_
+    assert model.set_params(rates_init=None, weights_init=None, random_state=0).fit(QUAKES)
+    assert model.doubts_ == {} and streamed(model, QUAKES, 40).doubts_ == {}
+
+
+@pytest.mark.parametrize("weight", [1e-3, 1.0, 1e3])
+def test_doubts_of_a_stream_do_not_depend_on_the_scale_of_weights(weight):
+    model = GaussianMixtureEM(2, random_state=0)
+    for batch in np.array_split(FAITHFUL, 3):
+        model.partial_fit(batch, sample_weight=np.full(len(batch), weight))
+    assert model.doubts_ == {}
+
+
+def test_what_is_not_fitted_has_no_doubts():
+    assert not hasattr(GaussianMixtureEM(), "doubts_")
+    given = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
+    assert not hasattr(GaussianMixtureEM.from_parameters(**given), "doubts_")
