@@ -6,6 +6,7 @@ follow from its coordinates, error messages from what it contains.
 Entries of an array of parameters may be held: they have no coordinates, and keep their values.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -228,8 +229,8 @@ class _Simplex(Range):
         if self._is_last(like, held):
             logs = np.zeros(like.shape)
             logs[..., :-1] = np.reshape(vector, logs[..., :-1].shape)
-            shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
-            return shares / shares.sum(axis=-1, keepdims=True)
+            shares = np.exp(logs - np.maximum.reduce(logs, axis=-1, keepdims=True))
+            return shares / np.add.reduce(shares, axis=-1, keepdims=True)
         free = np.ones(like.shape, dtype=bool) if held is None else ~held
         rest = 1.0 if held is None else np.where(free, like, 0.0).sum(axis=-1, keepdims=True)
         logs = np.where(free, 0.0, -np.inf)
@@ -241,7 +242,7 @@ class _Simplex(Range):
     def n_coordinates(self, shape: tuple[int, ...], held: Mask | None = None) -> int:
         """Count the free entries of each row, less one."""
         if held is None:
-            return int(np.prod(shape[:-1], dtype=int)) * (shape[-1] - 1)
+            return math.prod(shape[:-1]) * (shape[-1] - 1)
         return int(np.maximum((~held).sum(axis=-1) - 1, 0).sum())
 
     def select(
@@ -255,7 +256,8 @@ class _Simplex(Range):
     @staticmethod
     def _is_last(values: FloatArray, held: Mask | None) -> bool:
         """Say, for speed, whether the last entry is every row's reference."""
-        return held is None and bool((values[..., -1] > 0).all())
+        last = values[..., -1]
+        return held is None and bool(last > 0 if last.ndim == 0 else (last > 0).all())
 
     def _coordinates(self, values: FloatArray, held: Mask | None) -> Mask:
         """Say which entries have coordinates: those that are free, but for the references."""

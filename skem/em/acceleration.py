@@ -13,6 +13,7 @@ Methods that solve the fixed-point equation instead (Aitken, Anderson, SQUAREM) 
 maximum from the saddle that a plateau lies around, and are drawn back to it.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,9 @@ Vector = NDArray[np.float64]
 MEMORY = 10
 
 #: While an evaluation still gains more than this, in nats per row, EM is left to itself: far
-#: from an optimum a long step may climb another hill than the one the start was on.
+#: from an optimum a long step may climb another hill than the one the start was on. What is
+#: learned on the way is of use: without it four problems need 9 % more evaluations, and 18 % more
+#: where no slope is known (``python -m benchmarks.fixed_points``).
 GAIN_OF_PLAIN_EM = 1e-3
 
 #: Factor by which successive EM steps are lengthened while the objective is not concave, and how
@@ -92,7 +95,9 @@ class QuasiNewton:
         """Learn from a point that was worse than the last: the next step is plain EM."""
         self._length = 1.0
         half = self._n_pairs // 2
-        if self._learn(point, gradient, em_step):
+        with np.errstate(all="ignore"):  # the point may be anything
+            concave = self._learn(point, gradient, em_step)
+        if concave:
             half = max(1, half)
         self._keep(half)
 
@@ -118,7 +123,6 @@ class QuasiNewton:
             return None
         return Climb(point + direction, slope / 2)
 
-    @np.errstate(over="ignore", invalid="ignore")  # a point that was rejected may be anything
     def _learn(self, point: Vector, gradient: Vector, em_step: Vector) -> bool:
         """Add the differences from the last point; False where the objective is not concave."""
         if self._last is None:
@@ -127,7 +131,7 @@ class QuasiNewton:
         slopes = self._last[1] - gradient
         steps = self._last[2] - em_step
         product = float(points @ slopes)
-        rounding = 1e-10 * float(np.linalg.norm(points) * np.linalg.norm(slopes))
+        rounding = 1e-10 * math.sqrt(points @ points) * math.sqrt(slopes @ slopes)
         if not (product > rounding and float(slopes @ steps) > 0.0):
             return False
         pair = np.array([points, slopes, steps])[:, np.newaxis]

@@ -1,5 +1,6 @@
 """The EM iteration: step, keep the trace, stop when nothing is left to gain."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,9 @@ ROUNDING = 1e-9
 
 #: A gain of the mean objective by less than this share of it is none.
 NOTHING = 1e-13
+
+#: Coordinates without an infinite one.
+NOWHERE = np.zeros(0, dtype=np.intp)
 
 #: Successive EM steps whose gains tell the remaining one.
 EM_STEPS_TO_TELL = 3
@@ -267,6 +271,7 @@ class _Pace:
         self._tol = tol
         self._em_steps = EM_STEPS_TO_TELL
         self._climbs, self._patience = 0, 0
+        self._at_boundary = NOWHERE
         self._described: tuple[Any, Any] = (None, None)  # parameters, and their vector
 
     @property
@@ -325,14 +330,16 @@ class _Pace:
                 gradient = self._model.gradient(params, step)
             else:
                 gradient = np.zeros_like(point)
+            em_step = after - point
+            is_finite = math.isfinite(np.add.reduce(em_step))
         self._described = (step.params, after.copy())
-        # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
-        finite = np.isfinite(point) & np.isfinite(after)
-        self._at_boundary = np.flatnonzero(~finite)
-        if self._at_boundary.size:
+        self._at_boundary = NOWHERE
+        if not is_finite:
+            # A probability at 0 or 1 stays there: its coordinate is infinite, and left alone.
+            self._at_boundary = np.flatnonzero(~np.isfinite(em_step))
             self._boundary = after[self._at_boundary]
             if np.isnan(self._boundary).any():
                 return None
-            for values in (point, after, gradient):
+            for values in (point, em_step, gradient):
                 values[self._at_boundary] = 0.0
-        return point, gradient, after - point
+        return point, gradient, em_step

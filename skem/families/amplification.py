@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["MAX_AMPLIFICATION", "admissible_amplification"]
+__all__ = ["CLIMBING_AMPLIFICATION", "MAX_AMPLIFICATION", "admissible_amplification"]
 
 #: Largest amplification of rounding errors for which the expanded form is trusted with what is
 #: published: it leaves an error of some 1e-11 nats in a log-density.

@@ -236,5 +236,7 @@ def draw_labels(posterior: FloatArray, rng: Any) -> NDArray[np.intp]:
 
 def log_or_impossible(probabilities: FloatArray) -> FloatArray:
     """Return log of each probability, with LOG_ZERO for log(0)."""
+    if np.minimum.reduce(probabilities, axis=None) > 0.0:
+        return np.log(probabilities)
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(probabilities), LOG_ZERO)

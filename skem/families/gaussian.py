@@ -30,6 +30,9 @@ from skem.families.least_variance import LeastVariance
 
 __all__ = ["Gaussian"]
 
+#: Stands for a count of 0, by which cannot be divided.
+TINY = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True, eq=False)
 class Gaussian(GaussianDensity):
@@ -181,17 +184,23 @@ max_amplification : object
         if self.has_ridge:
             covariances = self.structure.add_ridge(covariances, self.ridges)
         # A component with hardly any rows cannot be estimated: it keeps its shape.
-        unseen = counts.mean <= EMPTY * responsible.sum()
-        if previous is not None and unseen.any():
+        few = EMPTY * np.add.reduce(responsible)
+        if previous is not None and np.minimum.reduce(counts.mean, axis=None) <= few:
+            unseen = counts.mean <= few
             means = np.where(unseen, previous.means, means)
             covariances = self.structure.keep(covariances, previous.covariances, unseen)
         if "means" in self.held.masks:
             free, means = means, self.held.put("means", means)
             covariances = self.structure.about(covariances, counts, means - free)
         covariances = self.held.put("covariances", covariances)
+        U: Any = self.structure.roots(covariances)
+        params = GaussianParameters(means, covariances, U)
+        if U is not None and self._is_sound(params):
+            return params
         try:
             held = self.held.masks.get("covariances")
-            params = GaussianParameters(means, *self.least_variance.factor(covariances, held))
+            shapes = self.least_variance.enforce(covariances, U, held)
+            params = GaussianParameters(means, *shapes)
         except DegenerateComponentError:
             if np.all(exact):
                 raise
@@ -219,12 +228,15 @@ max_amplification : object
         responsible, cells, first, second = self._parts(statistics)
         if self.pooled is not None and not second.size:
             second = self.pooled[1]
-        cells = np.maximum(cells, np.finfo(np.float64).tiny)
-        counts = Counts(cells, cells)
         if self.prior is not None:
-            counts = self.prior.counts(self.structure, counts)
             first, second = self.prior.moments(self.structure, first, second, centres)
-        return responsible, counts, first, second
+        return responsible, self._counts(cells), first, second
+
+    def _counts(self, cells: FloatArray) -> Counts:
+        """Return the divisors of the moments, with what a prior adds."""
+        cells = np.maximum(cells, TINY)
+        counts = Counts(cells, cells)
+        return counts if self.prior is None else self.prior.counts(self.structure, counts)
 
     def _parts(
         self, statistics: FloatArray
@@ -266,5 +278,5 @@ max_amplification : object
         self, params: GaussianParameters, new: GaussianParameters, statistics: FloatArray
     ) -> FloatArray:
         """Return the gradient of the total objective in those coordinates."""
-        _, counts, _, _ = self._moments(statistics, np.zeros((1, self.n_features)))
-        return self._coordinates.gradient(params, new, counts)
+        _, cells, _, _ = self._parts(statistics)
+        return self._coordinates.gradient(params, new, self._counts(cells))

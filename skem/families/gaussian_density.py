@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skem.families.amplification import MAX_AMPLIFICATION
+from skem.families.amplification import CLIMBING_AMPLIFICATION, MAX_AMPLIFICATION
 from skem.families.base import FloatArray, Kernel
 from skem.families.centred import CentredKernel
 from skem.families.covariance import Structure
@@ -104,7 +104,7 @@ class GaussianDensity:
         """Number of features d."""
         return self.origin.size
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Width of T."""
         n_second = 0 if self.pooled else self.structure.n_second(self.n_features)
@@ -150,7 +150,7 @@ class GaussianDensity:
             if wide:
                 return WideKernel(self.origin)
             return LinearKernel(self, None, self.width)
-        if (narrow := self.loses_digits(params)).any():
+        if not self._is_sound(params) and (narrow := self.loses_digits(params)).any():
             return self.centred_kernel(params, bias, params.means, narrow)
         return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
 
@@ -164,21 +164,27 @@ class GaussianDensity:
         U, d = params.precisions_cholesky, self.n_features
         slopes, quadratic = self.structure.expanded(U, params.means)
         half_norms = np.einsum("kd,kd->k", slopes, params.means) / 2
+        peaks = self.structure.log_det(U, d)
+        if self.has_ridge:
+            peaks = peaks + quadratic @ self._packed_ridges
         eta = np.empty((self.n_components, self.width))
         eta[:, 1 : 1 + d] = slopes
         if self.pooled is None:
-            peaks = self.log_peaks(params, bias)
-            offset = float(peaks.max())
-            eta[:, 0] = peaks - offset - half_norms
             eta[:, 1 + d :] = quadratic
+            peaks = peaks + bias
+            offset = np.maximum.reduce(peaks)
+            eta[:, 0] = peaks - offset - half_norms
         else:
-            total, second = self.pooled
-            common = self.log_peaks(params, np.zeros(self.n_components))
-            squares = (quadratic * second).sum(axis=1)
             # The mean over all rows stands for each: the sum is right, a single row's is not.
-            offset = float(common[0] + squares[0] / total)
+            total, second = self.pooled
+            offset = peaks[0] + second[0] @ quadratic[0] / total
             eta[:, 0] = bias - half_norms
-        return LinearKernel(self, eta, self.width, offset)
+        return LinearKernel(self, eta, self.width, float(offset) - d / 2 * LOG_2PI)
+
+    @cached_property
+    def _packed_ridges(self) -> FloatArray:
+        """The ridges as second moments, of which those of the density make the penalty."""
+        return self.structure.pack(np.diag(self.ridges))
 
     def log_prior(self, params: GaussianParameters) -> float:
         """Return the log of the prior density, up to a constant; 0 without a prior."""
@@ -220,8 +226,31 @@ class GaussianDensity:
         return separate and 2 * int(narrow.sum()) <= narrow.size
 
     @keep_last
+    def _is_sound(self, params: GaussianParameters) -> bool:
+        """Say at a glance whether no covariance is singular, too narrow, or costs too many digits.
+
+        With M the second moments about the origin, :meth:`loses_digits` compares
+        ``(sum_i sqrt(P_ii M_ii))^2``, which is no more than ``d sum_i P_ii M_ii``. And no
+        conditional variance of a feature is less than ``1 / P_ii``.
+        """
+        precisions = self.structure.precision_diagonals(params.precisions_cholesky)
+        moments = self.structure.variances(params.covariances) + params.means**2
+        share, narrowest = self._least_conditional_variance
+        return bool(np.add.reduce(precisions * (share * moments + narrowest), axis=None) <= 1.0)
+
+    @cached_property
+    def _least_conditional_variance(self) -> tuple[float, FloatArray]:
+        """What it must exceed: a share of the second moment, plus so much of each feature."""
+        most = min(self.max_amplification, CLIMBING_AMPLIFICATION)
+        return self.n_features / most, np.maximum(
+            np.maximum(self.least, self.rounding), self.floor
+        )
+
+    @keep_last
     def loses_digits(self, params: GaussianParameters) -> NDArray[np.bool_]:
-        """Say of which components the expanded form amplifies rounding too much, (K,)."""
+        """Say of which components the expanded form amplifies rounding too much, (K,) or (1,)."""
+        if self._is_sound(params):
+            return np.zeros(1, dtype=bool)
         amplification = self.structure.amplification(
             params.covariances, params.precisions_cholesky, params.means
         )

@@ -1,7 +1,6 @@
 """The least variance of Gaussian components: what no direction may be narrower than."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +29,24 @@ class LeastVariance:
     floor: FloatArray
     bounds: FloatArray | None
 
-    def factor(
-        self, covariances: FloatArray, held: NDArray[np.bool_] | None = None
+    def enforce(
+        self,
+        covariances: FloatArray,
+        U: FloatArray | None,
+        held: NDArray[np.bool_] | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Return the covariances of greatest likelihood under the constraint, and their U.
 
-        Those of components (K,) that are held stay as they are. Raises DegenerateComponentError
-        where covariances are singular to rounding.
+        U is that of the covariances, None where one has none. Those of components (K,) that are
+        held stay as they are. Raises DegenerateComponentError where covariances are singular to
+        rounding.
         """
-        U: Any = None
         try:
-            U = self.structure.factor(covariances, self.floor)
+            self.structure.check(covariances, U, self.floor)
         except DegenerateComponentError:
             if self.bounds is None:
                 raise
+            U = None
         return self.widen(covariances, U, held)
 
     def widen(

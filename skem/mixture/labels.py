@@ -79,6 +79,8 @@ class Independent:
 
         Free weights share what those that are held leave.
         """
+        if self.held is None and self.n_mixtures == 1:
+            return Weights(counts / np.add.reduce(counts))
         if self.held is None:
             by_mixture = counts.reshape(self.n_mixtures, -1)
             return Weights((by_mixture / np.add.reduce(by_mixture, 1, keepdims=True)).ravel())
@@ -104,7 +106,7 @@ class Independent:
     def gradient(self, params: Weights, counts: FloatArray) -> FloatArray:
         """Return the slope of ``sum_k n_k log w_k`` in those coordinates: ``n_k - N w_k``."""
         weights = params.weights
-        n = counts.sum()
+        n = np.add.reduce(counts)
         if self.held is not None and not self.held.all():
             n = counts[~self.held].sum() / weights[~self.held].sum()
         return SIMPLEX.select(counts - n * weights, weights, self.held)

@@ -121,7 +121,7 @@ class MixtureModel:
         new, _, statistics = evaluation
         of_labels = self.labels.gradient(params.labels, statistics[:, 0])
         of_components = self.components.gradient(params.components, new.components, statistics)
-        return np.concatenate([of_labels, of_components]) / statistics[:, 0].sum()
+        return np.concatenate([of_labels, of_components]) / np.add.reduce(statistics[:, 0])
 
     def contributions(self, params: MixtureParameters, units: slice) -> FloatArray:
         """Return what some of the rows add to the total objective, less their base measure."""

@@ -180,8 +180,21 @@ class Structure(ABC):
         return kept
 
     @abstractmethod
+    def roots(self, covariances: FloatArray) -> FloatArray | None:
+        """Return ``U``; None where a covariance has none."""
+
+    @abstractmethod
+    def check(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray | None, floor: FloatArray
+    ) -> None:
+        """Raise DegenerateComponentError at a variance <= floor (d,), or where there is no U."""
+
     def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
         """Return ``U``; raise DegenerateComponentError at a variance <= floor (d,)."""
+        U = self.roots(covariances)
+        self.check(covariances, U, floor)
+        assert U is not None
+        return U
 
     @abstractmethod
     def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -210,6 +223,14 @@ class Structure(ABC):
     @abstractmethod
     def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
         """Return log det U, half the log-determinant of P, shape (K,) or (1,)."""
+
+    @abstractmethod
+    def variances(self, covariances: FloatArray) -> FloatArray:
+        """Return the variances of the features, (K or 1, d), or (K, 1) where they are equal."""
+
+    @abstractmethod
+    def precision_diagonals(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the diagonals of P in the shape of :meth:`variances`."""
 
     @abstractmethod
     def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:

@@ -70,25 +70,22 @@ def _pack_quadratic(P: FloatArray) -> FloatArray:
 
 def _diagonals(matrices: FloatArray) -> FloatArray:
     """Return the diagonals (K, d) of matrices, a view."""
-    return np.diagonal(matrices, axis1=-2, axis2=-1)
+    return matrices.diagonal(axis1=-2, axis2=-1)
 
 
-def _factor(C: FloatArray, floor: FloatArray) -> FloatArray:
-    """Return ``U = inv(chol(C))'`` for each covariance of (K, d, d)."""
+def _check(C: FloatArray, U: FloatArray | None, floor: FloatArray) -> None:
+    """Raise where a covariance of (K, d, d) is singular to rounding; U is None if one has none."""
     variances = _diagonals(C)
-    try:
-        L = np.linalg.cholesky(C)
-    except np.linalg.LinAlgError:
+    if U is None:
         first_degenerate(variances, floor)
-        raise DegenerateComponentError(_first_indefinite(C), _SINGULAR) from None
+        raise DegenerateComponentError(_first_indefinite(C), _SINGULAR)
     # The squared pivots are conditional variances: each feature's given those before it.
-    pivots = _diagonals(L) ** 2
+    pivots = _diagonals(U) ** -2.0
     rounding = 4 * C.shape[-1] * EPS * variances
     if not (pivots > np.maximum(rounding, floor)).all():
         first_degenerate(variances, floor)
         if not (sound := pivots > rounding).all():
             raise DegenerateComponentError(int(np.argwhere(~sound)[0, 0]), _SINGULAR)
-    return inverse_triangles(L).swapaxes(1, 2)
 
 
 _SINGULAR = "its covariance is singular (features collinear, or too few distinct rows)"
@@ -142,8 +139,18 @@ class Dense(Structure):
         return values[np.newaxis] if self.shared else values[:, np.newaxis]
 
     def _count(self, counts: Counts) -> FloatArray:
-        """Return the divisor of each group's scatter, (G, 1, 1)."""
-        return self._grouped(counts.scatter[:, :1]).sum(axis=1, keepdims=True)
+        """Return the divisor of each group's scatter, (G, 1)."""
+        scatter = counts.scatter[:, :1]
+        return np.add.reduce(scatter, axis=0, keepdims=True) if self.shared else scatter
+
+    def _outer(self, counts: Counts, shifts: FloatArray) -> FloatArray:
+        """Return the outer products of shifts, each by its component's share of the group."""
+        if self.shared:
+            return (counts.mean[:, :1] / self._count(counts) * shifts).T @ shifts
+        outer = shifts[:, :, np.newaxis] * shifts[:, np.newaxis]
+        if counts.mean is counts.scatter:
+            return outer
+        return outer * (counts.mean / counts.scatter)[:, :1, np.newaxis]
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return (K, d, d), or (d, d)."""
@@ -192,17 +199,13 @@ class Dense(Structure):
     def estimate(self, second: FloatArray, counts: Counts, means: FloatArray) -> FloatArray:
         """Return the second moments less the outer products of the means."""
         if self.shared:
-            second = second.sum(axis=0, keepdims=True)
-        C = _unpack(second / self._count(counts)[:, 0], means.shape[1])
-        return self.about(self._as_given(C), counts, means, sign=-1.0)
+            second = np.add.reduce(second, axis=0, keepdims=True)
+        C = _unpack(second / self._count(counts), means.shape[1])
+        return self._as_given(C) - self._outer(counts, means)
 
-    def about(
-        self, covariances: FloatArray, counts: Counts, shifts: FloatArray, sign: float = 1.0
-    ) -> FloatArray:
+    def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
         """Add the outer products of the shifts, each by its component's share of the group."""
-        shares = sign * self._grouped(counts.mean[:, :1]) / self._count(counts)
-        shifts = self._grouped(shifts)
-        return covariances + self._as_given((shares * shifts).swapaxes(1, 2) @ shifts)
+        return covariances + self._outer(counts, shifts)
 
     def add_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add ridge to the diagonals."""
@@ -225,10 +228,21 @@ class Dense(Structure):
         """Return previous ones of unseen components, unless the one is nobody's own."""
         return covariances if self.shared else super().keep(covariances, previous, unseen)
 
-    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+    def roots(self, covariances: FloatArray) -> FloatArray | None:
         """Return the inverse Cholesky factors, transposed."""
         try:
-            return self._as_given(_factor(self._by_group(covariances), floor))
+            L = np.linalg.cholesky(self._by_group(covariances))
+        except np.linalg.LinAlgError:
+            return None
+        return self._as_given(inverse_triangles(L).swapaxes(1, 2))
+
+    def check(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray | None, floor: FloatArray
+    ) -> None:
+        """Look at the pivots."""
+        U = precisions_cholesky
+        try:
+            _check(self._by_group(covariances), None if U is None else self._by_group(U), floor)
         except DegenerateComponentError as error:
             if not self.shared:
                 raise
@@ -277,20 +291,27 @@ class Dense(Structure):
 
     def log_det(self, precisions_cholesky: FloatArray, n_features: int) -> FloatArray:
         """Sum the logs of the diagonals, (G,)."""
-        return np.log(_diagonals(self._by_group(precisions_cholesky))).sum(axis=1)
+        return np.add.reduce(np.log(_diagonals(self._by_group(precisions_cholesky))), axis=1)
+
+    def variances(self, covariances: FloatArray) -> FloatArray:
+        """Return the diagonals."""
+        return _diagonals(self._by_group(covariances))
+
+    def precision_diagonals(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the squared norms of the rows of U."""
+        U = self._by_group(precisions_cholesky)
+        return np.einsum("kij,kij->ki", U, U)
 
     def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
-        """Return the squared norms of the rows of U, weighted and summed, (G,)."""
-        U = self._by_group(precisions_cholesky)
-        return np.einsum("kij,kij->ki", U, U) @ ridge
+        """Sum the diagonals of P, weighted, (G,)."""
+        return self.precision_diagonals(precisions_cholesky) @ ridge
 
     def amplification(
         self, covariances: FloatArray, precisions_cholesky: FloatArray, means: FloatArray
     ) -> FloatArray:
         """Bound by the diagonals of precisions and second moments."""
-        U = self._by_group(precisions_cholesky)
-        moments = _diagonals(self._by_group(covariances)) + means**2
-        return np.sqrt(np.einsum("kij,kij->ki", U, U) * moments).sum(axis=1) ** 2
+        moments = self.variances(covariances) + means**2
+        return np.sqrt(self.precision_diagonals(precisions_cholesky) * moments).sum(axis=1) ** 2
 
     def expand(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Return a matrix for each component."""
@@ -340,7 +361,7 @@ class Dense(Structure):
         S = self._by_group(self.about(covariances, counts, deltas))
         # By the logarithm of a diagonal element: d/dlog u = u d/du, in any units.
         factors = np.where(packing.diagonal, _upper(U), 1 / scale[packing.rows])
-        return self._count(counts)[:, 0] * (packing.diagonal - _upper(S @ U) * factors)
+        return self._count(counts) * (packing.diagonal - _upper(S @ U) * factors)
 
     def check_definite(self, values: FloatArray, kind: str) -> None:
         """Require every matrix to be symmetric, positive-definite."""

@@ -116,10 +116,17 @@ class Diagonal(Structure):
         """Return previous variances feature by feature."""
         return np.where(unseen.all(axis=1) if self.equal else unseen, previous, covariances)
 
-    def factor(self, covariances: FloatArray, floor: FloatArray) -> FloatArray:
+    def roots(self, covariances: FloatArray) -> FloatArray | None:
         """Return 1 / standard deviation."""
-        first_degenerate(self._columns(covariances), self._mean(floor))
+        if not np.minimum.reduce(covariances, axis=None) > 0.0:
+            return None
         return 1 / np.sqrt(covariances)
+
+    def check(
+        self, covariances: FloatArray, precisions_cholesky: FloatArray | None, floor: FloatArray
+    ) -> None:
+        """Look at the variances."""
+        first_degenerate(self._columns(covariances), self._mean(floor))
 
     def invert(self, precisions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return variances and U."""
@@ -160,6 +167,14 @@ class Diagonal(Structure):
         """Sum log U over features."""
         log_U = np.log(self._columns(precisions_cholesky)).sum(axis=1)
         return n_features * log_U if self.equal else log_U
+
+    def variances(self, covariances: FloatArray) -> FloatArray:
+        """Return the variances."""
+        return self._columns(covariances)
+
+    def precision_diagonals(self, precisions_cholesky: FloatArray) -> FloatArray:
+        """Return the precisions."""
+        return self.quadratic(precisions_cholesky)
 
     def trace(self, precisions_cholesky: FloatArray, ridge: FloatArray) -> FloatArray:
         """Sum the precisions, weighted."""
