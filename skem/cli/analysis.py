@@ -18,6 +18,7 @@ from skem.cli.output import check_labels, write_labels
 from skem.cli.picture import check_picture, write_picture
 from skem.cli.selection import RULES, Candidate, choose, fit_all, hold_out
 from skem.cli.tables import candidate_table
+from skem.cli.wording import in_options
 from skem.estimators.summary import Summary
 from skem.families.covariance import STRUCTURES
 
@@ -90,6 +91,8 @@ def mixture(arguments: Any, data: Data, by: str) -> Any:
         "n_init": arguments.starts,
         "reg_covar": arguments.reg_covar,
         "prior": arguments.prior,
+        "max_iter": arguments.max_iter,
+        "tol": arguments.tol,
     }
     model.set_params(**{name: value for name, value in given.items() if value is not None})
     return model.set_params(prior=None) if arguments.prior == "none" else model
@@ -154,10 +157,11 @@ def summarise(
         try:
             summary = model.summary(X, weights, standard_errors=standard_errors)
         except ValueError as error:
-            raise CommandError(first_sentence(error)) from None
+            raise CommandError(first_sentence(in_options(error))) from None
     for warning in caught:
-        warn(first_sentence(warning.message))
-    return replace(summary, columns=list(names[: len(summary.columns)]))
+        warn(first_sentence(in_options(warning.message)))
+    columns = list(names[: len(summary.columns)])
+    return replace(summary, columns=columns, doubts=[*map(in_options, summary.doubts)])
 
 
 def verdict(candidates: Sequence[Candidate], chosen: Candidate, by: str) -> str:

@@ -120,6 +120,18 @@ def _add_model(add: Any) -> None:
         metavar="N",
         help="starts of each fit (default: the estimator's)",
     )
+    add(
+        "--max-iter",
+        type=_positive,
+        metavar="N",
+        help="most evaluations of each fit (default: the estimator's)",
+    )
+    add(
+        "--tol",
+        type=_number,
+        metavar="X",
+        help="gain, in nats per row, at which a fit has converged (default: the estimator's)",
+    )
     add("--seed", type=_seed, default=0, metavar="N", help="seed of all randomness (default: 0)")
 
 
@@ -183,6 +195,16 @@ def _number_or_word(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skem.cli.errors import CommandError
 from skem.cli.progress import count
+from skem.cli.wording import in_options
 from skem.model_selection import held_out_score, one_standard_error
 from skem.model_selection.soundness import doubt_of, grade_of
 
@@ -90,8 +91,8 @@ def _fit(prototype: Any, params: dict[str, Any], X: Any, weights: np.ndarray | N
         try:
             model.fit(X, sample_weight=weights)
         except ValueError as error:
-            return Candidate(params, remarks=(str(error),), doubt="failed")
-    remarks = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+            return Candidate(params, remarks=(in_options(error),), doubt="failed")
+    remarks = tuple(dict.fromkeys(in_options(warning.message) for warning in caught))
     return Candidate(
         params,
         model,

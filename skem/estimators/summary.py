@@ -91,7 +91,11 @@ class Summary:
 
     def __repr__(self) -> str:  # numpydoc ignore=RT01
         """Describe the components in a table, and how far to trust it in sentences."""
-        lines = [line for sentence in self._sentences() for line in wrap(sentence, WIDTH)]
+        lines = [
+            line
+            for sentence in self._sentences()
+            for line in wrap(sentence, WIDTH, break_on_hyphens=False)
+        ]
         return "\n\n".join(["\n".join(lines), self._components()])
 
     def _sentences(self) -> list[str]:

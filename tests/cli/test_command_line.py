@@ -467,7 +467,10 @@ BAD_OPTIONS = {
     "words": (["--family", "gaussian", "--components", "one"], "'one' is not a whole number"),
     "empty range": (["--family", "gaussian", "--components", "3:1"], "'3:1' is an empty range"),
     "open range": (["--family", "gaussian", "--components", "3:"], "'' is not a whole number"),
-    "too many": (["--family", "gaussian", "--components", "9"], "n_components = 9, n_samples = 5"),
+    "too many": (
+        ["--family", "gaussian", "--components", "9"],
+        "got --components 9, n_samples = 5",
+    ),
     "no trials": (["--family", "binomial", "--trials", "0"], "0 is not a whole number"),
     "no starts": (["--family", "binomial", "--starts", "0"], "'0' is not a whole number"),
     "seed": (["--family", "binomial", "--seed", "4294967296"], "not below 2**32"),
@@ -518,7 +521,7 @@ def test_output_never_replaces_the_data(run, write):
     [
         ("1,-1,1", "row 2, column w: '-1' is negative"),
         ("0,0,0", "zero for every row"),
-        ("1e308,1e308,1", "the sum of sample_weight is inf"),
+        ("1e308,1e308,1", "the sum of --weights is inf"),
     ],
 )
 def test_bad_weights(run, write, weights, said):
@@ -529,7 +532,7 @@ def test_bad_weights(run, write, weights, said):
 
 def test_weights_beyond_numbers(run, write):
     path = write("x,w\n1,3e307\n2,3e307\n4,3e307\n")
-    said = "the sum of sample_weight is 9e+307"
+    said = "the sum of --weights is 9e+307"
     assert_one_line(*run(path, "--family", "gaussian", "--weights", "w"), said)
 
 
