@@ -61,7 +61,9 @@ def resolution_of(rows: Rows) -> Resolution:
 
     A weight of two is the same as two rows, and the scale of all weights does not matter.
     """
-    some = rows.sample(ENOUGH_ROWS, np.random.RandomState(0))
+    some = rows
+    if not rows.in_memory or rows.n_rows > ENOUGH_ROWS:  # (a generator takes .1 ms to make)
+        some = rows.sample(ENOUGH_ROWS, np.random.RandomState(0))
     X: NDArray[Any] = some.X
     columns = [_column(X[:, j].astype(np.float64), some.each_weight) for j in range(X.shape[1])]
     return Resolution(*np.array(columns).T)
@@ -83,7 +85,9 @@ def _column(values: FloatArray, weights: FloatArray) -> tuple[float, float]:
 def _step(distinct: FloatArray, counts: FloatArray) -> float:
     """Return the step of increasing values, with the weight of each; 0 if they are on no grid."""
     frequent = counts >= FREQUENT * counts.mean()
-    step = _grid(distinct[frequent], counts[frequent]) if frequent.sum() > 2 else 0.0
+    step = 0.0
+    if 2 < np.count_nonzero(frequent) < len(distinct):
+        step = _grid(distinct[frequent], counts[frequent])
     return step or (_grid(distinct, counts) if len(distinct) > 1 else 0.0)
 
 
@@ -94,7 +98,7 @@ def _grid(distinct: FloatArray, counts: FloatArray) -> float:
     order = np.argsort(nearest, kind="stable")
     nearest, by_row, once = nearest[order], counts[order], np.ones(len(nearest))
     tries = [(once, 1 / 2), (by_row, 1 / 2), (by_row, 3 / 4)]
-    candidates = (_quantile(nearest, weights, share) for weights, share in tries)
+    candidates = dict.fromkeys(_quantile(nearest, weights, share) for weights, share in tries)
     return next((step for step in candidates if _is_grid(step, distinct, counts)), 0.0)
 
 

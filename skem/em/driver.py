@@ -111,7 +111,7 @@ def remaining_gain(trace: Sequence[float]) -> float:
     gain = trace[-1] - trace[-2]
     if gain <= NOTHING * max(1.0, abs(trace[-1])):
         return 0.0
-    if len(trace) == 2 or np.isneginf(trace[-3]):
+    if len(trace) == 2 or trace[-3] == -np.inf:
         return np.inf
     previous = trace[-2] - trace[-3]
     return gain * gain / (previous - gain) if previous > gain else np.inf
@@ -214,7 +214,7 @@ def run(
 
 def _risen(objective: float, ascent: list[float], n_evaluations: int, rounding: float) -> float:
     """Return the objective of an EM step's result, which is no lower than the last."""
-    if np.isnan(objective):
+    if math.isnan(objective):
         raise LikelihoodFellError(
             f"the log-likelihood is not a number at evaluation {n_evaluations}"
         )

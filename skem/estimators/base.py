@@ -323,10 +323,10 @@ array-like or callable, default='short-runs'
 
     def _publish_rows(self, X: FloatArray, weights: Any, labels: Any, model: MixtureModel) -> None:
         """Set the fitted attributes that say what the published parameters make of the rows."""
-        family, params = self._fitted()
         if labels is None and model.share is normalise:
             self.labels_, self.lower_bound_ = label_rows(self, X, weights)
             return
+        family, params = self._fitted()
         (self.labels_,) = evaluate_data(family, params, X, labels=np.int32)
         if labels is not None:
             self.labels_ = with_known_labels(self.labels_, labels)

@@ -176,13 +176,13 @@ max_amplification : object
         if previous is None and self.reference is not None:
             previous = components_like(self.reference, self)
         exact: Any = getattr(kernel, "exact", False)  # for all components, or by component
-        centres: FloatArray = getattr(kernel, "centres", np.zeros((1, self.n_features)))
+        centres: Any = getattr(kernel, "centres", 0.0)
         responsible, counts, first, second = self._moments(statistics, centres)
         deltas = first / counts.mean
         means: FloatArray = centres + deltas
         covariances = self.structure.estimate(second, counts, deltas)
         if self.has_ridge:
-            covariances = self.structure.add_ridge(covariances, self.ridges)
+            covariances = covariances + self.ridge_covariance
         # A component with hardly any rows cannot be estimated: it keeps its shape.
         few = EMPTY * np.add.reduce(responsible)
         if previous is not None and np.minimum.reduce(counts.mean, axis=None) <= few:

@@ -116,6 +116,11 @@ class GaussianDensity:
         return np.zeros(self.origin.shape) + self.ridge
 
     @cached_property
+    def ridge_covariance(self) -> FloatArray:
+        """What the ridges add to the covariance of each component, or to the shared one."""
+        return self.structure.add_ridge(np.zeros(()), self.ridges)
+
+    @cached_property
     def has_ridge(self) -> bool:
         """Whether some ridge is not 0."""
         return bool(self.ridges.any())
