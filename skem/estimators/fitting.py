@@ -22,7 +22,7 @@ from skem.families.held import Held
 from skem.missing import by_pattern
 from skem.mixture.model import MixtureModel
 from skem.mixture.posterior import classify, normalise
-from skem.mixture.starts import SHORT_RUNS, first_parameters, start
+from skem.mixture.starts import first_parameters, start
 from skem.mixture.sweep import Share
 
 __all__ = ["ASSIGNMENTS", "Starts", "known_rows", "training_rows", "without_cluster_warnings"]
@@ -141,9 +141,7 @@ class Starts:
         """Return the parameters of a start, before any that are given take their places."""
         model, strategy = self.model, self.estimator.init_params
         if isinstance(strategy, str):
-            if strategy == SHORT_RUNS and may_leave(self.given, self.held):
-                strategy = "kmeans"
-            return start(strategy, model, rng)
+            return start(strategy, model, rng, search=not may_leave(self.given, self.held))
         K, rows = model.components.n_components, model.rows
         if callable(strategy):
             if not rows.in_memory:

@@ -28,7 +28,7 @@ from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
 from skem.mixture.side_by_side import climb_side_by_side, most_side_by_side
 
-__all__ = ["short_runs"]
+__all__ = ["free_of_units", "short_runs"]
 
 #: Moves that are tried for each component. More of them find hardly more.
 MOVES = 3
@@ -55,7 +55,7 @@ MANY_COORDINATES = 10
 DECIMALS = 9
 
 #: Multiplications that one evaluation may take, and those that all moves together may take.
-MOST_WORK, WORK_OF_MOVES = 5 * 10**7, 10**8
+MOST_WORK, WORK_OF_MOVES = 2 * 10**8, 10**8
 
 
 def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
@@ -82,13 +82,12 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
         Where every run collapsed.
     """
     rows, K = model.rows, model.components.n_components
-    work = rows.n_rows * model.components.n_statistics * K
+    # Few rows of many features take the time of the M-step's matrices.
+    work = max(places.shape) * model.components.n_statistics * K
     if work > MOST_WORK:
         return None
     weights = rows.each_weight / rows.each_weight.mean()
-    places = places.astype(np.float64)
-    places = _scaled(places - places.mean(axis=0), weights, np.zeros(rows.n_rows, dtype=np.intp))
-    places = places.round(DECIMALS)
+    places = free_of_units(places, weights)
     starts = _first_clusters(places, weights, K, rng)
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
     with workers(work) as crew:
@@ -99,6 +98,13 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
             search.try_from([moved(search.posterior(), places, weights, rng) for _ in range(n)])
             n_moves -= n
         return search.best().params
+
+
+def free_of_units(places: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return coordinates (n_rows, n_coordinates) less their means, in units of their spread."""
+    places = places.astype(np.float64)
+    labels = np.zeros(len(places), dtype=np.intp)
+    return _scaled(places - places.mean(axis=0), weights, labels).round(DECIMALS)
 
 
 def _first_clusters(

@@ -12,7 +12,7 @@ from skem.families.base import FloatArray
 from skem.mixture.model import MixtureModel
 from skem.mixture.numbering import match_components
 from skem.mixture.shares import Partition, first_parameters, lend_rows_to_empty
-from skem.mixture.short_runs import short_runs
+from skem.mixture.short_runs import free_of_units, short_runs
 
 __all__ = [
     "PARTITIONS",
@@ -99,7 +99,7 @@ def partition(
     return PARTITIONS[strategy](places, weights, n_components, rng)
 
 
-def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
+def start(strategy: str, model: MixtureModel, rng: Any, search: bool = True) -> Any:
     """Return parameters to start from.
 
     They do not depend on whether a row is repeated or weighted (up to FEWEST_ROWS rows).
@@ -112,6 +112,9 @@ def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
         What is to be fitted.
     rng : RandomState
         Source of randomness.
+    search : bool, default=True
+        Whether short runs may be made. In place of them, and where they are too much work, there
+        is k-means in units of the coordinates' spread.
 
     Returns
     -------
@@ -119,7 +122,8 @@ def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
         Parameters.
     """
     family, rows, K = model.components, model.rows, model.components.n_components
-    if strategy == SHORT_RUNS and K > 1:
+    is_default = strategy == SHORT_RUNS
+    if is_default and search and K > 1:
         most = int(np.clip(ROWS_BY_COMPONENT * K, FEWEST_ROWS, MOST_ROWS))
         sample = rows.sample(most, rng)
         few, _ = sample.distinct()
@@ -128,7 +132,6 @@ def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
             few_problem = replace(model, components=family.bound(sample), rows=few)
             if (params := short_runs(few_problem, places, rng)) is not None:
                 return params
-        strategy = "kmeans"
     if not rows.in_memory:
         rows = rows.sample(MOST_ROWS_OF_PARTITION, rng)
         model = replace(model, components=family.bound(rows), rows=rows)
@@ -139,6 +142,8 @@ def start(strategy: str, model: MixtureModel, rng: Any) -> Any:
     else:
         some, index = rows.distinct()
     places = family.coordinates(some.X, some.each_weight)
+    if is_default:
+        strategy, places = "kmeans", free_of_units(places, some.each_weight)
     shares = partition(strategy, places, some.each_weight, K, rng)
     if shares.ndim == 1:
         shares = match_components(shares, replace(model, rows=some))

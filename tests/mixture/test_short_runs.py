@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import adjusted_rand_score
 
 from skem import BinomialMixture, GaussianMixtureEM
 from skem.data.rows import Rows
@@ -241,15 +242,30 @@ class Told(MixtureModel):
         raise AssertionError("a pass over the rows")
 
 
-def test_wide_data_start_from_k_means_without_more_ado():
+def test_wide_data_start_from_k_means_in_any_units():
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((300, 400)) + 3 * rng.integers(3, size=(300, 1))
-    wide = gaussians(X)
-    model = Told(wide.labels, wide.components, wide.rows)
-    assert short_runs(model, X, rng_of()) is None
-    default, kmeans = (start(strategy, model, rng_of()) for strategy in ("short-runs", "kmeans"))
-    assert default.shape == (300,)
-    assert_array_equal(default, kmeans)
+    labels = rng.integers(3, size=300)
+    X = rng.standard_normal((300, 800)) + 3 * labels[:, np.newaxis]
+    for units in (1.0, np.logspace(-6, 6, 800)):
+        wide = gaussians(X * units)
+        model = Told(wide.labels, wide.components, wide.rows)
+        assert short_runs(model, X * units, rng_of()) is None
+        found = start("short-runs", model, rng_of())
+        assert found.shape == (300,)
+        assert adjusted_rand_score(labels, found) == 1.0
+
+
+def test_many_features_in_any_units_have_the_same_fit():
+    """Twenty clusters in 50 features are searched for, too, by a few short runs."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(20, size=2500)
+    X = rng.normal(0, 1.5, (20, 50))[labels] + rng.standard_normal((2500, 50))
+    units = np.exp(rng.normal(0, 3, 50))
+    default, in_units = (
+        GaussianMixtureEM(20, random_state=0).fit(each) for each in (X, X * units)
+    )
+    assert_array_equal(default.labels_, in_units.labels_)
+    assert adjusted_rand_score(labels, default.labels_) > 0.99
 
 
 # Weights.
