@@ -66,11 +66,9 @@ class Completion:
 
     def pattern_kernel(self, params: GaussianParameters, bias: FloatArray) -> PatternKernel:
         """Return the kernel that completes rows; nothing cancels in its statistics."""
-        (K, d), structure, density = params.means.shape, self.density.structure, self.density
-        if density.has_ridge:
-            bias = bias - structure.trace(params.precisions_cholesky, density.ridges) / 2
-        covariances = structure.expand(params.covariances, 1 if structure.shared else K, d)
-        return PatternKernel(structure, density.origin, params.means, covariances, bias)
+        density, d = self.density, self.density.n_features
+        U, peaks = params.precisions_cholesky.reshape(-1, d, d), density.log_peaks(params, bias)
+        return PatternKernel(density.structure, density.origin, params.means, U, peaks)
 
     def expect(
         self, params: GaussianParameters, X: FloatArray, posterior: NDArray[np.floating]
@@ -81,9 +79,9 @@ class Completion:
         for start in range(0, len(X), block):
             these = slice(start, start + block)
             loaded = kernel.load(X[these], X)
-            completed = kernel.completed(loaded) + kernel.means[:, np.newaxis]
+            completed = kernel.completed(loaded) + kernel.means[:, np.newaxis, np.newaxis]
             shares = posterior[these][loaded.rows]  # (n_batches, size, K)
-            rows = np.einsum("bsk,bksj->bsj", shares, completed) + kernel.origin
+            rows = np.einsum("bsk,kbsj->bsj", shares, completed) + kernel.origin
             expected[start + loaded.rows[loaded.filled]] = rows[loaded.filled]
         return expected
 

@@ -26,15 +26,15 @@ class _Block(NamedTuple):
         The rows from the first complete one to the last.
     statistics : ndarray of shape (n_statistics, b)
         Those of the rows of the span, 0 where a row is not complete: they add nothing to a sum.
-    others : integer ndarray of shape (n_others,)
-        Rows that are not complete.
+    others : slice or integer ndarray of shape (n_others,)
+        Rows that are not complete; a slice where they are together.
     patterns : object
         Their patterns; None where there is none.
     """
 
     span: slice
     statistics: FloatArray
-    others: NDArray[np.intp]
+    others: slice | NDArray[np.intp]
     patterns: Any
 
 
@@ -67,19 +67,21 @@ class PartlyCompleteKernel:
     def load(self, X: FloatArray, out: FloatArray) -> _Block:
         """Part the rows X (b, d), and load each part; out has space for the complete ones."""
         missing = np.logical_or.reduce(np.isnan(X), axis=1)
-        complete, others = np.flatnonzero(~missing), np.flatnonzero(missing)
-        span = slice(complete[0], complete[-1] + 1) if complete.size else slice(0, 0)
+        span, others = _span(~missing), _span(missing)
         space = out.reshape(-1)[: self.linear.width * (span.stop - span.start)]
         statistics = self.linear.load(X[span], space.reshape(self.linear.width, -1))
         statistics[:, missing[span]] = 0.0
-        patterns = self.patterns.load(X[others], out) if others.size else None
-        return _Block(span, statistics, others, patterns)
+        if not missing.any():
+            return _Block(span, statistics, others, None)
+        if not missing[others].all():
+            others = np.flatnonzero(missing)
+        return _Block(span, statistics, others, self.patterns.load(X[others], out))
 
     def log_density(self, block: _Block, out: FloatArray) -> float:
         """Write the log-density of the observed cells to out (K, b)."""
         constant = self.linear.log_density(block.statistics, out[:, block.span])
-        if block.others.size:
-            of_others = np.empty((len(out), block.others.size))
+        if block.patterns is not None:
+            of_others = out[:, block.others]
             other = self.patterns.log_density(block.patterns, of_others)
             out[:, block.others] = of_others + (other - constant)
         return constant
@@ -87,8 +89,14 @@ class PartlyCompleteKernel:
     def statistics(self, block: _Block, responsibilities: FloatArray) -> FloatArray:
         """Return counts, and expected first and second moments about the origin."""
         statistics = self.linear.statistics(block.statistics, responsibilities[:, block.span])
-        if block.others.size:
+        if block.patterns is not None:
             shares = responsibilities[:, block.others]
             patterns = self.patterns
             statistics += patterns.statistics_about(patterns.means, block.patterns, shares)
         return statistics
+
+
+def _span(rows: NDArray[np.bool_]) -> slice:
+    """Return the rows from the first that is chosen to the last."""
+    chosen = np.flatnonzero(rows)
+    return slice(int(chosen[0]), int(chosen[-1]) + 1) if chosen.size else slice(0, 0)

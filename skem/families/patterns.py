@@ -1,14 +1,19 @@
 """The Gaussian kernel for rows with missing cells, which are NaN.
 
-A row with the features ``o`` observed has the marginal density of those::
+Let a row have the features ``o`` observed and ``m`` missing, ``P = U U'`` be the precision of a
+component and ``z`` the row less its mean. The missing cells, given the others, have the mean and
+the covariance (Little & Rubin 2019, section 11.2)::
 
-    log f_k(x_o) = -|W (x_o - mean_o)|^2 / 2 - sum(log diag(chol)) - |o|/2 log(2 pi),
-    chol = Cholesky factor of C_oo,  W = inv(chol)
+    z_m = -inv(P_mm) P_mo z_o,    inv(P_mm) = W'W,    W = inv(chol),  chol chol' = P_mm = U_m U_m'
 
-Given them, its other features ``m`` have the mean ``mean_m + V'W (x_o - mean_o)`` and the
-covariance ``C_mm - V'V``, with ``V = W C_om`` (Little & Rubin 2019, section 11.2). The E-step of
-EM takes the expected moments of the complete row. Rows that miss the same features share W and V:
-the kernel works pattern by pattern, on whole batches of them at a time.
+Completed by this mean, the row has its marginal density but for a constant::
+
+    log f_k(x_o) = log det U - sum(log diag(chol)) - |U'z|^2 / 2 - |o|/2 log(2 pi)
+
+With ``B = W U_m``, whose rows are orthonormal, ``U'z = (I - B'B) U_o' z_o`` and
+``z_m = -W'B U_o' z_o``: all that is factored is as large as what is missing. The E-step of EM
+takes the expected moments of the complete row. Rows that miss the same features share these
+matrices: the kernel works pattern by pattern, on whole batches of them at a time.
 """
 
 from dataclasses import dataclass
@@ -37,17 +42,23 @@ class _Conditioned(NamedTuple):
 
     Attributes
     ----------
-    deviations : ndarray of shape (n_batches, K, size, d)
+    deviations : ndarray of shape (K, n_batches, size, d)
         Rows less the mean of each component, 0 where missing.
-    whitened : ndarray of shape (n_batches, K, size, d)
-        ``W`` times those.
-    W : ndarray of shape (n_patterns, K, d, d), or (n_patterns, 1, d, d) where they are shared
-        Inverse Cholesky factors of the observed block; the identity elsewhere.
+    whitened : ndarray of shape (K, n_batches, size, d)
+        ``U'`` times those that are completed.
+    log_determinants : ndarray of shape (K, n_patterns)
+        Half of that of ``P_mm``.
+    roots : ndarray of shape (K, n_patterns, q, d)
+        ``W`` in the columns of missing cells: ``W'W`` is their conditional covariance.
+    regressions : ndarray of shape (K, n_patterns, d, q)
+        ``U_o B'``: less this times W are the expected cells, for one of those observed.
     """
 
     deviations: FloatArray
     whitened: FloatArray
-    W: FloatArray
+    log_determinants: FloatArray
+    roots: FloatArray
+    regressions: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,34 +86,36 @@ class _Patterns:
     values: FloatArray
 
     @cached_property
-    def seen(self) -> NDArray[np.bool_]:
-        """Cells observed in each pattern, as (n_patterns, 1, d)."""
-        return ~self.missing[:, np.newaxis]
+    def selectors(self) -> FloatArray:
+        """Rows of the identity for the missing cells of each pattern, (n_patterns, q, d).
+
+        As many as a pattern has at most, those beyond its number 0.
+        """
+        number = np.cumsum(self.missing, axis=1)  # of a cell among those that are missing
+        places = np.arange(1, max(int(number[:, -1].max()), 1) + 1)
+        chosen = (number[:, np.newaxis] == places[:, np.newaxis]) & self.missing[:, np.newaxis]
+        return chosen.astype(np.float64)
 
     @cached_property
-    def both_seen(self) -> NDArray[np.bool_]:
-        """Pairs of observed cells, as (n_patterns, 1, d, d)."""
-        return self.seen[..., np.newaxis] & self.seen[:, np.newaxis]
-
-    @cached_property
-    def identity(self) -> FloatArray:
-        """What stands in for the covariances of missing cells, (d, d)."""
-        return np.eye(self.missing.shape[1])
-
-    @cached_property
-    def explaining(self) -> NDArray[np.bool_]:
-        """Pairs of an observed and a missing cell, as (n_patterns, 1, d, d)."""
-        return self.seen[..., np.newaxis] & ~self.seen[:, np.newaxis]
+    def padding(self) -> FloatArray:
+        """The identity for rows of selectors that are 0, (n_patterns, q, q)."""
+        return np.eye(self.selectors.shape[1]) * (1 - self.selectors.sum(axis=2, keepdims=True))
 
     @cached_property
     def seen_in_batch(self) -> NDArray[np.bool_]:
-        """Cells observed in each batch, as (n_batches, 1, 1, d)."""
-        return self.seen[self.pattern][:, np.newaxis]
+        """Cells observed in each batch, as (n_batches, 1, d)."""
+        return ~self.missing[self.pattern][:, np.newaxis]
 
     @cached_property
     def log_constants(self) -> FloatArray:
-        """What the number of observed cells adds to a log-density, as (n_patterns, 1)."""
-        return self.seen.sum(axis=2) * (-LOG_2PI / 2)
+        """What a log-density has more than that of complete rows, (n_patterns,)."""
+        return self.missing.sum(axis=1) * (LOG_2PI / 2)
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Where each row is among those of all batches, one after another."""
+        places = np.flatnonzero(self.filled)
+        return places[np.argsort(self.rows[self.filled])]
 
     @cached_property
     def first_batches(self) -> NDArray[np.intp]:
@@ -112,13 +125,18 @@ class _Patterns:
     @keep_last
     def at(self, kernel: "PatternKernel") -> _Conditioned:
         """Factor the patterns, and whiten the rows: both halves of an EM step need that."""
-        d = self.missing.shape[1]
-        blocks = np.where(self.both_seen, kernel.covariances, self.identity)
-        triangles = np.linalg.cholesky(blocks)
-        W = inverse_triangles(triangles.reshape(-1, d, d)).reshape(blocks.shape)
-        deviations = self.values[:, np.newaxis] - kernel.means[:, np.newaxis]
+        U, E = kernel.precisions_cholesky[:, np.newaxis], self.selectors
+        of_missing = E @ U
+        triangles = np.linalg.cholesky(of_missing @ of_missing.swapaxes(2, 3) + self.padding)
+        q = triangles.shape[-1]
+        W = inverse_triangles(triangles.reshape(-1, q, q)).reshape(triangles.shape)
+        B = W @ of_missing
+        regressions = U @ B.swapaxes(2, 3)
+        deviations = self.values - kernel.means[:, np.newaxis, np.newaxis]
         deviations *= self.seen_in_batch
-        return _Conditioned(deviations, deviations @ W[self.pattern].swapaxes(-1, -2), W)
+        whitened = deviations @ (U - regressions @ B)[:, self.pattern]
+        log_determinants = np.log(triangles.diagonal(0, 2, 3)).sum(axis=2)
+        return _Conditioned(deviations, whitened, log_determinants, W @ E, regressions)
 
 
 def _batches(
@@ -157,17 +175,17 @@ class PatternKernel:
         Subtracted from every row first.
     means : ndarray of shape (n_components, n_features)
         Means, about the origin.
-    covariances : ndarray of shape (n_components, n_features, n_features)
-        Covariances, as full matrices; (1, n_features, n_features) where they are shared.
-    log_heights : ndarray of shape (n_components,)
-        Added to the log-density of each component: log-weights, less penalties.
+    precisions_cholesky : ndarray of shape (n_components, n_features, n_features)
+        Upper triangles U; (1, n_features, n_features) where they are shared.
+    log_peaks : ndarray of shape (n_components,)
+        Largest log-density of a complete row, plus its bias.
     """
 
     structure: Structure
     origin: FloatArray
     means: FloatArray
-    covariances: FloatArray
-    log_heights: FloatArray
+    precisions_cholesky: FloatArray
+    log_peaks: FloatArray
 
     #: Nothing cancels in its statistics: there is no kernel to be had that is more accurate.
     exact = True
@@ -193,27 +211,19 @@ class PatternKernel:
 
     def log_density(self, block: _Patterns, out: FloatArray) -> float:
         """Write the log-density of the observed cells to out (K, b)."""
-        _, whitened, W = block.at(self)
-        peaks = np.log(np.einsum("pkii->pki", W)).sum(axis=2)
-        peaks = peaks + self.log_heights + block.log_constants
-        log_density = np.einsum("bksi,bksi->bsk", whitened, whitened)
+        _, whitened, log_determinants, _, _ = block.at(self)
+        log_density = np.einsum("kbsi,kbsi->kbs", whitened, whitened)
         log_density *= -0.5
-        log_density += peaks[block.pattern][:, np.newaxis]
-        out[:, block.rows[block.filled]] = log_density[block.filled].T
+        peaks = self.log_peaks[:, np.newaxis] + block.log_constants - log_determinants
+        log_density += peaks[:, block.pattern, np.newaxis]
+        out[:] = log_density.reshape(len(out), -1)[:, block.places]
         return 0.0
 
     def completed(self, block: _Patterns) -> FloatArray:
-        """Return the expected rows, about the means, as (n_batches, K, size, d)."""
-        return self._completed(block, self._regressions(block))
-
-    def _completed(self, block: _Patterns, V: FloatArray) -> FloatArray:
-        deviations, whitened, _ = block.at(self)
-        completed: FloatArray = deviations + whitened @ V[block.pattern]
-        return completed
-
-    def _regressions(self, block: _Patterns) -> FloatArray:
-        """Return V, of the shape of W: rows of observed, columns of missing cells."""
-        return np.where(block.explaining, block.at(self).W @ self.covariances, 0.0)
+        """Return the expected rows, about the means, as (K, n_batches, size, d)."""
+        deviations, _, _, roots, regressions = block.at(self)
+        expected: FloatArray = deviations @ (regressions @ roots)[:, block.pattern]
+        return np.subtract(deviations, expected, out=expected)
 
     def statistics(self, block: _Patterns, responsibilities: FloatArray) -> FloatArray:
         """Return counts, and expected first and second moments about the means."""
@@ -224,20 +234,16 @@ class PatternKernel:
     ) -> FloatArray:
         """Return the statistics about points that the means are further than by shifts (K, d)."""
         K, d = self.means.shape
-        V = self._regressions(block)
-        rows = self._completed(block, V)
+        rows = self.completed(block).reshape(K, -1, d)
         rows += shifts[:, np.newaxis]
-        rows = rows.swapaxes(0, 1).reshape(K, -1, d)
         shares = responsibilities[:, block.rows] * block.filled  # (K, n_batches, size)
         counts = np.add.reduceat(shares.sum(axis=2), block.first_batches, axis=1)
         shares = shares.reshape(K, -1, 1)
         first = (shares.swapaxes(1, 2) @ rows)[:, 0]
         second = _squares(np.sqrt(shares) * rows)
-        # Less than complete: sum_p n_p (C_mm - V'V), each pattern's in its own cells.
-        both_missing = (block.missing.T * counts[:, np.newaxis]) @ block.missing
-        explained = np.sqrt(counts.T)[..., np.newaxis, np.newaxis] * V
-        second += self.covariances * both_missing
-        second -= _squares(explained.swapaxes(0, 1).reshape(K, -1, d))
+        # More than that: sum_p n_p W'W, each pattern's in its own cells.
+        roots = np.sqrt(counts)[..., np.newaxis, np.newaxis] * block.at(self).roots
+        second += _squares(roots.reshape(K, -1, d))
         totals = counts.sum(axis=1, keepdims=True)
         return np.concatenate([totals, first, self.structure.pack(second)], axis=1)
 
