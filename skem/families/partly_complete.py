@@ -67,7 +67,8 @@ class PartlyCompleteKernel:
     def load(self, X: FloatArray, out: FloatArray) -> _Block:
         """Part the rows X (b, d), and load each part; out has space for the complete ones."""
         missing = np.logical_or.reduce(np.isnan(X), axis=1)
-        span, others = _span(~missing), _span(missing)
+        span = _span(~missing)
+        others: Any = _span(missing)
         space = out.reshape(-1)[: self.linear.width * (span.stop - span.start)]
         statistics = self.linear.load(X[span], space.reshape(self.linear.width, -1))
         statistics[:, missing[span]] = 0.0

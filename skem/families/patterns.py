@@ -18,7 +18,7 @@ matrices: the kernel works pattern by pattern, on whole batches of them at a tim
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,11 @@ class _Patterns:
         """Factor the patterns, and whiten the rows: both halves of an EM step need that."""
         U, E = kernel.precisions_cholesky[:, np.newaxis], self.selectors
         of_missing = E @ U
-        triangles = np.linalg.cholesky(of_missing @ of_missing.swapaxes(2, 3) + self.padding)
+        if kernel.narrow:
+            R: Any = np.linalg.qr(of_missing.swapaxes(2, 3), mode="r")
+            triangles = R.swapaxes(2, 3) + self.padding
+        else:
+            triangles = np.linalg.cholesky(of_missing @ of_missing.swapaxes(2, 3) + self.padding)
         q = triangles.shape[-1]
         W = inverse_triangles(triangles.reshape(-1, q, q)).reshape(triangles.shape)
         B = W @ of_missing
@@ -135,7 +139,7 @@ class _Patterns:
         deviations = self.values - kernel.means[:, np.newaxis, np.newaxis]
         deviations *= self.seen_in_batch
         whitened = deviations @ (U - regressions @ B)[:, self.pattern]
-        log_determinants = np.log(triangles.diagonal(0, 2, 3)).sum(axis=2)
+        log_determinants = np.log(np.abs(triangles.diagonal(0, 2, 3))).sum(axis=2)
         return _Conditioned(deviations, whitened, log_determinants, W @ E, regressions)
 
 
@@ -179,6 +183,9 @@ class PatternKernel:
         Upper triangles U; (1, n_features, n_features) where they are shared.
     log_peaks : ndarray of shape (n_components,)
         Largest log-density of a complete row, plus its bias.
+    narrow : bool
+        Whether some component is so narrow one way that the squares of U lose it. Then factors of
+        patterns come from U itself, which takes longer.
     """
 
     structure: Structure
@@ -186,6 +193,7 @@ class PatternKernel:
     means: FloatArray
     precisions_cholesky: FloatArray
     log_peaks: FloatArray
+    narrow: bool
 
     #: Nothing cancels in its statistics: there is no kernel to be had that is more accurate.
     exact = True
