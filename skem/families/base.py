@@ -201,7 +201,6 @@ class Family(Components, Smooth, Streamed, Protocol):
     - ``separable``: a component's M-step knows nothing of the others, so that several mixtures can
       be stepped in one pass;
     - ``bounded``: there may be rows that no component can have produced, whatever the parameters;
-    - ``objective_rounding``: by which share rounding may make the objective fall;
     - ``unsettled(params, statistics)``: a doubt about parameters that are not at a maximum.
 
     Attributes

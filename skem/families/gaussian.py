@@ -58,16 +58,6 @@ max_amplification : object
         return self.width if self.reference is None else self._incomplete.n_statistics
 
     @property
-    def objective_rounding(self) -> float:
-        """Share of an objective that may be rounding.
-
-        Patterns factor their part of the covariances, of which a direction that the bound has
-        widened, to 1e-10 of the others, is known to ``eps / 1e-10``. The largest fall of 80 fits
-        to rows of which half lie in a plane was 5e-7.
-        """
-        return 5e-6 if self.structure.correlated and self.reference is not None else 1e-9
-
-    @property
     def separable(self) -> bool:
         """Whether a component's M-step knows nothing of the others: no covariance is shared."""
         return not self.structure.shared

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from skem.data.blocks import SERIAL, Workers
-from skem.em.driver import ROUNDING
 from skem.em.model import Evaluation
 from skem.errors import Doubt
 from skem.families.base import (
@@ -73,11 +72,6 @@ class HiddenChain:
     def accelerable(self) -> bool:
         """Whether its objective has a slope that the family knows."""
         return self.components.accelerable
-
-    @property
-    def rounding(self) -> float:
-        """Share of the objective by which rounding may make it fall."""
-        return getattr(self.components, "objective_rounding", ROUNDING)
 
     def evaluate(self, params: MixtureParameters) -> Evaluation:
         """Return the next parameters, and the objective and statistics of these ones.

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from skem.data.blocks import SERIAL, Workers
 from skem.data.rows import Rows
-from skem.em.driver import ROUNDING
 from skem.em.model import Evaluation, has
 from skem.errors import Doubt
 from skem.families.base import (
@@ -92,11 +91,6 @@ class MixtureModel:
     def accelerable(self) -> bool:
         """Whether its objective has a slope that the family knows."""
         return self.components.accelerable and self.share is normalise
-
-    @property
-    def rounding(self) -> float:
-        """Share of the objective by which rounding may make it fall."""
-        return getattr(self.components, "objective_rounding", ROUNDING)
 
     def n_parameters(self, params: MixtureParameters) -> int:
         """Count the free parameters."""
