@@ -74,8 +74,8 @@ def describe(data: Data) -> str:
 def mixture(arguments: Any, data: Data, by: str) -> Any:
     """Return the estimator that all candidates are made of.
 
-    Counts whose rows are held out have a prior: one rare answer that some training rows lack
-    would otherwise make all scores -inf.
+    Counts whose rows are held out have a prior: one rare count that some training rows lack would
+    otherwise make all scores -inf.
     """
     prior = "conjugate" if RULES[by].held_out else None
     model: Any
@@ -85,7 +85,7 @@ def mixture(arguments: Any, data: Data, by: str) -> Any:
         case "binomial":
             model = BinomialMixture(n_trials=data.n_trials, prior=prior)
         case "poisson":
-            model = PoissonMixture()
+            model = PoissonMixture(prior=prior)
     given = {
         "random_state": arguments.seed,
         "n_init": arguments.starts,
@@ -132,7 +132,7 @@ def select(
         candidates = hold_out(prototype, candidates, X, weights)
     chosen = choose(candidates, by)
     if chosen is None and RULES[by].held_out:
-        warn("no held-out score is known, the choice is by BIC")
+        warn(f"no held-out score is known, the choice is by BIC{_without_prior(prototype)}")
         by = "bic"
         chosen = choose(candidates, by)
     if chosen is None:
@@ -142,6 +142,13 @@ def select(
     print(f"\n{verdict(candidates, chosen, by)}\n")
     print(summarise(chosen.model, X, weights, names, standard_errors))
     return chosen
+
+
+def _without_prior(prototype: Any) -> str:
+    """Return what helps counts without a prior, of which a held-out row may be impossible."""
+    if isinstance(prototype, GaussianMixtureEM) or prototype.prior is not None:
+        return ""
+    return "; counts that some training rows lack need --prior conjugate"
 
 
 def summarise(

@@ -64,7 +64,6 @@ FAMILIES = ("gaussian", "binomial", "poisson")
 FAMILIES_OF = {
     "covariance": ("gaussian",),
     "reg_covar": ("gaussian",),
-    "prior": ("gaussian", "binomial"),
     "trials": ("binomial",),
 }
 
@@ -107,7 +106,8 @@ def _add_model(add: Any) -> None:
     add(
         "--prior",
         choices=("conjugate", "none"),
-        help="prior against collapse (default: none, but for successes whose rows are held out)",
+        help="prior against collapse and impossible rows (default: none, but for counts whose "
+        "rows are held out)",
     )
     add(
         "--choose",

@@ -35,8 +35,8 @@ class PoissonMixture(MixtureEM):
     prior : {'conjugate'}, dict or None, default=None
         Gamma prior of the rates, with which none is 0, so that no new row is impossible: further
         ``rows`` of every component, and what their ``counts`` add up to, as numbers or one for
-        each column. 'conjugate' takes half a row of the columns' means. None is maximum
-        likelihood.
+        each column. 'conjugate' takes half a row of the columns' means, had each column half a
+        count more: so even a column of zeros gets a rate. None is maximum likelihood.
     tol : float, default=1e-8
         EM stops when the estimated gain still to come is below this, in nats per row.
     max_iter : int, default=1000

@@ -52,7 +52,8 @@ def gamma_prior(prior: Any, rows: Rows) -> GammaPrior:
     ----------
     prior : 'conjugate' or dict
         ``rows`` and what their ``counts`` add up to: numbers, or one for each column. Where these
-        are not given they are half a row, and as many as so many rows of the data have on average.
+        are not given they are half a row, and as many as so many rows of the data have on average,
+        had these half a count more: a column of zeros, too, leaves every count possible.
     rows : Rows
         The data.
 
@@ -66,7 +67,8 @@ def gamma_prior(prior: Any, rows: Rows) -> GammaPrior:
     ValueError
         If a name is unknown, or a value is not possible.
     """
-    given, mean = _given(prior, GammaPrior._fields), rows.summary.mean
+    given = _given(prior, GammaPrior._fields)
+    mean = rows.summary.mean + 0.5 / rows.total_weight
     further = _pseudo_counts(given.get("rows", 0.5), "rows", len(mean))
     return GammaPrior(
         _pseudo_counts(given.get("counts", further * mean), "counts", len(mean)), further

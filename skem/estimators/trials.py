@@ -101,12 +101,9 @@ class SuccessesOutOfTrials(MixtureEM):
     def _warn_about_data(self, rows: Rows) -> None:
         """Warn where a column holds parts of one: a share where a count should be, mostly."""
         X = rows.first(ROWS_TO_LOOK_AT)
-        trials = self._trials(X.shape[1])
         broken = X != np.floor(X)
         broken &= ~np.isnan(X)
         shares_only = broken.any(axis=0) & ~(X > 1).any(axis=0)
-        if trials is not None:
-            shares_only &= trials > 1
         if not shares_only.any():
             return
         column = int(shares_only.argmax())

@@ -461,7 +461,7 @@ BAD_OPTIONS = {
     "two files": (["more.csv", "--family", "gaussian"], "more.csv"),
     "trials of measurements": (["--family", "gaussian", "--trials", "9"], "--trials belongs to"),
     "covariance of counts": (["--family", "binomial", "--covariance", "full"], "--covariance"),
-    "prior of counts": (["--family", "poisson", "--prior", "none"], "--prior belongs to"),
+    "prior of no kind": (["--family", "poisson", "--prior", "flat"], "'flat' (choose from"),
     "unknown covariance": (["--family", "gaussian", "--covariance", "full,round"], "'round'"),
     "no components": (["--family", "gaussian", "--components", "0"], "'0' is not a whole number"),
     "words": (["--family", "gaussian", "--components", "one"], "'one' is not a whole number"),
@@ -597,14 +597,19 @@ def test_choice_is_by_bic_where_no_row_can_be_held_out(run, write):
     assert "no held-out score is known, the choice is by BIC" in err
 
 
-def test_impossible_held_out_row_does_not_choose(run, write):
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_impossible_held_out_row_does_not_choose(run, write, family):
     """A coin that never showed tails gives probability 0 to the fold that does."""
     path = write("h,t\n5,0\n5,0\n5,0\n5,0\n0,5\n")
-    options = ("--family", "binomial", "--components", "1:2", "--prior", "none")
-    status, out, _ = run(path, *options)
+    options = ("--family", family, "--components", "1:2")
+    status, out, err = run(path, *options, "--prior", "none")
     assert status == 0
     assert row(out, "1")[4] == "-inf"
     assert "Chosen by BIC" in out
+    assert "the choice is by BIC; counts that some training rows lack need --prior conj" in err
+    status, told, err = run(path, *options, "--prior", "conjugate")
+    assert status == 0 and "Chosen by the one-standard-error rule" in told and not err
+    assert run(path, *options) == (0, told, "")  # that is the default
 
 
 # The process.

@@ -409,7 +409,7 @@ def test_shares_in_place_of_counts_draw_a_warning_and_so_do_components_alike():
     counts = np.column_stack([mutated, depths - mutated])
     assert said(BinomialMixture(3, random_state=0), counts) == ""
     assert "Column 0 of X holds fractions" in said(BinomialMixture(n_trials=80), shares[:, :1])
-    assert said(BinomialMixture(n_trials=1), shares[:, :1]) == ""  # half an answer
+    assert "Column 0 of X holds fractions" in said(BinomialMixture(n_trials=1), shares[:, :1])
     assert said(BinomialMixture(), counts * 1.5) == ""
 
 
