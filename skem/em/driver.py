@@ -190,20 +190,14 @@ def run(
             if report is not None:
                 report(len(trace), trace[-1], candidate)
             return Run(candidate, tuple(trace), "max_iter", even=False)
-        if bold and (step is None or not ascent[-1] <= step.objective < np.inf):
+        if step is None or (bold and not ascent[-1] <= step.objective < np.inf):
             pace.reject(candidate, step)
             candidate, bold = image, False
         else:
-            assert step is not None
             ascent.append(_risen(step.objective, ascent, len(trace) + 1, rounding))
             best, image = candidate, step.params
             candidate, bold = pace.accept(candidate, step, ascent)
-            if max_iter == 1:
-                # Continued one evaluation at a time, as scikit-learn's users do to watch EM, a
-                # run means what it means there: it ends with a small gain.
-                converged = len(ascent) > 1 and ascent[-1] - ascent[-2] < tol
-            else:
-                converged = not bold and pace.is_even and _nothing_left(ascent, tol)
+            converged = not bold and pace.is_at_the_end(ascent, alone=max_iter == 1)
         trace.append(ascent[-1])
         stopped = report is not None and report(len(trace), trace[-1], best)
         if converged or stopped:
@@ -278,6 +272,14 @@ class _Pace:
     def is_even(self) -> bool:
         """Whether the last gains are all of EM steps."""
         return self._em_steps >= EM_STEPS_TO_TELL
+
+    def is_at_the_end(self, ascent: list[float], alone: bool) -> bool:
+        """Say whether too little is left to gain, where the next step is EM's."""
+        if alone:
+            # Continued one evaluation at a time, as scikit-learn's users do to watch EM, a run
+            # means what it means there: it ends with a small gain.
+            return len(ascent) > 1 and ascent[-1] - ascent[-2] < self._tol
+        return self.is_even and _nothing_left(ascent, self._tol)
 
     def accept(self, params: Any, step: Evaluation, ascent: list[float]) -> tuple[Any, bool]:
         """Return where to go from here, and whether that is further than EM goes."""

@@ -1,71 +1,18 @@
 """Whole matrices: one for each component, or one for all."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.families.covariance.base import EPS, Counts, Structure, first_degenerate
+from skem.families.covariance.packing import pack_upper, packing, unpack
 from skem.families.covariance.widening import widened
 from skem.families.triangles import inverse_triangles, multiply_lower, upper_triangle
 
 __all__ = ["Dense"]
-
-
-class _Packing(NamedTuple):
-    """Where the elements of d x d matrices are in packed upper triangles, and the other way.
-
-    Attributes
-    ----------
-    places : integer ndarray of shape (d(d+1)/2,)
-        Place of each packed element in a flat matrix.
-    packed : integer ndarray of shape (d * d,)
-        Place of each element of a flat symmetric matrix among the packed ones.
-    times : ndarray of shape (d(d+1)/2,)
-        How often each packed element is in the matrix: 1 on the diagonal, else 2.
-    in_exponent : ndarray of shape (d(d+1)/2,)
-        The same times -1/2, as in the exponent of the density.
-    diagonal : bool ndarray of shape (d(d+1)/2,)
-        Which packed elements are on the diagonal.
-    rows : integer ndarray of shape (d(d+1)/2,)
-        Row of each packed element.
-    """
-
-    places: NDArray[np.int_]
-    packed: NDArray[np.int_]
-    times: FloatArray
-    in_exponent: FloatArray
-    diagonal: NDArray[np.bool_]
-    rows: NDArray[np.int_]
-
-
-@lru_cache(maxsize=64)
-def _packing(d: int) -> _Packing:
-    """Return the packing of matrices of d features."""
-    i, j = upper_triangle(d)
-    packed = np.empty((d, d), dtype=np.intp)
-    packed[i, j] = packed[j, i] = np.arange(len(i))
-    times = np.where(i == j, 1.0, 2.0)
-    return _Packing(i * d + j, packed.ravel(), times, times / -2, i == j, i)
-
-
-def _unpack(second: FloatArray, d: int) -> FloatArray:
-    """Turn packed upper triangles (K, d(d+1)/2) into symmetric matrices (K, d, d)."""
-    return second.take(_packing(d).packed, axis=1).reshape(-1, d, d)
-
-
-def _upper(matrices: FloatArray) -> FloatArray:
-    """Return the packed upper triangles of matrices (K, d, d)."""
-    flat = matrices.reshape(len(matrices), -1)
-    return flat.take(_packing(matrices.shape[-1]).places, axis=1)
-
-
-def _pack_quadratic(P: FloatArray) -> FloatArray:
-    """Pack symmetric (K, d, d) so that the dot product with packed ``z z'`` is ``z' P z``."""
-    return _upper(P) * _packing(P.shape[-1]).times
 
 
 def _diagonals(matrices: FloatArray) -> FloatArray:
@@ -200,7 +147,7 @@ class Dense(Structure):
         """Return the second moments less the outer products of the means."""
         if self.shared:
             second = np.add.reduce(second, axis=0, keepdims=True)
-        C = _unpack(second / self._count(counts), means.shape[1])
+        C = unpack(second / self._count(counts), means.shape[1])
         return self._as_given(C) - self._outer(counts, means)
 
     def about(self, covariances: FloatArray, counts: Counts, shifts: FloatArray) -> FloatArray:
@@ -265,7 +212,8 @@ class Dense(Structure):
 
     def quadratic(self, precisions_cholesky: FloatArray) -> FloatArray:
         """Return the packed precisions, off-diagonal elements doubled, (G, n_second)."""
-        return _pack_quadratic(self._by_group(self.precisions(precisions_cholesky)))
+        P = self._by_group(self.precisions(precisions_cholesky))
+        return pack_upper(P) * packing(P.shape[-1]).times
 
     def expanded(
         self, precisions_cholesky: FloatArray, means: FloatArray
@@ -273,7 +221,7 @@ class Dense(Structure):
         """Multiply the means, and pack the precisions."""
         P = self._by_group(self.precisions(precisions_cholesky))
         slopes = (self._grouped(means) @ P).reshape(means.shape)
-        return slopes, _upper(P) * _packing(P.shape[-1]).in_exponent
+        return slopes, pack_upper(P) * packing(P.shape[-1]).in_exponent
 
     def whiten(self, precisions_cholesky: FloatArray, component: int, Z: FloatArray) -> FloatArray:
         """Return U' Z."""
@@ -331,8 +279,8 @@ class Dense(Structure):
 
     def to_vector(self, precisions_cholesky: FloatArray, scale: FloatArray) -> FloatArray:
         """Return U with the logarithm of its diagonal."""
-        coordinates = _upper(self._by_group(precisions_cholesky) * scale[:, np.newaxis])
-        np.log(coordinates, out=coordinates, where=_packing(len(scale)).diagonal)
+        coordinates = pack_upper(self._by_group(precisions_cholesky) * scale[:, np.newaxis])
+        np.log(coordinates, out=coordinates, where=packing(len(scale)).diagonal)
         return coordinates.ravel()
 
     def from_vector(
@@ -340,11 +288,11 @@ class Dense(Structure):
     ) -> tuple[FloatArray, FloatArray]:
         """Undo to_vector."""
         n, d, _ = self._by_group(like).shape
-        packing = _packing(d)
+        places, diagonal = packing(d).places, packing(d).diagonal
         coordinates = vector.reshape(n, -1).copy()
-        np.exp(coordinates, out=coordinates, where=packing.diagonal)
+        np.exp(coordinates, out=coordinates, where=diagonal)
         U = np.zeros((n, d * d))
-        U[:, packing.places] = coordinates
+        U[:, places] = coordinates
         U = self._as_given(U.reshape(n, d, d) / scale[:, np.newaxis])
         return self.covariances(U), U
 
@@ -357,11 +305,11 @@ class Dense(Structure):
         scale: FloatArray,
     ) -> FloatArray:
         """Return the upper triangles of ``n (inv(diag(U)) - S U)``, by scaled coordinates."""
-        U, packing = self._by_group(precisions_cholesky), _packing(len(scale))
+        U, packed = self._by_group(precisions_cholesky), packing(len(scale))
         S = self._by_group(self.about(covariances, counts, deltas))
         # By the logarithm of a diagonal element: d/dlog u = u d/du, in any units.
-        factors = np.where(packing.diagonal, _upper(U), 1 / scale[packing.rows])
-        return self._count(counts) * (packing.diagonal - _upper(S @ U) * factors)
+        factors = np.where(packed.diagonal, pack_upper(U), 1 / scale[packed.rows])
+        return self._count(counts) * (packed.diagonal - pack_upper(S @ U) * factors)
 
     def check_definite(self, values: FloatArray, kind: str) -> None:
         """Require every matrix to be symmetric, positive-definite."""
