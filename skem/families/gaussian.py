@@ -185,7 +185,7 @@ max_amplification : object
         covariances = self.held.put("covariances", covariances)
         U: Any = self.structure.roots(covariances)
         params = GaussianParameters(means, covariances, U)
-        if U is not None and self._is_sound(params):
+        if U is not None and self.is_sound(params):
             return params
         try:
             held = self.held.masks.get("covariances")

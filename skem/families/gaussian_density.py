@@ -155,7 +155,7 @@ class GaussianDensity:
             if wide:
                 return WideKernel(self.origin)
             return LinearKernel(self, None, self.width)
-        if not self._is_sound(params) and (narrow := self.loses_digits(params)).any():
+        if not self.is_sound(params) and (narrow := self.loses_digits(params)).any():
             return self.centred_kernel(params, bias, params.means, narrow)
         return self.wide_kernel(params, bias) if wide else self.expanded_kernel(params, bias)
 
@@ -231,7 +231,7 @@ class GaussianDensity:
         return separate and 2 * int(narrow.sum()) <= narrow.size
 
     @keep_last
-    def _is_sound(self, params: GaussianParameters) -> bool:
+    def is_sound(self, params: GaussianParameters) -> bool:
         """Say at a glance whether no covariance is singular, too narrow, or costs too many digits.
 
         With M the second moments about the origin, :meth:`loses_digits` compares
@@ -254,7 +254,7 @@ class GaussianDensity:
     @keep_last
     def loses_digits(self, params: GaussianParameters) -> NDArray[np.bool_]:
         """Say of which components the expanded form amplifies rounding too much, (K,) or (1,)."""
-        if self._is_sound(params):
+        if self.is_sound(params):
             return np.zeros(1, dtype=bool)
         amplification = self.structure.amplification(
             params.covariances, params.precisions_cholesky, params.means

@@ -50,7 +50,7 @@ class Completion:
             assert self.reference is not None
             return self.pattern_kernel(components_like(self.reference, self.density), bias)
         patterns = self.pattern_kernel(params, bias)
-        if patterns.narrow:
+        if self.density.loses_digits(params).any():
             return patterns
         return PartlyCompleteKernel(self, self.density.expanded_kernel(params, bias), patterns)
 
@@ -68,7 +68,7 @@ class Completion:
         """Return the kernel that completes rows; nothing cancels in its statistics."""
         density, d = self.density, self.density.n_features
         U, peaks = params.precisions_cholesky.reshape(-1, d, d), density.log_peaks(params, bias)
-        narrow = bool(density.loses_digits(params).any())
+        narrow = not density.is_sound(params)
         return PatternKernel(density.structure, density.origin, params.means, U, peaks, narrow)
 
     def expect(

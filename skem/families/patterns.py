@@ -184,8 +184,8 @@ class PatternKernel:
     log_peaks : ndarray of shape (n_components,)
         Largest log-density of a complete row, plus its bias.
     narrow : bool
-        Whether some component is so narrow one way that the squares of U lose it. Then factors of
-        patterns come from U itself, which takes longer.
+        Whether some component may be so narrow one way that the squares of U lose it. Then factors
+        of patterns come from U itself, which takes longer.
     """
 
     structure: Structure
