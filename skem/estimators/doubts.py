@@ -58,7 +58,7 @@ def doubts_of(estimator: Any, best: Run, model: MixtureModel) -> dict[str, str]:
 def _of_parameters(
     estimator: Any, doubt: Doubt | None, family: Any, params: Any, rows: Rows
 ) -> dict[str, str]:
-    """Return why published parameters cannot be trusted, where the family doubts a component."""
+    """Return why published parameters cannot be trusted; doubt is the family's, of a component."""
     counts = params.labels.weights * rows.effective
     doubts: dict[str, str] = estimator._explain(doubt, family, params.components, counts, rows)
     if (counts <= NEXT_TO_NOTHING).any():

@@ -45,7 +45,7 @@ def doubts_by_split(results: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def grades_of(results: dict[str, Any]) -> NDArray[np.intp]:
-    """Return how much counts against each candidate: the grade of half its fits, or more.
+    """Return how much counts against each candidate: at most half of its fits have a higher grade.
 
     Fits that failed have the highest.
     """
