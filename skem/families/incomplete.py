@@ -4,7 +4,7 @@ The E-step takes the expected moments of the complete row (:mod:`.patterns`). As
 no parameters that say what to expect, one Gaussian stands in: that of all rows together.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ STEPS = 5
 
 @dataclass(frozen=True, eq=False)
 class Completion:
-    """Gaussian components that complete rows, for any structure.
+    """Gaussian components with whole covariance matrices, which complete rows.
 
     Parameters
     ----------
@@ -92,8 +92,7 @@ def one_gaussian(density: GaussianDensity, rows: Any) -> GaussianParameters:
 
     Without correlations it is that of the means and variances of what is observed.
     """
-    d, full = density.n_features, STRUCTURES["full"]
-    one = GaussianDensity(full, 1, density.origin, density.scale, density.floor)
+    d, one = density.n_features, _density_of_one(density)
     params = one.parameters(np.zeros((1, d)), np.diag(density.scale**2)[np.newaxis])
     if not density.structure.correlated:
         return params
@@ -104,7 +103,7 @@ def one_gaussian(density: GaussianDensity, rows: Any) -> GaussianParameters:
         counts, first, second = np.split(statistics, [1, 1 + d], axis=1)
         cells = np.repeat(counts, d, axis=1)
         deltas = first / cells
-        C = full.estimate(second, Counts(cells, cells), deltas) + smallest
+        C = one.structure.estimate(second, Counts(cells, cells), deltas) + smallest
         params = one.parameters(params.means + deltas, C)
     return params
 
@@ -125,8 +124,14 @@ def complete_by_one(
     """Return rows with missing cells filled in by what the one Gaussian expects of them."""
     if not density.structure.correlated:
         return np.where(np.isnan(X), density.origin, X)
-    single = replace(density, structure=STRUCTURES["full"], n_components=1)
-    return np.where(np.isnan(X), Completion(single).expect(one, X, np.ones((len(X), 1))), X)
+    completion = Completion(_density_of_one(density))
+    return np.where(np.isnan(X), completion.expect(one, X, np.ones((len(X), 1))), X)
+
+
+def _density_of_one(density: GaussianDensity) -> GaussianDensity:
+    """Return that of one component with a covariance matrix, in the same units."""
+    full = STRUCTURES["full"]
+    return GaussianDensity(full, 1, density.origin, density.scale, density.floor)
 
 
 def _statistics_of_all(kernel: PatternKernel, X: FloatArray, weights: FloatArray) -> FloatArray:
