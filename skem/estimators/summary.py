@@ -100,7 +100,7 @@ class Summary:
 
     def _sentences(self) -> list[str]:
         """Say in a line each what is known of the fit and of its labels."""
-        n_rows = "" if self.n_rows is None else f", {self.n_rows:.10g} rows"
+        n_rows = "" if self.n_rows is None else f", {_count(self.n_rows)} rows"
         K = len(self.weights.values)
         facts = [f"{self.model}: {K} {self._unit}{'s' * (K > 1)}{n_rows}"]
         facts.append(f"{self.n_parameters} parameters")
@@ -109,7 +109,7 @@ class Summary:
         if self.uncertainty is not None and K > 1:
             facts.append(
                 f"labels uncertain by {self.uncertainty:.1%} on average, by more than "
-                f"{UNCERTAIN:.0%} in {self.n_uncertain:.10g} of the rows"
+                f"{UNCERTAIN:.0%} in {_count(self.n_uncertain)} of the rows"
             )
         facts += [f"not to be trusted: {doubt}" for doubt in self.doubts]
         first, *further = self.estimates
@@ -147,6 +147,11 @@ class Summary:
             further = _with_errors(values, errors, scale)
             cells = [f"{cell} ({more})" for cell, more in zip(cells, further, strict=True)]
         return cells
+
+
+def _count(rows: float | None) -> str:
+    """Write a number of rows: a whole one as it is, another (of weights) to a tenth."""
+    return "" if rows is None else f"{rows:.1f}".removesuffix(".0")
 
 
 def _with_errors(values: FloatArray, errors: FloatArray | None, scale: FloatArray) -> list[str]:

@@ -10,8 +10,11 @@ __all__ = ["WIDTH", "lay_out", "spell"]
 
 WIDTH, LONGEST_NAME, GAP, ELLIPSIS = 80, 24, "  ", "..."
 
-#: From here on numbers are shown with a power of ten.
-LARGE, MOST_DIGITS = 1e7, 6
+#: From here on numbers are shown with a power of ten, unless it takes more than a few digits.
+LARGE, MOST_DIGITS, FEW_DIGITS = 1e7, 6, 4
+
+#: Up to here a float tells whole numbers apart.
+EXACT = 2.0**53
 
 
 def lay_out(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -63,7 +66,11 @@ def spell(values: FloatArray, scale: FloatArray) -> list[str]:
     """Write numbers so that the least positive number of a scale has two digits."""
     known = scale[np.isfinite(scale) & (scale > 0)]
     digits = 1 - int(np.floor(np.log10(known.min()))) if known.size else 4
-    finite = np.abs(values[np.isfinite(values)])
-    if digits > MOST_DIGITS or (finite.size and finite.max() >= LARGE):
-        return [f"{value:.4g}" for value in values]
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    largest = float(sizes.max()) if sizes.size else 1.0
+    significant = digits + 1 + int(np.floor(np.log10(largest)))
+    # Dates in seconds are 1700003392, not 1.7e+09, where their spread is some thousand.
+    plain = largest < (LARGE if significant <= FEW_DIGITS else EXACT)
+    if digits > MOST_DIGITS or not plain:
+        return [f"{value:.{min(max(significant, FEW_DIGITS), 16)}g}" for value in values]
     return [f"{value:.{max(digits, 0)}f}" for value in values]

@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from skem import BinomialMixture, CategoricalMixture, GaussianMixtureEM
 from skem.datasets import load_old_faithful, load_saxony
+from skem.estimators.text import spell
 
 GEYSER = load_old_faithful(as_frame=True).data
 TYPES = ["full", "tied", "diag", "spherical"]
@@ -118,6 +119,39 @@ def test_numbers_of_any_size_can_be_read():
     text = repr(GaussianMixtureEM(1, reg_covar=0.0).fit(X).summary(X))
     assert "e-10 (" in text and "e+09 (" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_dates_in_seconds_keep_the_digits_that_tell_them_apart():
+    """Two days, a day apart: the spread within them is an hour."""
+    rng = np.random.default_rng(0)
+    X = 1.7e9 + np.r_[rng.normal(0, 3600, 100), rng.normal(86400, 3600, 100)][:, np.newaxis]
+    mixture = GaussianMixtureEM(2, random_state=0).fit(X).reordered(0)
+    shown = [line.split()[-2] for line in str(mixture.summary()).splitlines()[-2:]]
+    assert_allclose(np.array(shown, float), mixture.means_[:, 0], atol=0.5)
+    assert shown[1] == f"{mixture.means_[1, 0]:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "shown"),
+    [
+        (3.5, 0.2, "3.50"),
+        (5.0123e9, 1e8, "5.012e+09"),
+        (1_700_000_012.3, 3400.0, "1700000012"),
+        (1.000000023, 1e-8, "1.000000023"),
+        (1.7e18, 1e13, "1.7e+18"),
+        (0.0, 1e-3, "0.0000"),
+        (np.nan, np.nan, "nan"),
+    ],
+)
+def test_numbers_have_the_digits_that_their_scale_needs(value, scale, shown):
+    assert spell(np.array([value]), np.array([scale])) == [shown]
+
+
+def test_weights_that_are_no_whole_numbers_are_rounded():
+    weights = np.full(len(GEYSER), 1.26214970)
+    mixture = GaussianMixtureEM(2, random_state=0).fit(GEYSER, sample_weight=weights)
+    assert ", 343.3 rows" in str(mixture.summary(GEYSER, weights))
+    assert ", 544 rows" in str(mixture.summary(GEYSER, np.full(len(GEYSER), 2.0)))
 
 
 def test_errors():
