@@ -10,17 +10,18 @@ import numpy as np
 
 from skem import BinomialMixture, GaussianMixtureEM, PoissonMixture
 from skem.cli.arguments import PROG
-from skem.cli.columns import numbering_columns
+from skem.cli.columns import n_copies, numbering_columns
 from skem.cli.data import Data, extract
 from skem.cli.errors import CommandError, first_sentence
 from skem.cli.files import read_table
 from skem.cli.output import check_labels, write_labels
 from skem.cli.picture import check_picture, write_picture
-from skem.cli.selection import RULES, Candidate, choose, fit_all, hold_out
+from skem.cli.selection import RULES, Candidate, choose, fit_all, hold_out, lone_row
 from skem.cli.tables import candidate_table
 from skem.cli.wording import in_options
 from skem.estimators.summary import Summary
 from skem.families.covariance import STRUCTURES
+from skem.model_selection.lone_row import LoneRow
 
 __all__ = ["analyse_file", "select", "warn"]
 
@@ -38,6 +39,12 @@ def analyse_file(arguments: Any) -> None:
     if arguments.family != "binomial" and arguments.columns is None:
         for name in numbering_columns(data.X, data.names):
             warn(f"column {name} numbers the rows; if it measures nothing, --drop {name}")
+    copies = n_copies(data.frame) if data.weights is None and arguments.family == "gaussian" else 0
+    if copies:
+        warn(
+            f"{copies} of {len(data.rows)} rows are exact copies of others, so that rows held out "
+            "are among those fitted, and too many components may be chosen: leave copies out"
+        )
     print(f"{table.path}: {describe(data)}\n")
 
     by = arguments.choose or ("one-standard-error" if data.weights is None else "bic")
@@ -137,6 +144,9 @@ def select(
         chosen = choose(candidates, by)
     if chosen is None:
         raise CommandError("no candidate has a finite likelihood")
+    row = lone_row(candidates, by)
+    if row is not None:
+        warn(f"{words_for(row, X)}; if that is right, choose by --choose bic")
 
     print(candidate_table(candidates, chosen, by))
     print(f"\n{verdict(candidates, chosen, by)}\n")
@@ -149,6 +159,16 @@ def _without_prior(prototype: Any) -> str:
     if isinstance(prototype, GaussianMixtureEM) or prototype.prior is not None:
         return ""
     return "; counts that some training rows lack need --prior conjugate"
+
+
+def words_for(row: LoneRow, X: Any) -> str:
+    """Say that a choice rests on one row of the file, and which."""
+    column = X.iloc[:, int(row.column)]
+    number = column.index[column == row.value][0] + 1
+    return (
+        f"row {number}, column {column.name}: held-out scores, and the choice, rest on its value, "
+        f"{row.value:.15g}"
+    )
 
 
 def summarise(

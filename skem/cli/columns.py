@@ -2,13 +2,18 @@
 
 import csv
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from skem.cli.errors import CommandError
 from skem.cli.files import Table
 
-__all__ = ["find_column", "find_columns", "measured_columns", "numbering_columns"]
+__all__ = ["find_column", "find_columns", "measured_columns", "n_copies", "numbering_columns"]
+
+#: Rows are copies where more than this share of the distinct ones has any, and where there are
+#: this many times as many combinations of values as rows.
+ALMOST_ALL, MANY = 0.95, 10
 
 
 def find_column(text: str, table: Table) -> int:
@@ -70,3 +75,15 @@ def numbering_columns(X: np.ndarray, names: Sequence[str]) -> list[str]:
     """Return the names of columns that number the rows."""
     numbering = (np.diff(X, axis=0) == 1).all(axis=0)
     return [name for name, numbers in zip(names, numbering, strict=True) if numbers]
+
+
+def n_copies(frame: Any) -> int:
+    """Return how many rows are exact copies of others; 0 where equal rows are natural.
+
+    Copies they are where nearly every row has one, though the values of the columns could be
+    combined in far more ways than there are rows. Of answers or counts some rows stay alone.
+    """
+    counts = frame.value_counts(dropna=False).to_numpy()
+    combinations = np.prod(frame.nunique().to_numpy(np.float64))
+    copied = (counts > 1).mean() > ALMOST_ALL and combinations > MANY * len(frame)
+    return len(frame) - len(counts) if copied else 0

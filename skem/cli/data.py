@@ -51,10 +51,10 @@ class Data:
 
     @property
     def frame(self) -> Any:
-        """The rows to fit as a table, so that messages about them name the file's columns."""
+        """The rows to fit as a table, so that messages can name the file's columns and rows."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows, columns=self.columns)
+        return pd.DataFrame(self.rows, np.flatnonzero(self.seen), self.columns)
 
     @property
     def row_weights(self) -> np.ndarray | None:

@@ -13,10 +13,11 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skem.cli.errors import CommandError
 from skem.cli.progress import count
 from skem.cli.wording import in_options
-from skem.model_selection import held_out_score, one_standard_error
+from skem.model_selection import best_sound, held_out_score, one_standard_error
+from skem.model_selection.lone_row import LoneRow, LoneRowWarning
 from skem.model_selection.soundness import doubt_of, grade_of
 
-__all__ = ["RULES", "Candidate", "choose", "fit_all", "hold_out"]
+__all__ = ["RULES", "Candidate", "choose", "fit_all", "hold_out", "lone_row"]
 
 N_FOLDS = 5
 
@@ -148,23 +149,23 @@ def _lowest(criterion: str) -> Callable[[Sequence[Candidate]], Candidate | None]
     return rule
 
 
-def _highest_held_out(candidates: Sequence[Candidate]) -> Candidate | None:
-    known = [each for each in candidates if np.isfinite(each.mean_held_out)]
-    return max(known, key=lambda each: each.mean_held_out, default=None)
+def _by_held_out(
+    rule: Callable[[dict[str, Any]], int],
+) -> Callable[[Sequence[Candidate]], Candidate | None]:
+    """Return a rule of searches as one that takes candidates."""
 
+    def best(candidates: Sequence[Candidate]) -> Candidate | None:
+        known = [each for each in candidates if np.isfinite(each.mean_held_out)]
+        if not known:
+            return None
+        results = {
+            key: np.array([each.held_out[key] for each in known if each.held_out])
+            for key in known[0].held_out or ()
+            if "_test_" in key
+        }
+        return known[rule(results)]
 
-def _simplest(candidates: Sequence[Candidate]) -> Candidate | None:
-    known = [each for each in candidates if np.isfinite(each.mean_held_out)]
-    if not known:
-        return None
-    results = {
-        key: np.array([each.held_out[key] for each in known])
-        for key in known[0].held_out
-        if "_test_" in key
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # whether any is sound the verdict tells
-        return known[one_standard_error(results)]
+    return best
 
 
 class Rule(NamedTuple):
@@ -176,8 +177,10 @@ class Rule(NamedTuple):
 
 
 RULES = {
-    "one-standard-error": Rule("the one-standard-error rule", _simplest, True),
-    "held-out": Rule("held-out score", _highest_held_out, True),
+    "one-standard-error": Rule(
+        "the one-standard-error rule", _by_held_out(one_standard_error), True
+    ),
+    "held-out": Rule("held-out score", _by_held_out(best_sound), True),
     "bic": Rule("BIC", _lowest("bic"), False),
     "icl": Rule("ICL", _lowest("icl"), False),
 }
@@ -185,4 +188,18 @@ RULES = {
 
 def choose(candidates: Sequence[Candidate], by: str) -> Candidate | None:
     """Return the best by one of RULES among those that can be trusted; None where none is."""
-    return RULES[by].best(_eligible(candidates))
+    return _choose(candidates, by)[0]
+
+
+def lone_row(candidates: Sequence[Candidate], by: str) -> LoneRow | None:
+    """Return the row that the choice by one of RULES rests on, if there is one."""
+    return _choose(candidates, by)[1]
+
+
+def _choose(candidates: Sequence[Candidate], by: str) -> tuple[Candidate | None, LoneRow | None]:
+    # What else a rule warns of, that no candidate is sound, the verdict tells.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        chosen = RULES[by].best(_eligible(candidates))
+    told = (warning.message for warning in caught)
+    return chosen, next((each.row for each in told if isinstance(each, LoneRowWarning)), None)

@@ -43,7 +43,11 @@ def _per_row(value: float) -> str:
     """Show a mean in eight characters at most."""
     if np.isnan(value):
         return "-"
-    return f"{value:.4f}" if abs(value) < 100 or np.isinf(value) else f"{value:.6g}"
+    size = abs(value)
+    if size >= 1e5 and np.isfinite(value):  # -1.39e8
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    return f"{value:.4f}" if size < 100 or np.isinf(value) else f"{value:.6g}"
 
 
 def _error(error: float) -> str:

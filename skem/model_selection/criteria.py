@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skem.estimators import MixtureEM
+from skem.model_selection.lone_row import lone_row_scores
 from skem.model_selection.soundness import SPURIOUS, doubt_number, doubt_of, grade_of
 
 __all__ = ["held_out_score", "information_criteria", "neg_aic", "neg_bic", "neg_icl"]
@@ -246,7 +247,9 @@ def held_out_score(
     -------
     scores : dict of str to float
         ``n_parameters``, ``score`` (mean log-likelihood, in nats per row), ``converged``, which
-        is 0 or 1, and ``doubt``, which is 0 where the fit is sound.
+        is 0 or 1, and ``doubt``, which is 0 where the fit is sound. Of mixtures also
+        ``score_but_one``, the score without the least likely row, and what it takes to warn where
+        a choice rests on that row: ``lone_share``, ``lone_column`` and ``lone_value``.
 
     Raises
     ------
@@ -270,13 +273,17 @@ def held_out_score(
     {'n_components': 3}
     """
     needs = ["score", "n_parameters_", "converged_"]
-    model, X, weights = _asked("held_out_score", needs, estimator, X, sample_weight)
-    return {
+    model, seen, weights = _asked("held_out_score", needs, estimator, X, sample_weight)
+    score = model.score(seen, **weights)
+    scores = {
         "n_parameters": model.n_parameters_,
-        "score": model.score(X, **weights),
+        "score": score,
         "converged": float(model.converged_),
         "doubt": doubt_number(model),
     }
+    if isinstance(model, MixtureEM):
+        scores |= lone_row_scores(model, X, seen, sample_weight, score)
+    return scores
 
 
 def _means_something(model: Any) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skem.model_selection.lone_row import LoneRowWarning, lone_row_behind
 from skem.model_selection.results import (
     best_of,
     grades_of,
@@ -57,7 +59,7 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     Warns
     -----
     UserWarning
-        If no candidate is sound.
+        If no candidate is sound, or if the choice rests on a single held-out row.
 
     References
     ----------
@@ -78,14 +80,15 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
     """
     if f"mean_test_{metric}" not in cv_results:
         raise ValueError(f"metric={metric!r} is none of the scores: {metrics_of(cv_results)}")
-    means, errors = means_and_errors(cv_results, metric)
-    if errors is None:
+    if means_and_errors(cv_results, metric)[1] is None:
         raise ValueError("one_standard_error needs a search with two splits at least; got one")
-    grades = _told_grades(cv_results)
-    index = simplest_of(means, errors, _complexity(cv_results), grades)
-    if index is None:
-        raise ValueError(NONE_IS_FINITE.format(metric))
-    return index
+    grades, complexity = _told_grades(cv_results), _complexity(cv_results)
+
+    def simplest(metric: str) -> int | None:
+        means, errors = means_and_errors(cv_results, metric)
+        return None if errors is None else simplest_of(means, errors, complexity, grades)
+
+    return _told(cv_results, metric, simplest)
 
 
 def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
@@ -114,7 +117,8 @@ def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
     Warns
     -----
     UserWarning
-        If no candidate is sound; it is then the best of those that are least in doubt.
+        If no candidate is sound; it is then the best of those that are least in doubt. If the
+        choice rests on a single held-out row.
 
     Examples
     --------
@@ -130,9 +134,20 @@ def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
     """
     if f"mean_test_{metric}" not in cv_results:
         raise ValueError(f"metric={metric!r} is none of the scores: {metrics_of(cv_results)}")
-    index = best_of(cv_results[f"mean_test_{metric}"], _told_grades(cv_results))
+    grades = _told_grades(cv_results)
+    return _told(
+        cv_results, metric, lambda metric: best_of(cv_results[f"mean_test_{metric}"], grades)
+    )
+
+
+def _told(results: dict[str, Any], metric: str, choose: Callable[[str], int | None]) -> int:
+    """Return the choice by a metric, and warn where one row makes it."""
+    index = choose(metric)
     if index is None:
         raise ValueError(NONE_IS_FINITE.format(metric))
+    row = lone_row_behind(results, index, choose) if metric == "score" else None
+    if row is not None:
+        warnings.warn(LoneRowWarning(row), stacklevel=3)
     return index
 
 

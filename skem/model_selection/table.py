@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skem.model_selection.criteria import neg_aic, neg_bic, neg_icl
+from skem.model_selection.lone_row import METRICS as OF_ONE_ROW
 from skem.model_selection.results import (
     best_of,
     doubts_by_split,
@@ -158,6 +159,8 @@ def _scores(search: Any, by: str, errors: FloatArray | None) -> dict[str, list[A
     """Return, by column, the mean scores of the candidates, and the errors of those to go by."""
     columns: dict[str, list[Any]] = {}
     for metric in metrics_of(search.cv_results_):
+        if metric in OF_ONE_ROW and metric != by:
+            continue
         values = search.cv_results_[f"mean_test_{metric}"].tolist()
         scorer: Any = search.scorer_
         scorer = scorer[metric] if isinstance(scorer, dict) else scorer

@@ -665,3 +665,39 @@ def test_structure_for_which_the_data_are_too_flat_is_not_chosen(run, write):
     assert "Chosen by BIC: diag, K = 1." in out and "data" in out
     _, out, _ = run(path, *options, "--covariance", "full")
     assert "Chosen by BIC: full, K = 1." in out
+
+
+def test_row_that_the_choice_rests_on_is_named_and_the_table_fits(run, write):
+    """The first row has no value, so that those fitted are numbered otherwise than the file's."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(np.where(np.arange(150) < 50, 0, 5)[:, np.newaxis], 1, (150, 2)).round(3)
+    X[3, 0] = 1e6
+    table = write("a,b\n,\n" + "\n".join(f"{a},{b}" for a, b in X))
+    options = ("--family", "gaussian", "--components", "1:3", "--covariance", "full,tied")
+    status, out, err = run(table, *options)
+    assert status == 0
+    assert "warning: row 5, column a: held-out scores, and the choice, rest on its value" in err
+    assert "1000000; if that is right, choose by --choose bic" in err
+    assert "few rows" in out
+    assert max(map(len, out.splitlines()[1:])) <= 80
+    assert len([line for line in out.splitlines() if line.strip().startswith("full")]) == 3
+    assert "rest on its value" not in run(table, *options, "--choose", "bic")[2]
+
+
+def test_clean_table_rests_on_no_row(run):
+    options = ("--family", "gaussian", "--components", "1:3", "--covariance", "tied")
+    assert run(GEYSER, *options)[2] == ""
+
+
+def test_copies_of_rows_are_told_and_equal_answers_are_not(run, write):
+    rng = np.random.default_rng(0)
+    measured = rng.normal(size=(60, 2)).round(2)
+    answers = rng.integers(1, 6, (180, 2))
+    options = ("--family", "gaussian", "--components", "1", "--covariance", "full")
+
+    def told(rows):
+        table = write("a,b\n" + "\n".join(f"{a},{b}" for a, b in rows))
+        return run(table, *options, "--choose", "bic")[2]
+
+    assert "120 of 180 rows are exact copies of others" in told(np.tile(measured, (3, 1)))
+    assert told(measured) == told(answers) == ""
