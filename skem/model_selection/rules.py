@@ -84,11 +84,11 @@ def one_standard_error(cv_results: dict[str, Any], metric: str = "score") -> int
         raise ValueError("one_standard_error needs a search with two splits at least; got one")
     grades, complexity = _told_grades(cv_results), _complexity(cv_results)
 
-    def simplest(metric: str) -> int | None:
+    def _simplest(metric: str) -> int | None:
         means, errors = means_and_errors(cv_results, metric)
         return None if errors is None else simplest_of(means, errors, complexity, grades)
 
-    return _told(cv_results, metric, simplest)
+    return _told(cv_results, metric, _simplest)
 
 
 def best_sound(cv_results: dict[str, Any], metric: str = "score") -> int:
