@@ -83,7 +83,8 @@ class PartlyCompleteKernel:
         constant = self.linear.log_density(block.statistics, out[:, block.span])
         if block.patterns is not None:
             of_others = out[:, block.others]
-            of_others += self.patterns.log_density(block.patterns, of_others) - constant
+            other = self.patterns.log_density(block.patterns, of_others)
+            of_others += other - constant
             if not isinstance(block.others, slice):
                 out[:, block.others] = of_others
         return constant
