@@ -131,10 +131,7 @@ def select(
 ) -> Candidate:
     """Fit the candidates, print what came of each and of the best, and return that."""
     candidates = fit_all(prototype, grid, X, weights)
-    for candidate in candidates:
-        for remark in candidate.remarks:
-            failed = "not fitted: " if candidate.model is None else ""
-            warn(f"{candidate.name}: {failed}{first_sentence(remark)}")
+    _tell(candidates)
     if RULES[by].held_out:
         candidates = hold_out(prototype, candidates, X, weights)
     chosen = choose(candidates, by)
@@ -152,6 +149,19 @@ def select(
     print(f"\n{verdict(candidates, chosen, by)}\n")
     print(summarise(chosen.model, X, weights, names, standard_errors))
     return chosen
+
+
+def _tell(candidates: Sequence[Candidate]) -> None:
+    """Tell what the fits warned of; with what helps, and once, where that is the same for all."""
+    first, *others = candidates
+    shared = [each for each in first.remarks if others and all(each in c.remarks for c in others)]
+    for remark in shared:
+        warn(f"all candidates: {remark}")
+    for candidate in candidates:
+        failed = "not fitted: " if candidate.model is None else ""
+        for remark in candidate.remarks:
+            if remark not in shared:
+                warn(f"{candidate.name}: {failed}{first_sentence(remark)}")
 
 
 def _without_prior(prototype: Any) -> str:

@@ -5,18 +5,24 @@ once.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skem.data.resolution import resolution_of
 from skem.data.rows import Rows
 from skem.errors import Doubt
+from skem.estimators.column_name import columns_are, leave_constant_out
 from skem.families.base import FloatArray
 from skem.families.doubt import BOUND_IS_ALL, narrow_directions, total_covariance
 from skem.families.gaussian import Gaussian
 from skem.families.gaussian_density import GaussianParameters
 
 __all__ = ["doubts_about"]
+
+#: Means of a constant column are that constant, but for this share of it.
+SAME = 1e-9
 
 #: Columns take part in a direction that have at least this share of the largest part.
 NOTABLE = 0.1
@@ -37,7 +43,7 @@ def doubts_about(
     params: GaussianParameters,
     counts: FloatArray,
     rows: Rows,
-    names: Sequence[str],
+    names: Sequence[Any],
 ) -> dict[str, str]:
     """Return why a fit cannot be trusted and what helps, by a word; nothing if it can.
 
@@ -51,15 +57,19 @@ def doubts_about(
         Rows of each component.
     rows : Rows
         That it was fitted to.
-    names : sequence of str
-        Of the columns, quoted.
+    names : sequence of str or int
+        Of the columns.
 
     Returns
     -------
     doubts : dict of str to str
-        Of at most one. The word is 'data' where every component of these data is flat.
+        The word is 'data' where every component of these data is flat, or some column is
+        constant: what else may help, is not known as long as that is not left out.
     """
-    shared = family.structure.shared
+    constant = _constant(family, params, counts, rows)
+    if constant.any():
+        about = {"data": f"the data are flat: {leave_constant_out(names, constant)}."}
+        return about | ({} if doubt is None else {doubt.word: f"{_what(doubt, family)}."})
     if doubt is None and not (family.ridges + family.least).all():
         return {}
     if doubt is None:
@@ -72,30 +82,46 @@ def doubts_about(
         C = family.structure.expand(params.covariances, *params.means.shape)
         variances, directions = narrow_directions(family, C[counts > 0])
         direction = directions[variances[:, 0].argmin(), :, 0]
-        who = "the shared covariance" if shared else "a component"
-        return {"flat": f"{who} is flat: {_cause_of_flatness(family, direction, rows, names)}"}
-    what = {
-        "few rows": "a component has fewer rows than its covariance needs",
-        "spike": "a component is a spike, of few rows and hardly any variance",
-    }[doubt.word]
+        cause = _cause_of_flatness(family, direction, rows, names)
+        return {"flat": f"{_what(doubt, family)}: {cause}"}
     return {
-        doubt.word: f"{what}. Decrease n_components, give more starts (n_init), or set "
-        "covariance_type='tied' or prior='conjugate'."
+        doubt.word: f"{_what(doubt, family)}. Set covariance_type='tied' or prior='conjugate', or "
+        "decrease n_components; more starts (n_init) may help."
     }
 
 
+def _constant(
+    family: Gaussian, params: GaussianParameters, counts: FloatArray, rows: Rows
+) -> NDArray[np.bool_]:
+    """Say which columns (d,) are constant, which none is where the prior has a scale for it.
+
+    A fit that follows a stream knows its last rows only, but all means are of rows before, too.
+    """
+    value, variance, largest, *_ = rows.summary
+    off = np.abs(params.means[counts > 0] + family.origin - value).max(axis=0, initial=0.0)
+    constant: NDArray[np.bool_] = (variance == 0) & (off <= SAME * np.maximum(largest, 1.0))
+    return constant & (family.prior is None)
+
+
+def _what(doubt: Doubt, family: Gaussian) -> str:
+    """Return what is wrong with a component, whichever it is."""
+    return {
+        "flat": f"{'the shared covariance' if family.structure.shared else 'a component'} is flat",
+        "few rows": "a component has fewer rows than its covariance needs",
+        "spike": "a component is a spike, of few rows and hardly any variance",
+    }[doubt.word]
+
+
 def _cause_of_flatness(
-    family: Gaussian, direction: FloatArray, rows: Rows, names: Sequence[str]
+    family: Gaussian, direction: FloatArray, rows: Rows, names: Sequence[Any]
 ) -> str:
     """Return why there is no variance in a direction (d,), in units of the bounds."""
     variance, size = rows.summary.variance, np.abs(direction)
-    if (variance == 0).any():
-        return f"column {names[int((variance == 0).argmax())]} is constant. Leave it out."
     columns, one = np.flatnonzero(size > NOTABLE * size.max()), int(size.argmax())
-    if family.ridges[one] > LARGE_RIDGE * variance[one]:
+    if family.ridges[one] > LARGE_RIDGE * variance[one] > 0:
         return (
             f"reg_covar={family.ridges[one]:g} is large beside {variance[one]:.2g}, the variance "
-            f"of column {names[one]}. Set reg_covar='scale', which minds the units."
+            f"of column {names[one]!r}. Set reg_covar='scale', which minds the units."
         )
     if family.structure.correlated and rows.effective <= family.n_features:
         return (
@@ -105,23 +131,20 @@ def _cause_of_flatness(
     steps = resolution_of(rows).steps
     if (steps[columns] > 0).all() and family.ridges.any():
         return (
-            f"the values of column {names[one]} are rounded, to steps of {steps[one]:.3g}. "
+            f"the values of column {names[one]!r} are rounded, to steps of {steps[one]:.3g}. "
             "Set reg_covar='scale', which minds the rounding."
         )
     if len(columns) > 1:
-        *most, last = (names[int(j)] for j in columns)
-        return (
-            f"columns {', '.join(most)} and {last} are collinear. Leave one of them out, or set "
-            "covariance_type='diag'."
-        )
+        are = columns_are([names[int(j)] for j in columns])
+        return f"{are} collinear. Leave one of them out, or set covariance_type='diag'."
     if (n := _n_levels(rows, one)) is not None:
         return (
-            f"its rows hardly differ in column {names[one]}, which has only {n} distinct values. "
-            "Leave it out, decrease n_components, or set prior='conjugate'."
+            f"its rows hardly differ in column {names[one]!r}, which has only {n} distinct "
+            "values. Leave it out, set prior='conjugate', or decrease n_components."
         )
     return (
-        f"its rows hardly differ in column {names[one]}. Decrease n_components, give more starts "
-        "(n_init), or set prior='conjugate'."
+        f"its rows hardly differ in column {names[one]!r}. Set prior='conjugate' or decrease "
+        "n_components; more starts (n_init) may help."
     )
 
 

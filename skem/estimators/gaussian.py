@@ -131,8 +131,8 @@ verbose_interval : as of all mixtures
         Said once, in MixtureEM.
     doubts_ : dict of str to str
         Why the fit cannot be trusted and what helps, by a word: those of all mixtures, 'flat',
-        'spike', and 'few rows' of a component too; or 'data', where columns that are constant or
-        collinear make every component flat, however many there are.
+        'spike', and 'few rows' of a component too; and 'data', where columns that are constant or
+        collinear make the data flat, however many components there are.
     n_features_in_ : int
         Number of features seen by fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -318,16 +318,18 @@ verbose_interval : as of all mixtures
         if self.reg_covar == "scale":
             least, rounding = _bounds(variance, resolution_of(rows))
         if self.prior is not None:
-            return replace(
-                family, rounding=rounding, prior=conjugate_prior(self.prior, family, rows)
-            )
+            prior = conjugate_prior(self.prior, family, rows, self._column_names(variance.size))
+            return replace(family, rounding=rounding, prior=prior)
         return replace(family, least=least, rounding=rounding, ridge=ridge)
 
     def _explain(
         self, doubt: Doubt | None, family: Any, params: Any, counts: FloatArray, rows: Rows
     ) -> dict[str, str]:
-        names = [repr(column_name(self, j)) for j in range(params.means.shape[1])]
+        names = self._column_names(params.means.shape[1])
         return doubts_about(doubt, family, params, counts, rows, names)
+
+    def _column_names(self, n_features: int) -> list[Any]:
+        return [column_name(self, j) for j in range(n_features)]
 
 
 def _bounds(variance: FloatArray, resolution: Resolution) -> tuple[FloatArray, FloatArray]:

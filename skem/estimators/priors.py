@@ -1,11 +1,13 @@
 """The hyperparameters of conjugate priors, as a user gives them or from the data."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from skem.data.rows import Rows
+from skem.estimators.column_name import leave_constant_out
 from skem.estimators.validation import check_finite_array, real
 from skem.families.base import FloatArray
 from skem.families.gaussian import Gaussian
@@ -120,7 +122,9 @@ def _given(prior: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return given
 
 
-def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
+def conjugate_prior(
+    prior: Any, family: Gaussian, rows: Rows, names: Sequence[Any]
+) -> ConjugatePrior:
     """Return the prior that ``prior`` stands for.
 
     Parameters
@@ -132,6 +136,8 @@ def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
         Of the components.
     rows : Rows
         The data.
+    names : sequence of str or int
+        Of the columns.
 
     Returns
     -------
@@ -141,7 +147,8 @@ def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
     Raises
     ------
     ValueError
-        If a name is unknown, or a value is not possible.
+        If a name is unknown, a value is not possible, or a scale is not given where a column is
+        constant.
     """
     given = _given(prior, NAMES)
     d, structure = family.n_features, family.structure
@@ -151,7 +158,11 @@ def conjugate_prior(prior: Any, family: Gaussian, rows: Rows) -> ConjugatePrior:
         structure.check_definite(scale if structure.shared else scale[np.newaxis], "prior scale")
         packed = structure.pack(scale) if structure.correlated else np.atleast_1d(scale)
     else:
-        packed = _packed_scale(family, _covariance(family, rows))
+        covariance = _covariance(family, rows)
+        if (constant := np.diag(covariance) <= 0).any():
+            advice = leave_constant_out(names, constant)
+            raise ValueError(f"prior needs a scale: {advice}, or give prior={{'scale': ...}}")
+        packed = _packed_scale(family, covariance)
     mean = np.zeros(d)
     if "mean" in given:
         mean = check_finite_array(given["mean"], (d,), "prior['mean']") - family.origin
@@ -185,9 +196,6 @@ def _scatter(origin: FloatArray, X: FloatArray, weights: FloatArray) -> FloatArr
 def _packed_scale(family: Gaussian, covariance: FloatArray) -> FloatArray:
     """Return the default scale: that of one of K components that share out the data's volume."""
     d, structure = family.n_features, family.structure
-    if (np.diag(covariance) <= 0).any():
-        column = int((np.diag(covariance) <= 0).argmax())
-        raise ValueError(f"prior needs a scale: feature {column} of X is constant")
     spread = np.sqrt(np.diag(covariance))
     if np.linalg.matrix_rank(covariance / np.outer(spread, spread), hermitian=True) < d:
         covariance = np.diag(np.diag(covariance))  # of few rows, or collinear: variances alone

@@ -48,7 +48,7 @@ ADVICE = {
         fit(4),
         (
             "few rows",
-            r"Decrease --components, .*\(--starts\), .*--covariance tied or --prior conj",
+            r"Set --covariance tied or --prior conj.*, or decrease --components; .*\(--starts\)",
         ),
         fit(2, "tied"),
     ),
@@ -73,7 +73,7 @@ ADVICE = {
     "levels": (
         np.column_stack([np.repeat([5.0, 50.0, 500.0], 30), CLOUDS[:90, 0]]),
         fit(3),
-        ("flat", "Leave it out, decrease --components, or set --prior conjugate"),
+        ("flat", "Leave it out, set --prior conjugate, or decrease --components"),
         fit(3, "full", "--prior", "conjugate"),
     ),
     "too few rows of a kind": (

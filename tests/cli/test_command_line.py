@@ -364,6 +364,21 @@ def test_doubts_name_the_columns_of_the_file(run, write):
     assert "column 'k' is constant. Leave it out" in out and "column 'k'" in err
 
 
+def test_a_constant_column_does_not_change_the_choice(run, write):
+    """Spherical covariances suit it no better than others: it makes all candidates doubtful."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 2)) @ [[1, 0.5], [0, 0.5]] + 5.0 * (rng.random((150, 1)) < 0.4)
+    options = ("--family", "gaussian", "--components", "1:3", "--covariance", "tied,spherical")
+    for column in ("", ",7"):
+        path = write(f"a,b{column and ',c'}\n" + "\n".join(f"{a},{b}{column}" for a, b in x))
+        status, out, err = run(path, *options)
+        assert status == 0
+        assert "Chosen by the one-standard-error rule: tied, K = 2." in out
+        told = "all candidates: The fit cannot be trusted: the data are flat: column 'c' is "
+        assert err.count("\n") == err.count(f"{told}constant. Leave it out.") == bool(column)
+        assert bool(column) == ("column 'c' is constant. Leave it out" in out.replace("\n", " "))
+
+
 def test_names_stay_in_one_line_and_differ_where_they_differ():
     long = "measurement of the left "
     table = lay_out([f"{long}arm", f"{long}leg", "two\nlines"], [["1", "2", "3"]])

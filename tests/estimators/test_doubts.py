@@ -175,6 +175,17 @@ def test_a_stream_has_doubts_about_its_parameters_as_they_are():
     assert streamed(model.set_params(covariance_type="diag").fit(flat), flat).doubts_ == {}
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "spherical"])
+def test_a_column_is_constant_in_a_stream_only_if_it_is_in_all_batches(covariance_type):
+    X = np.column_stack([FAITHFUL, np.arange(len(FAITHFUL)) > 200])
+    model = GaussianMixtureEM(1, covariance_type=covariance_type)
+    model.partial_fit(X[150:]).partial_fit(X[:150])
+    assert model.doubts_ == {}
+    model = GaussianMixtureEM(1, covariance_type=covariance_type)
+    model.partial_fit(X[:100]).partial_fit(X[100:150])
+    assert "column 2 is constant. Leave it out" in model.doubts_["data"]
+
+
 def test_doubts_of_a_stream_follow_its_parameters():
     X = np.repeat([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]], 3, axis=0)  # rows before
     start = {"weights_init": [0.5, 0.5], "rates_init": [[3.0], [3.0]]}

@@ -1,11 +1,13 @@
 """``prior``: the conjugate prior of Fraley & Raftery (2007), held against R's mclust."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from skem import GaussianMixtureEM
+from skem import GaussianHMM, GaussianMixtureEM
 from skem.datasets import load_old_faithful
 from skem.families.covariance import STRUCTURES
 
@@ -310,8 +312,13 @@ def test_scale_given_where_the_data_have_none(covariance_type):
 
 def test_constant_feature_is_named():
     data = np.column_stack([X, np.full(N, 7.0)])
-    with pytest.raises(ValueError, match=r"prior needs a scale: feature 2 of X is constant"):
+    needs = "prior needs a scale: column {} is constant. Leave it out, or give prior="
+    with pytest.raises(ValueError, match=re.escape(needs.format(2))):
         fitted(data)
+    frame = pytest.importorskip("pandas").DataFrame(data, columns=["a", "b", "c"])
+    for estimator in (GaussianMixtureEM, GaussianHMM):
+        with pytest.raises(ValueError, match=re.escape(needs.format("'c'"))):
+            estimator(2, prior="conjugate").fit(frame)
 
 
 # With all else that a fit can be told.
