@@ -13,7 +13,7 @@ __all__ = ["find_column", "find_columns", "measured_columns", "n_copies", "numbe
 
 #: Rows are copies where more than this share of the distinct ones has any, and where there are
 #: this many times as many combinations of values as rows.
-ALMOST_ALL, MANY = 0.95, 10
+ALMOST_ALL, MANY = 0.95, 5
 
 
 def find_column(text: str, table: Table) -> int:

@@ -706,13 +706,16 @@ def test_clean_table_rests_on_no_row(run):
 
 def test_copies_of_rows_are_told_and_equal_answers_are_not(run, write):
     rng = np.random.default_rng(0)
-    measured = rng.normal(size=(60, 2)).round(2)
+    measured = rng.normal(0, 2, (60, 2)).round(1)
     answers = rng.integers(1, 6, (180, 2))
+    years = rng.normal(40, 12, (180, 1)).round()
     options = ("--family", "gaussian", "--components", "1", "--covariance", "full")
 
     def told(rows):
         table = write("a,b\n" + "\n".join(f"{a},{b}" for a, b in rows))
         return run(table, *options, "--choose", "bic")[2]
 
-    assert "120 of 180 rows are exact copies of others" in told(np.tile(measured, (3, 1)))
+    n_others = 180 - len(np.unique(measured, axis=0))
+    assert f"{n_others} of 180 rows are exact copies of others" in told(np.tile(measured, (3, 1)))
     assert told(measured) == told(answers) == ""
+    assert "exact copies" not in told(np.hstack([years, 12 * years]))
