@@ -8,11 +8,15 @@ from scipy.spatial.distance import cdist
 
 from skem.families.base import FloatArray
 
-__all__ = ["clusters_in_a_background", "moved"]
+__all__ = ["PARTS", "clusters_in_a_background", "moved"]
 
-#: Parts of a component's rows that a move may take. With halves alone a class of one row in thirty
-#: is missed more often, and so are narrow peaks in a background.
-PARTS = (1 / 2, 1 / 4)
+#: Parts of a component's rows that a move may take, those nearest to a row; None for those nearer
+#: to it than to the centre. With halves alone a class of one row in thirty is missed more often,
+#: and so are narrow peaks in a background; without None groups of a few rows far from all others.
+PARTS = (1 / 2, 1 / 4, None)
+
+#: Less than any weight.
+TINY = np.finfo(np.float64).tiny
 
 
 def clusters_in_a_background(
@@ -48,7 +52,9 @@ def clusters_in_a_background(
     return result
 
 
-def moved(posterior: FloatArray, places: FloatArray, weights: FloatArray, rng: Any) -> FloatArray:
+def moved(
+    posterior: FloatArray, places: FloatArray, weights: FloatArray, part: float | None, rng: Any
+) -> FloatArray:
     """Take one component away and give it some of another's rows, those around one of them.
 
     Parameters
@@ -59,6 +65,8 @@ def moved(posterior: FloatArray, places: FloatArray, weights: FloatArray, rng: A
         Rows.
     weights : ndarray of shape (n_rows,)
         Their weights.
+    part : float or None
+        Which of the other's rows, one of PARTS.
     rng : RandomState
         Source of randomness.
 
@@ -74,13 +82,26 @@ def moved(posterior: FloatArray, places: FloatArray, weights: FloatArray, rng: A
     total = rest.sum(axis=1, keepdims=True)
     rest = np.divide(rest, total, out=np.ones_like(rest), where=total > 0)
     rest[:, away] = 0.0
-    around = _draw(weights, rng)
-    likeliest = rest.argmax(axis=1)
-    own = np.flatnonzero(likeliest == likeliest[around])
-    part = PARTS[_draw(np.ones(len(PARTS)), rng)]
-    taken = own[_nearest(places[own], weights[own], places[around], part)]
-    rest[taken] = np.arange(rest.shape[1]) == away
+    rest[_taken(rest, places, weights, part, rng)] = np.arange(rest.shape[1]) == away
     return rest / rest.sum(axis=1, keepdims=True)
+
+
+def _taken(
+    posterior: FloatArray, places: FloatArray, weights: FloatArray, part: float | None, rng: Any
+) -> NDArray[np.intp]:
+    """Return which rows a move takes: some of one component's, around one that is drawn."""
+    likeliest = posterior.argmax(axis=1)
+    if part is not None:
+        around = _draw(weights, rng)
+        own = np.flatnonzero(likeliest == likeliest[around])
+        return own[_nearest(places[own], weights[own], places[around], part)]
+    shares = weights[:, np.newaxis] * posterior
+    centres = shares.T @ places / np.maximum(shares.sum(axis=0), TINY)[:, np.newaxis]
+    from_centre = ((places - centres[likeliest]) ** 2).sum(axis=1)
+    around = _draw(weights * from_centre, rng)  # far ones rather than near ones, as k-means++
+    own = np.flatnonzero(likeliest == likeliest[around])
+    from_row = ((places[own] - places[around]) ** 2).sum(axis=1)
+    return own[from_row <= from_centre[own]]
 
 
 def _draw(ratios: FloatArray, rng: Any) -> int:

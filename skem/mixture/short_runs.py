@@ -22,7 +22,7 @@ from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.em.restarts import SAME_OPTIMUM
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.model import MixtureModel
-from skem.mixture.moves import clusters_in_a_background, moved
+from skem.mixture.moves import PARTS, clusters_in_a_background, moved
 from skem.mixture.numbering import match_components
 from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
@@ -48,7 +48,7 @@ FURTHER, MOST_TOGETHER = 2, 16
 TOL, MOST_EVALUATIONS = 1e-4, 40
 
 #: Coordinates from which on a further start weighs them: of few, none drowns among the others.
-MANY_COORDINATES = 10
+MANY_COORDINATES = 5
 
 #: Decimals of coordinates that count, in units of their spread: rounding, which differs with the
 #: units of the data, then breaks no ties.
@@ -90,13 +90,13 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     places = free_of_units(places, weights)
     starts = _first_clusters(places, weights, K, rng)
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
+    parts = [PARTS[i % len(PARTS)] for i in range(n_moves)]
     with workers(work) as crew:
         search = _Search(replace(model, workers=crew))
         search.try_from([match_components(labels, model) for labels in starts])
-        while n_moves > 0:
-            n = min(n_moves, search.at_once)
-            search.try_from([moved(search.posterior(), places, weights, rng) for _ in range(n)])
-            n_moves -= n
+        for i in range(0, len(parts), search.at_once):
+            these = parts[i : i + search.at_once]
+            search.try_from([moved(search.posterior(), places, weights, p, rng) for p in these])
         return search.best().params
 
 

@@ -46,11 +46,26 @@ def rounded(rng):
     return np.clip(np.round(means + 0.8 * rng.normal(size=(250, 4))), 1, 5)
 
 
+def with_a_code(rng):
+    """Two groups, and a code of 999 in the first of two columns of six rows."""
+    groups = np.repeat([[-5.0, 0.0], [3.0, 3.0]], [400, 200], axis=0)
+    X = groups + rng.normal(size=(600, 2))
+    X[rng.choice(600, 6, replace=False), 0] = 999
+    return X
+
+
+def skewed(rng):
+    """Amounts of money, and an area."""
+    k = rng.random(400) < 0.4
+    return np.c_[np.exp(rng.normal(np.where(k, 4, 6), 0.8)), np.exp(rng.normal(4, 0.4, 400))]
+
+
 SAMPLES = {
     "one inside another": lambda: one_inside_another(np.random.default_rng(4)),
     "a peak in a background": lambda: peak_in_a_background(np.random.default_rng(0)),
     "crossing": lambda: crossing(np.random.default_rng(0)),
     "a rare class": lambda: with_a_rare_class(np.random.default_rng(0)),
+    "skewed": lambda: skewed(np.random.default_rng(0)),
     "rounded": lambda: rounded(np.random.default_rng(0)),
     "iris": lambda: load_iris().data,
     "Old Faithful": lambda: load_old_faithful().data,
@@ -71,6 +86,15 @@ def test_a_default_fit_is_not_below_that_of_scikit_learn(sample):
         for K in (1, 2, 3):
             theirs = GaussianMixture(K, covariance_type=structure, random_state=0).fit(X)
             assert default_score(sample, structure, K) >= theirs.score(X) - CLOSE, (structure, K)
+
+
+@pytest.mark.parametrize("seed", [3, 5, 10])
+def test_nor_where_a_few_rows_far_from_all_others_are_a_component(seed):
+    X = with_a_code(np.random.default_rng(seed))
+    tied = GaussianMixtureEM(2, covariance_type="tied", random_state=seed).fit(X)
+    theirs = GaussianMixture(2, covariance_type="tied", random_state=seed).fit(X)
+    assert tied.score(X) >= theirs.score(X) - CLOSE
+    assert sorted(np.bincount(tied.labels_)) == [6, 594]
 
 
 def test_it_is_above_where_one_component_is_inside_another():

@@ -85,9 +85,9 @@ def posterior_of(K=4, n=200):
 @pytest.mark.parametrize("K", [2, 4])
 def test_a_move_takes_one_component_away_and_gives_it_some_of_anothers_rows(K):
     r, places = posterior_of(K), np.random.default_rng(1).standard_normal((200, 2))
-    parts = set()
     for seed in range(20):
-        shares = moved(r, places, np.ones(200), rng_of(seed))
+        part = (2, 4)[seed % 2]
+        shares = moved(r, places, np.ones(200), 1 / part, rng_of(seed))
         assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
         # All of the component's new rows are its alone, and they were one other component's.
         whole = [k for k in range(K) if set(np.unique(shares[:, k])) == {0.0, 1.0}]
@@ -97,19 +97,16 @@ def test_a_move_takes_one_component_away_and_gives_it_some_of_anothers_rows(K):
         taken = shares[:, away] == 1
         assert len(np.unique(likeliest[taken])) == 1
         others = likeliest == likeliest[taken][0]
-        part = 2 if 3 * taken.sum() > others.sum() else 4
         assert abs(part * taken.sum() - others.sum()) <= part
-        parts.add(part)
         # Nothing else has changed but what the component leaves to the others.
         expected = rest / rest.sum(axis=1, keepdims=True)
         assert_allclose(np.delete(shares, away, axis=1)[~taken], expected[~taken], rtol=1e-12)
-    assert parts == {2, 4}
 
 
 def test_the_rows_taken_are_those_around_one_of_them():
     r, places = posterior_of(), np.random.default_rng(1).standard_normal((200, 2))
     for seed in range(20):
-        shares = moved(r, places, np.ones(200), rng_of(seed))
+        shares = moved(r, places, np.ones(200), (1 / 2, 1 / 4)[seed % 2], rng_of(seed))
         away = next(k for k in range(4) if set(np.unique(shares[:, k])) == {0.0, 1.0})
         taken = shares[:, away] == 1
         likeliest = np.delete(r, away, axis=1).argmax(axis=1)
@@ -118,11 +115,25 @@ def test_the_rows_taken_are_those_around_one_of_them():
         assert (distances[taken].max(axis=0) < distances[left].min(axis=0)).any()
 
 
+def test_or_those_nearer_to_one_than_to_the_centre_so_that_few_far_rows_are_taken_together():
+    places = np.random.default_rng(1).standard_normal((200, 2))
+    places[:6] += [0, 30]
+    nobodys = np.repeat([[1.0, 0.0]], 200, axis=0)
+    taken = [
+        np.flatnonzero(moved(nobodys, places, np.ones(200), None, rng_of(seed))[:, 1] == 1)
+        for seed in range(20)
+    ]
+    assert sum(rows.tolist() == list(range(6)) for rows in taken) > 15
+
+
 def test_a_component_without_which_little_is_lost_goes_first():
     """Two that share their rows evenly can each be spared, one that is alone with its own not."""
     r = np.repeat([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]], 50, axis=0)
     places = np.random.default_rng(0).standard_normal((100, 2))
-    gone = [int((moved(r, places, np.ones(100), rng_of(s))[50:, 2] < 1).all()) for s in range(50)]
+    gone = [
+        int((moved(r, places, np.ones(100), 1 / 2, rng_of(s))[50:, 2] < 1).all())
+        for s in range(50)
+    ]
     assert sum(gone) < 10
 
 
