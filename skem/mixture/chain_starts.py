@@ -25,7 +25,7 @@ from skem.mixture.hidden_chain import HiddenChain
 from skem.mixture.labels import Independent, MixtureParameters
 from skem.mixture.markov import Chain
 from skem.mixture.model import MixtureModel
-from skem.mixture.moves import moved
+from skem.mixture.moves import HALF_OR_QUARTER, moved
 from skem.mixture.posterior import normalise
 from skem.mixture.starts import SHORT_RUNS, partition, start
 
@@ -130,7 +130,8 @@ def _moves(
     places = [_averaged(coordinates, window) for window in (1, *WINDOWS)]
     for i in range(MOVES * K):
         posterior = _posterior_of_chain(model, trials[0][1])
-        shares = moved(posterior, places[i % len(places)], rows.each_weight, rng)
+        part = HALF_OR_QUARTER[rng.randint(2)]
+        shares = moved(posterior, places[i % len(places)], rows.each_weight, part, rng)
         yield _from_labels(model, chain, shares, None)
 
 

@@ -8,12 +8,13 @@ from scipy.spatial.distance import cdist
 
 from skem.families.base import FloatArray
 
-__all__ = ["PARTS", "clusters_in_a_background", "moved"]
+__all__ = ["HALF_OR_QUARTER", "PARTS", "clusters_in_a_background", "moved"]
 
 #: Parts of a component's rows that a move may take, those nearest to a row; None for those nearer
 #: to it than to the centre. With halves alone a class of one row in thirty is missed more often,
 #: and so are narrow peaks in a background; without None groups of a few rows far from all others.
-PARTS = (1 / 2, 1 / 4, None)
+HALF_OR_QUARTER = (1 / 2, 1 / 4)
+PARTS = (*HALF_OR_QUARTER, None)
 
 #: Less than any weight.
 TINY = np.finfo(np.float64).tiny
