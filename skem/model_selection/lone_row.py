@@ -60,12 +60,16 @@ class LoneRowWarning(UserWarning):
     """
 
     def __init__(self, row: LoneRow) -> None:
-        super().__init__(
-            f"The choice rests on one held-out row: X[:, {row.column:.0f}] is {row.value:.15g} "
-            "there, and without it another candidate is chosen. If it is wrong, correct it or "
-            "leave the row out; otherwise choose by neg_bic or neg_icl."
-        )
+        super().__init__(row)
         self.row = row
+
+    def __str__(self) -> str:  # numpydoc ignore=RT01
+        """Name the cell, and say what to do."""
+        return (
+            f"The choice rests on one held-out row: X[:, {self.row.column:.0f}] is "
+            f"{self.row.value:.15g} there, and without it another candidate is chosen. If it is "
+            "wrong, correct it or leave the row out; otherwise choose by neg_bic or neg_icl."
+        )
 
 
 def lone_row_scores(model: Any, X: Any, seen: Any, weights: Any, score: float) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """A choice that rests on a single held-out row is told, and the row named."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_one_wrong_cell_is_named(rule):
     assert warning.row.share > 0.9
     assert (warning.row.column, warning.row.value) == (1, X.loc[3, "income"])
     assert f"X[:, 1] is {X.loc[3, 'income']:.15g} there" in str(warning)
+    assert str(pickle.loads(pickle.dumps(warning))) == str(warning)  # from another process
     without = searched(mixture, X.drop(3), rule)
     assert without[0].best_params_["n_components"] > 1
     assert without[1] == []
