@@ -679,6 +679,15 @@ def test_start_that_is_too_narrow_is_widened(covariance_type):
     assert fitted.converged_
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_column_of_two_values_beside_unrounded_ones_does_not_make_the_likelihood_fall(seed):
+    """Clusters tell the sexes apart: the shared covariance is at the bound of that column."""
+    X = load_diabetes().data
+    for n_components in (4, 5, 6):
+        tied = GaussianMixtureEM(n_components, covariance_type="tied", random_state=seed).fit(X)
+        assert tied.converged_
+
+
 @pytest.mark.parametrize("reg_covar", ["auto", -1e-6, None, np.nan, [1e-6, 1e-6]])
 def test_ridge_that_is_none(reg_covar):
     with pytest.raises(ValueError, match=r"'reg_covar' parameter .*'scale'"):

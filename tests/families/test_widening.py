@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skem.families.covariance.widening import LOW_RANK_FROM, widened
+from skem.families.covariance.widening import LOW_RANK_FROM, _by_eigenvalues, widened
 
 
 @pytest.mark.parametrize("n_rows", [10, LOW_RANK_FROM // 2, LOW_RANK_FROM, 4 * LOW_RANK_FROM])
@@ -48,3 +48,25 @@ def test_triangles_know_narrow_directions_better_than_a_factor_does(d):
     of_factor = np.linalg.inv(np.linalg.cholesky(wide[0])).T
     assert deviation(U) < 1e-9 < 1e-7 < deviation(of_factor)
     np.testing.assert_allclose(U @ U.T @ wide[0], np.eye(d), atol=1e-4)
+
+
+def test_a_narrow_feature_beside_very_wide_ones_is_known_to_many_digits():
+    """In units of the features some have variances of 1e10, eps of which is 2e-6."""
+    d, rng = 4, np.random.default_rng(0)
+    X = rng.normal(size=(16, d)) @ rng.normal(size=(d, d))
+    unit = X.std(axis=0) * [0.2, 1e-5, 1e-5, 2]
+    C = X.T @ X / len(X)
+    (wide,), narrow, (U,) = widened(C[np.newaxis], unit)
+    assert narrow.all()
+    # Only one direction was raised, along an eigenvector: L is one there, and in no other more.
+    L, V = np.linalg.eigh(unit[:, np.newaxis] * (U @ U.T) * unit)
+    assert L[-1] == pytest.approx(1, abs=1e-12)
+    before = np.linalg.inv(C) * np.outer(unit, unit)
+    raised = np.outer(V[:, -1], V[:, -1]) * (1 - 1 / (V[:, -1] @ before @ V[:, -1]))
+    np.testing.assert_allclose(wide, C + raised * np.outer(unit, unit), rtol=1e-8)
+
+    def deviation(U):
+        return np.abs(U.T @ wide @ U - np.eye(d)).max()
+
+    of_eigenvalues = _by_eigenvalues(C[np.newaxis], unit)[2][0]
+    assert deviation(U) < 1e-8 < 1e-7 < deviation(of_eigenvalues)

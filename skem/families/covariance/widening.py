@@ -10,6 +10,13 @@ from skem.families.base import FloatArray
 
 __all__ = ["widened"]
 
+#: Largest variance, in units of the features, with which eigenvalues near one are still known to
+#: some 1e-12.
+WIDE = 1e4
+
+#: Largest ``C_jj P_jj``, with P the precision matrix, with which P is still known to some 1e-10.
+WELL_CONDITIONED = 1e6
+
 #: Number of features from which to look at the rank of covariances first. Few rows make it small:
 #: those of 100 rows in 768 features are widened in a third of the time.
 LOW_RANK_FROM = 64
@@ -20,7 +27,7 @@ def widened(C: FloatArray, unit: FloatArray) -> tuple[FloatArray, NDArray[np.boo
 
     A factor of the widened matrix would know the directions that were too narrow to a share of
     ``eps / least`` alone, and the likelihood with them: a bound is no place where its slope is 0.
-    So U comes from the eigenvectors.
+    So U comes from the eigenvectors, or from the precision matrix.
 
     Parameters
     ----------
@@ -40,11 +47,49 @@ def widened(C: FloatArray, unit: FloatArray) -> tuple[FloatArray, NDArray[np.boo
     """
     if not np.isfinite(C).all():
         return C, np.zeros(len(C), dtype=bool), C[:0]
-    if len(unit) < LOW_RANK_FROM:
+    if len(unit) < LOW_RANK_FROM and (np.einsum("kii->ki", C) <= WIDE * unit**2).all():
         return _by_eigenvalues(C, unit)
-    parts = zip(*(_by_rank(matrix, unit) for matrix in C), strict=True)
+    parts = zip(*(_by_itself(matrix, unit) for matrix in C), strict=True)
     wide, narrow, U = (np.concatenate(part) for part in parts)
     return wide, narrow, U
+
+
+def _by_itself(
+    C: FloatArray, unit: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+    """Do the same for one matrix (d, d), the way that suits it."""
+    found = _by_precisions(C, unit)
+    if found is None and len(unit) >= LOW_RANK_FROM:
+        found = _by_rank(C, unit)
+    return _by_eigenvalues(C[np.newaxis], unit) if found is None else found
+
+
+def _by_precisions(
+    C: FloatArray, unit: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray] | None:
+    """Lower the large eigenvalues of the precision matrix; None where it is not known well.
+
+    Beside features that are very wide in their units it knows the narrow ones, which C knows to
+    ``eps`` of the widest alone: a column of two rounded values beside unrounded ones, say. In
+    units of the features ``P = G G'`` has the eigenvalues L and eigenvectors v. A root of the
+    precision matrix whose eigenvalues are at most one is ``W G``, with ``W = I - sum_v (1 - 1 /
+    sqrt(L)) v v'`` over those with L > 1.
+    """
+    spread = np.sqrt(C.diagonal())
+    try:
+        root = np.linalg.inv(np.linalg.cholesky(C / np.outer(spread, spread)))
+    except np.linalg.LinAlgError:
+        return None
+    if not np.square(root).sum(axis=0).max() <= WELL_CONDITIONED:
+        return None
+    G = (unit / spread)[:, np.newaxis] * root.T
+    L, V = np.linalg.eigh(G @ G.T)
+    if not L[-1] > 1.0:
+        return C[np.newaxis], np.zeros(1, dtype=bool), C[np.newaxis][:0]
+    L, V = L[L > 1.0], V[:, L > 1.0]
+    F = unit[:, np.newaxis] * (V * np.sqrt(1 - 1 / L))
+    G = G - (V * (1 - L**-0.5)) @ (V.T @ G)
+    return (C + F @ F.T)[np.newaxis], np.ones(1, dtype=bool), _triangles_of(G.T[np.newaxis] / unit)
 
 
 def _by_eigenvalues(
@@ -60,10 +105,12 @@ def _by_eigenvalues(
     return wide, narrow, _triangles_of((V / roots).swapaxes(1, 2) / unit)
 
 
-def _by_rank(C: FloatArray, unit: FloatArray) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
-    """Do the same for one matrix (d, d), by a root of few columns where it has one."""
+def _by_rank(
+    C: FloatArray, unit: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray] | None:
+    """Raise the eigenvalues by a root of few columns; None where there is no such root."""
     F = _root_of_low_rank(C / np.outer(unit, unit))
-    return _by_eigenvalues(C[np.newaxis], unit) if F is None else _widened_root(F, unit)
+    return None if F is None else _widened_root(F, unit)
 
 
 def _triangles_of(A: FloatArray) -> FloatArray:
