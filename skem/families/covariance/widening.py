@@ -75,6 +75,8 @@ def _by_precisions(
     precision matrix whose eigenvalues are at most one is ``W G``, with ``W = I - sum_v (1 - 1 /
     sqrt(L)) v v'`` over those with L > 1.
     """
+    if not C.diagonal().min() > 0.0:
+        return None
     spread = np.sqrt(C.diagonal())
     try:
         root = np.linalg.inv(np.linalg.cholesky(C / np.outer(spread, spread)))
