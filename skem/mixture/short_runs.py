@@ -22,7 +22,7 @@ from skem.em.driver import LikelihoodFellError, Run, remaining_gain, run
 from skem.em.restarts import SAME_OPTIMUM
 from skem.families.base import DegenerateComponentError, FloatArray
 from skem.mixture.model import MixtureModel
-from skem.mixture.moves import PARTS, clusters_in_a_background, moved
+from skem.mixture.moves import HALF_OR_QUARTER, PARTS, clusters_in_a_background, moved
 from skem.mixture.numbering import match_components
 from skem.mixture.scoring import evaluate
 from skem.mixture.shares import first_parameters
@@ -90,7 +90,13 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     places = free_of_units(places, weights)
     starts = _first_clusters(places, weights, K, rng)
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
-    parts = [PARTS[i % len(PARTS)] for i in range(n_moves)]
+    # Few rows far from all others are no sound component where each may become a spike.
+    components: Any = model.components
+    may_be_spikes = getattr(components, "separable", False) and getattr(
+        components, "minds_copies", False
+    )
+    kinds = HALF_OR_QUARTER if may_be_spikes else PARTS
+    parts = [kinds[i % len(kinds)] for i in range(n_moves)]
     with workers(work) as crew:
         search = _Search(replace(model, workers=crew))
         search.try_from([match_components(labels, model) for labels in starts])

@@ -14,7 +14,8 @@ __all__ = ["widened"]
 #: some 1e-12.
 WIDE = 1e4
 
-#: Largest ``C_jj P_jj``, with P the precision matrix, with which P is still known to some 1e-10.
+#: Largest ``C_jj P_jj``, with P the precision matrix, and largest eigenvalue of P in units of the
+#: features, with which P is still known to some 1e-10.
 WELL_CONDITIONED = 1e6
 
 #: Number of features from which to look at the rank of covariances first. Few rows make it small:
@@ -86,7 +87,9 @@ def _by_precisions(
         return None
     G = (unit / spread)[:, np.newaxis] * root.T
     L, V = np.linalg.eigh(G @ G.T)
-    if not L[-1] > 1.0:
+    if not L[-1] <= WELL_CONDITIONED:  # what is left of so narrow a direction has lost digits
+        return None
+    if L[-1] <= 1.0:
         return C[np.newaxis], np.zeros(1, dtype=bool), C[np.newaxis][:0]
     L, V = L[L > 1.0], V[:, L > 1.0]
     F = unit[:, np.newaxis] * (V * np.sqrt(1 - 1 / L))
