@@ -130,8 +130,8 @@ def _moves(
     places = [_averaged(coordinates, window) for window in (1, *WINDOWS)]
     for i in range(MOVES * K):
         posterior = _posterior_of_chain(model, trials[0][1])
-        part = HALF_OR_QUARTER[rng.randint(2)]
-        shares = moved(posterior, places[i % len(places)], rows.each_weight, part, rng)
+        here, weights = places[i % len(places)], rows.each_weight
+        shares = moved(posterior, here, weights, HALF_OR_QUARTER, rng)
         yield _from_labels(model, chain, shares, None)
 
 

@@ -10,11 +10,15 @@ from skem.families.base import FloatArray
 
 __all__ = ["HALF_OR_QUARTER", "PARTS", "clusters_in_a_background", "moved"]
 
+Parts = tuple[float | None, ...]
+
 #: Parts of a component's rows that a move may take, those nearest to a row; None for those nearer
 #: to it than to the centre. With halves alone a class of one row in thirty is missed more often,
 #: and so are narrow peaks in a background; without None groups of a few rows far from all others.
-HALF_OR_QUARTER = (1 / 2, 1 / 4)
-PARTS = (*HALF_OR_QUARTER, None)
+PARTS: Parts = (1 / 2, 1 / 4, None)
+
+#: The same where few rows far from all others would be no sound component.
+HALF_OR_QUARTER: Parts = PARTS[:2]
 
 #: Less than any weight.
 TINY = np.finfo(np.float64).tiny
@@ -54,7 +58,7 @@ def clusters_in_a_background(
 
 
 def moved(
-    posterior: FloatArray, places: FloatArray, weights: FloatArray, part: float | None, rng: Any
+    posterior: FloatArray, places: FloatArray, weights: FloatArray, parts: Parts, rng: Any
 ) -> FloatArray:
     """Take one component away and give it some of another's rows, those around one of them.
 
@@ -66,8 +70,8 @@ def moved(
         Rows.
     weights : ndarray of shape (n_rows,)
         Their weights.
-    part : float or None
-        Which of the other's rows, one of PARTS.
+    parts : tuple of (float or None)
+        Which of the other's rows: one of these is drawn. See PARTS.
     rng : RandomState
         Source of randomness.
 
@@ -83,17 +87,18 @@ def moved(
     total = rest.sum(axis=1, keepdims=True)
     rest = np.divide(rest, total, out=np.ones_like(rest), where=total > 0)
     rest[:, away] = 0.0
-    rest[_taken(rest, places, weights, part, rng)] = np.arange(rest.shape[1]) == away
+    rest[_taken(rest, places, weights, parts, rng)] = np.arange(rest.shape[1]) == away
     return rest / rest.sum(axis=1, keepdims=True)
 
 
 def _taken(
-    posterior: FloatArray, places: FloatArray, weights: FloatArray, part: float | None, rng: Any
+    posterior: FloatArray, places: FloatArray, weights: FloatArray, parts: Parts, rng: Any
 ) -> NDArray[np.intp]:
     """Return which rows a move takes: some of one component's, around one that is drawn."""
     likeliest = posterior.argmax(axis=1)
+    around = _draw(weights, rng)
+    part = parts[_draw(np.ones(len(parts)), rng)]
     if part is not None:
-        around = _draw(weights, rng)
         own = np.flatnonzero(likeliest == likeliest[around])
         return own[_nearest(places[own], weights[own], places[around], part)]
     shares = weights[:, np.newaxis] * posterior

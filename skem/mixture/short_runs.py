@@ -92,17 +92,17 @@ def short_runs(model: MixtureModel, places: FloatArray, rng: Any) -> Any:
     n_moves = min(MOVES * K, WORK_OF_MOVES // (SHORT * work))
     # Few rows far from all others are no sound component where each may become a spike.
     components: Any = model.components
-    may_be_spikes = getattr(components, "separable", False) and getattr(
-        components, "minds_copies", False
-    )
-    kinds = HALF_OR_QUARTER if may_be_spikes else PARTS
-    parts = [kinds[i % len(kinds)] for i in range(n_moves)]
+    separable = getattr(components, "separable", False)
+    may_be_spikes = separable and getattr(components, "minds_copies", False)
+    parts = HALF_OR_QUARTER if may_be_spikes else PARTS
     with workers(work) as crew:
         search = _Search(replace(model, workers=crew))
         search.try_from([match_components(labels, model) for labels in starts])
-        for i in range(0, len(parts), search.at_once):
-            these = parts[i : i + search.at_once]
-            search.try_from([moved(search.posterior(), places, weights, p, rng) for p in these])
+        while n_moves > 0:
+            n = min(n_moves, search.at_once)
+            r = search.posterior()
+            search.try_from([moved(r, places, weights, parts, rng) for _ in range(n)])
+            n_moves -= n
         return search.best().params
 
 

@@ -88,7 +88,7 @@ def test_a_default_fit_is_not_below_that_of_scikit_learn(sample):
             assert default_score(sample, structure, K) >= theirs.score(X) - CLOSE, (structure, K)
 
 
-@pytest.mark.parametrize("seed", [3, 5, 10])
+@pytest.mark.parametrize("seed", [3, 8, 13])
 def test_nor_where_a_few_rows_far_from_all_others_are_a_component(seed):
     X = with_a_code(np.random.default_rng(seed))
     tied = GaussianMixtureEM(2, covariance_type="tied", random_state=seed).fit(X)

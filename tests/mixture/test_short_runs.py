@@ -13,7 +13,7 @@ from skem.families.base import DegenerateComponentError
 from skem.families.covariance import STRUCTURES
 from skem.mixture.labels import Independent
 from skem.mixture.model import MixtureModel
-from skem.mixture.moves import clusters_in_a_background, moved
+from skem.mixture.moves import HALF_OR_QUARTER, clusters_in_a_background, moved
 from skem.mixture.short_runs import short_runs
 from skem.mixture.starts import start
 
@@ -87,7 +87,7 @@ def test_a_move_takes_one_component_away_and_gives_it_some_of_anothers_rows(K):
     r, places = posterior_of(K), np.random.default_rng(1).standard_normal((200, 2))
     for seed in range(20):
         part = (2, 4)[seed % 2]
-        shares = moved(r, places, np.ones(200), 1 / part, rng_of(seed))
+        shares = moved(r, places, np.ones(200), (1 / part,), rng_of(seed))
         assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
         # All of the component's new rows are its alone, and they were one other component's.
         whole = [k for k in range(K) if set(np.unique(shares[:, k])) == {0.0, 1.0}]
@@ -106,7 +106,7 @@ def test_a_move_takes_one_component_away_and_gives_it_some_of_anothers_rows(K):
 def test_the_rows_taken_are_those_around_one_of_them():
     r, places = posterior_of(), np.random.default_rng(1).standard_normal((200, 2))
     for seed in range(20):
-        shares = moved(r, places, np.ones(200), (1 / 2, 1 / 4)[seed % 2], rng_of(seed))
+        shares = moved(r, places, np.ones(200), HALF_OR_QUARTER, rng_of(seed))
         away = next(k for k in range(4) if set(np.unique(shares[:, k])) == {0.0, 1.0})
         taken = shares[:, away] == 1
         likeliest = np.delete(r, away, axis=1).argmax(axis=1)
@@ -120,7 +120,7 @@ def test_or_those_nearer_to_one_than_to_the_centre_so_that_few_far_rows_are_take
     places[:6] += [0, 30]
     nobodys = np.repeat([[1.0, 0.0]], 200, axis=0)
     taken = [
-        np.flatnonzero(moved(nobodys, places, np.ones(200), None, rng_of(seed))[:, 1] == 1)
+        np.flatnonzero(moved(nobodys, places, np.ones(200), (None,), rng_of(seed))[:, 1] == 1)
         for seed in range(20)
     ]
     assert sum(rows.tolist() == list(range(6)) for rows in taken) > 15
@@ -131,7 +131,7 @@ def test_a_component_without_which_little_is_lost_goes_first():
     r = np.repeat([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]], 50, axis=0)
     places = np.random.default_rng(0).standard_normal((100, 2))
     gone = [
-        int((moved(r, places, np.ones(100), 1 / 2, rng_of(s))[50:, 2] < 1).all())
+        int((moved(r, places, np.ones(100), HALF_OR_QUARTER, rng_of(s))[50:, 2] < 1).all())
         for s in range(50)
     ]
     assert sum(gone) < 10
