@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpstrf
 
 from skem.families.base import FloatArray
+from skem.families.triangles import inverse_triangles
 
 __all__ = ["widened"]
 
@@ -80,9 +81,10 @@ def _by_precisions(
         return None
     spread = np.sqrt(C.diagonal())
     try:
-        root = np.linalg.inv(np.linalg.cholesky(C / np.outer(spread, spread)))
+        triangle = np.linalg.cholesky(C / np.outer(spread, spread))
     except np.linalg.LinAlgError:
         return None
+    root = inverse_triangles(triangle[np.newaxis])[0]
     if not np.square(root).sum(axis=0).max() <= WELL_CONDITIONED:
         return None
     G = (unit / spread)[:, np.newaxis] * root.T
