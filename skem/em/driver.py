@@ -14,8 +14,7 @@ from skem.errors import Doubt
 
 __all__ = ["LikelihoodFellError", "Reason", "Run", "remaining_gain", "run"]
 
-#: A fall of the mean objective by less than this share of it is rounding, unless the model has a
-#: ``rounding`` of its own.
+#: A fall of the mean objective by less than this share of it is rounding.
 ROUNDING = 1e-9
 
 #: A gain of the mean objective by less than this share of it is none.
@@ -170,7 +169,6 @@ def run(
         Where the objective falls by more than rounding in an EM step.
     """
     pace = _Pace(model, _accelerator(model) if accelerate else None, tol)
-    rounding = getattr(model, "rounding", ROUNDING)
     ascent = list(history[-2:])  # objectives of the points kept: each higher than the last
     trace: list[float] = []  # the same by evaluation
     candidate = image = best = start
@@ -186,7 +184,7 @@ def run(
         if step is not None and not trace and ascent and step.objective < ascent[-1]:
             ascent = []  # the history is not of these data
         if step is not None and step.params is candidate:
-            trace.append(_risen(step.objective, ascent, len(trace) + 1, rounding))
+            trace.append(_risen(step.objective, ascent, len(trace) + 1))
             if report is not None:
                 report(len(trace), trace[-1], candidate)
             return Run(candidate, tuple(trace), "max_iter", even=False)
@@ -194,7 +192,7 @@ def run(
             pace.reject(candidate, step)
             candidate, bold = image, False
         else:
-            ascent.append(_risen(step.objective, ascent, len(trace) + 1, rounding))
+            ascent.append(_risen(step.objective, ascent, len(trace) + 1))
             best, image = candidate, step.params
             candidate, bold = pace.accept(candidate, step, ascent)
             converged = not bold and pace.is_at_the_end(ascent, alone=max_iter == 1)
@@ -206,7 +204,7 @@ def run(
     return Run(image, tuple(trace), reason, pace.is_even and not bold)
 
 
-def _risen(objective: float, ascent: list[float], n_evaluations: int, rounding: float) -> float:
+def _risen(objective: float, ascent: list[float], n_evaluations: int) -> float:
     """Return the objective of an EM step's result, which is no lower than the last."""
     if math.isnan(objective):
         raise LikelihoodFellError(
@@ -222,7 +220,7 @@ def _risen(objective: float, ascent: list[float], n_evaluations: int, rounding: 
     if not ascent or objective >= ascent[-1]:
         return objective
     fall = ascent[-1] - objective
-    if fall > rounding * max(1.0, abs(ascent[-1])):
+    if fall > ROUNDING * max(1.0, abs(ascent[-1])):
         raise LikelihoodFellError(
             f"the log-likelihood fell by {fall:.3g} nats per unit to {objective:.6g} at "
             f"evaluation {n_evaluations}"

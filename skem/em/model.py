@@ -47,9 +47,7 @@ class Evaluation(NamedTuple):
 class Model(Protocol):
     """What plain EM needs.
 
-    A model may have an attribute ``rounding``: a fall of its objective by less than this share is
-    taken for a rounding error. Without one it is 1e-9. It may have ``objective(params)``, by which
-    runs that were cut short are compared.
+    A model may have ``objective(params)``, by which runs that were cut short are compared.
     """
 
     def evaluate(self, params: Any) -> Evaluation:
